@@ -1,0 +1,66 @@
+"""What can go wrong, as a tree. Each leaf knows the exit code that the command line ends with.
+
+IntarsiaError                1   any failure that we can explain
+├── UsageError               2   a flag, a name or a setting that cannot be
+├── InputError               3   a file that strangers gave us
+│   ├── PictureError             a picture that cannot be read or used
+│   ├── GuideError               maps and regions that do not fit
+│   └── RecipeError              a recipe or a saved state that does not fit
+├── WeightsError             4   weights missing, wrong or broken
+├── MemoryLimitError         5   it would not fit, after all that we tried
+├── DivergedError            1   the optimization left the finite numbers; the last good picture is saved
+└── OutputError              1   the result could not be written; what was there before is untouched
+
+A message says the fact, what came, and the way out, in that order.
+"""
+
+import difflib
+from collections.abc import Iterable
+
+
+class IntarsiaError(Exception):
+    exit_code = 1
+
+
+class UsageError(IntarsiaError):
+    exit_code = 2
+
+
+class InputError(IntarsiaError):
+    exit_code = 3
+
+
+class PictureError(InputError):
+    pass
+
+
+class GuideError(InputError):
+    pass
+
+
+class RecipeError(InputError):
+    pass
+
+
+class WeightsError(IntarsiaError):
+    exit_code = 4
+
+
+class MemoryLimitError(IntarsiaError):
+    exit_code = 5
+
+
+class DivergedError(IntarsiaError):
+    pass
+
+
+class OutputError(IntarsiaError):
+    pass
+
+
+def unknown(kind: str, name: str, choices: Iterable[str]) -> str:
+    """`no method 'gatsy': did you mean 'gatys'? There are: gatys, wct.`"""
+    choices = sorted(choices)
+    near = difflib.get_close_matches(name, choices, n=1)
+    guess = f": did you mean '{near[0]}'?" if near else "."
+    return f"no {kind} '{name}'{guess} There are: {', '.join(choices)}."
