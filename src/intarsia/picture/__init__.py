@@ -1,0 +1,24 @@
+"""Pictures as values: from files, arrays and pipes into tensors, and back into files that are whole or not there.
+
+A picture is `Float[Tensor, "3 h w"]`, sRGB, 0..1. What strangers hand us is checked before it is decoded, and what we
+write replaces the old file only when it is complete.
+"""
+
+from intarsia.picture.reading import MAX_PIXELS, Opened, Source, read, read_map, read_recipe
+from intarsia.picture.sizes import fit, resize
+from intarsia.picture.writing import atomic_write, check_target, to_pil, write
+
+__all__ = [
+    "MAX_PIXELS",
+    "Opened",
+    "Source",
+    "atomic_write",
+    "check_target",
+    "fit",
+    "read",
+    "read_map",
+    "read_recipe",
+    "resize",
+    "to_pil",
+    "write",
+]

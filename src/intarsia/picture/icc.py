@@ -1,0 +1,149 @@
+"""From the color space that an ICC profile describes into sRGB.
+
+Most profiles of pictures (Adobe RGB, Display P3, ProPhoto, gray gammas) are three curves and a matrix. Those we
+compute ourselves, in floats, because Pillow's ImageCms has only 8 bits for color and would throw half of a 16-bit
+picture away. Profiles made of tables (CMYK, Lab, a few scanners) go through ImageCms.
+
+Source: ICC.1:2010, sections 8.3 (matrix and curve profiles), 10.5 `curv` and 10.15 `para`; relative colorimetric.
+"""
+
+import io
+import struct
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float, Float32, Shaped
+from PIL import Image, ImageCms
+
+# linear sRGB to XYZ under D50, the white that profiles connect through, as sRGB profiles themselves write it
+_SRGB_TO_XYZ = np.array([[0.43607, 0.38515, 0.14307], [0.22249, 0.71687, 0.06061], [0.01392, 0.09708, 0.71410]])
+_BAND_ROWS = 256  # rows converted at once: bounds what a 200 megapixel picture needs beside itself
+_SAME = 1.5 / 255  # a profile that moves no color by more than this is sRGB under another maker's name
+
+Curve = Callable[[Float[np.ndarray, "..."]], Float[np.ndarray, "..."]]
+
+
+class Shaper(NamedTuple):
+    """A curve per channel, then a matrix into linear sRGB (None for gray: its curve is all there is)."""
+
+    curves: list[Curve]
+    matrix: Float[np.ndarray, "3 3"] | None
+
+
+def srgb_profile() -> bytes:
+    """The profile that every written picture carries: the same bytes today and tomorrow, so it bears no date."""
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    return profile[:24] + struct.pack(">6H", 2000, 1, 1, 0, 0, 0) + profile[36:]
+
+
+def shaper(profile: bytes) -> Shaper | None:
+    """The profile as curves and a matrix; None when it is made of tables. Raises ValueError when it is broken."""
+    space, connection, tags = profile[16:20], profile[20:24], _tags(profile)
+    if b"A2B0" in tags or connection != b"XYZ ":
+        return None
+    if space == b"GRAY" and b"kTRC" in tags:
+        return Shaper([_curve(tags[b"kTRC"])], None)
+    if space == b"RGB " and {b"rXYZ", b"gXYZ", b"bXYZ", b"rTRC", b"gTRC", b"bTRC"} <= tags.keys():
+        to_xyz = np.stack([_fixed(tags[name], 8, 3) for name in (b"rXYZ", b"gXYZ", b"bXYZ")], axis=1)
+        curves = [_curve(tags[name]) for name in (b"rTRC", b"gTRC", b"bTRC")]
+        return Shaper(curves, np.linalg.inv(_SRGB_TO_XYZ) @ to_xyz)
+    return None
+
+
+def channels(shape: Shaper) -> int:
+    return len(shape.curves)
+
+
+def is_srgb(shape: Shaper) -> bool:
+    """Whether converting would change nothing that 8 bits can show; then we leave every value exactly as it is."""
+    steps = np.round(np.linspace(0, 255, 18)).astype(np.uint8)
+    lattice = np.stack(np.meshgrid(*[steps] * channels(shape), indexing="ij"), axis=-1)
+    colors = lattice.reshape(-1, 1, channels(shape))
+    moved = to_srgb(colors, shape) - colors.transpose(2, 0, 1) / 255
+    return bool(np.abs(moved).max() < _SAME)
+
+
+def to_srgb(levels: Shaped[np.ndarray, "h w c"], shape: Shaper) -> Float32[np.ndarray, "c h w"]:
+    """uint8 or uint16 levels in the profile's space as sRGB in 0..1; colors outside sRGB are clipped to it."""
+    tables = [_table(curve, levels.dtype) for curve in shape.curves]
+    out = np.empty((len(tables), *levels.shape[:2]), np.float32)
+    for rows in _bands(len(levels)):
+        linear = np.stack([table[levels[rows, :, i]] for i, table in enumerate(tables)])  # (c, rows, w)
+        if shape.matrix is not None:
+            linear = np.einsum("ij,jhw->ihw", shape.matrix.astype(np.float32), linear)
+        out[:, rows] = _encode(linear)
+    return out
+
+
+def through_tables(image: Image.Image, profile: bytes) -> Image.Image:
+    """An 8-bit picture of any mode that the profile fits, as sRGB. Raises ImageCms.PyCMSError or OSError when not."""
+    source = ImageCms.getOpenProfile(io.BytesIO(profile))
+    converted = ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
+    assert converted is not None
+    return converted
+
+
+def _bands(height: int) -> Iterator[slice]:
+    return (slice(top, top + _BAND_ROWS) for top in range(0, height, _BAND_ROWS))
+
+
+def _encode(linear: Float32[np.ndarray, "..."]) -> Float32[np.ndarray, "..."]:
+    linear = linear.clip(0, 1)
+    return np.where(linear <= 0.0031308, linear * 12.92, 1.055 * linear ** (1 / 2.4) - 0.055)
+
+
+def _table(curve: Curve, dtype: np.dtype) -> Float32[np.ndarray, " levels"]:
+    """The curve at every level that an integer pixel can have: exact, and one look-up per pixel."""
+    count = np.iinfo(dtype).max + 1
+    return curve(np.linspace(0, 1, count)).astype(np.float32)
+
+
+def _tags(profile: bytes) -> dict[bytes, bytes]:
+    if len(profile) < 132 or profile[36:40] != b"acsp":
+        raise ValueError("not an ICC profile")
+    (count,) = struct.unpack_from(">I", profile, 128)
+    if 132 + 12 * count > len(profile):
+        raise ValueError("tag table cut off")
+    rows = [struct.unpack_from(">4sII", profile, 132 + 12 * i) for i in range(count)]
+    if any(offset + size > len(profile) for _, offset, size in rows):
+        raise ValueError("tag data cut off")
+    return {name: profile[offset : offset + size] for name, offset, size in rows}
+
+
+def _fixed(data: bytes, offset: int, count: int) -> Float[np.ndarray, " n"]:
+    """`count` numbers of ICC's s15Fixed16 kind."""
+    return np.frombuffer(data, ">i4", count, offset) / 65536
+
+
+def _curve(data: bytes) -> Curve:
+    if data[:4] == b"para":
+        return _parametric(data)
+    if data[:4] != b"curv" or len(data) < 12:
+        raise ValueError(f"unknown curve {data[:4]!r}")
+    (count,) = struct.unpack_from(">I", data, 8)
+    entries = np.frombuffer(data, ">u2", count, 12)
+    if count == 0:
+        return lambda x: x
+    if count == 1:
+        gamma = entries[0] / 256
+        return lambda x: x**gamma
+    return lambda x: np.interp(x, np.linspace(0, 1, count), entries / 65535)
+
+
+def _parametric(data: bytes) -> Curve:
+    """y = (a x + b)^g + e from d on, c x + f before; the five kinds of the standard leave some of these out."""
+    (kind,) = struct.unpack_from(">H", data, 8)
+    if kind > 4:
+        raise ValueError(f"unknown parametric curve {kind}")
+    p = _fixed(data, 12, (1, 3, 4, 5, 7)[kind])
+    g, a, b, c, d, e, f = (p[0], 1.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    if kind in (1, 2):
+        a, b = p[1:3]
+        d = -b / a
+        e = f = p[3] if kind == 2 else 0.0
+    elif kind == 3:
+        a, b, c, d = p[1:]
+    elif kind == 4:
+        a, b, c, d, e, f = p[1:]
+    return lambda x: np.where(x >= d, np.maximum(a * x + b, 0) ** g + e, c * x + f)

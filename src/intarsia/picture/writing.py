@@ -1,0 +1,310 @@
+"""Pictures into files that are whole or not there at all, with the recipe that made them inside."""
+
+import errno
+import io
+import os
+import secrets
+import struct
+import sys
+import zlib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float, Shaped
+from PIL import Image, PngImagePlugin
+from PIL.TiffImagePlugin import ImageFileDirectory_v2
+from torch import Tensor
+
+from intarsia.errors import OutputError, UsageError, unknown
+from intarsia.picture.icc import srgb_profile
+from intarsia.picture.reading import EXIF_IFD, RECIPE_KEY, USER_COMMENT
+
+Pixels = Shaped[np.ndarray, "h w c"]  # uint8 or uint16; c is 3, or 4 with alpha
+
+_KINDS = {
+    "png": "PNG",
+    "jpg": "JPEG",
+    "jpeg": "JPEG",
+    "webp": "WebP",
+    "tif": "TIFF",
+    "tiff": "TIFF",
+    "avif": "AVIF",
+    "bmp": "BMP",
+    "ppm": "PPM",
+}
+_DEEP = ("PNG", "TIFF")
+_OPAQUE = ("JPEG", "BMP", "PPM")
+_JPEG_EXIF_ROOM = 65_000  # an APP1 segment ends at 65 533 bytes, and the tags around the text take some
+
+
+# ---------------------------------------------------------------------------------------------------- public
+
+
+def write(
+    target: str | os.PathLike[str],
+    image: Float[Tensor, "3 h w"],
+    *,
+    alpha: Float[Tensor, "h w"] | None = None,
+    depth: int = 8,
+    recipe: str | None = None,
+    quality: int = 95,
+    format: str | None = None,
+) -> None:
+    """Write a picture (sRGB, clamped to 0..1); what was at `target` before is replaced only by a complete file.
+
+    `target` is a path or "-" for standard output. The format comes from `format`, else from the suffix (png, jpg,
+    jpeg, webp, tif, tiff, avif, bmp, ppm), else, for "-", it is png. `depth` 16 can go into PNG and TIFF. `quality`
+    (0 to 100) counts for JPEG, WebP and AVIF. JPEG, BMP and PPM know no transparency: there the picture is laid on
+    white. An sRGB profile is embedded, except in BMP and PPM, which have no room for it.
+
+    `recipe` goes into the PNG text "intarsia" or the EXIF comment of JPEG, WebP, TIFF and AVIF; `read_recipe` gets it
+    back. It is left out, without a word, of BMP and PPM, which cannot hold it, and of a JPEG when it is longer than
+    the 65 000 bytes that fit there.
+
+    Raises UsageError for a format that is not known, OutputError when the picture cannot be written as asked;
+    BrokenPipeError from standard output passes through.
+    """
+    kind = _kind(target, format)
+    _check_values(target, kind, image, depth)
+    data = _encode(str(target), kind, _pixels(image, alpha, depth, kind in _OPAQUE), recipe, quality)
+    if target == "-":
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+    else:
+        atomic_write(Path(target), data)
+
+
+def check_target(target: str | os.PathLike[str], sources: Iterable[Any], in_place: bool = False) -> None:
+    """Before the painting starts: could `write(target, ...)` work, and would it spare the `sources`?
+
+    Sources that are not paths of existing files (arrays, "-", swatches) are passed over. Raises UsageError for an
+    unknown suffix or a target that is also a source (unless `in_place`), OutputError for a folder that is missing or
+    cannot be written to, or a target that is itself no ordinary file.
+    """
+    _kind(target, None)
+    if target == "-":
+        return
+    path = Path(os.path.realpath(target))
+    _check_ordinary(target, path)
+    _check_folder(target, path.parent)
+    twin = next((source for source in sources if _same_file(path, source)), None)
+    if twin is not None and not in_place:
+        raise UsageError(
+            f"{target}: this is also the input {twin}, which the result would replace. Choose another name, or say "
+            "--in-place."
+        )
+
+
+def to_pil(image: Float[Tensor, "3 h w"], alpha: Float[Tensor, "h w"] | None = None) -> Image.Image:
+    """The picture in 8 bits, RGB, or RGBA when there is an alpha."""
+    return Image.fromarray(_pixels(image, alpha, 8, on_white=False))
+
+
+def atomic_write(target: Path, data: bytes) -> None:
+    """`data` as the file `target`, whole or not at all.
+
+    A temporary file beside it is filled, brought to the disk and renamed, so a full disk, a crash or Ctrl-C leaves
+    what was there before and no litter. A symbolic link stays, and what it points to is replaced. The new file has
+    the permissions of any newly made one. Raises OutputError.
+    """
+    path = Path(os.path.realpath(target))
+    _check_ordinary(target, path)
+    temporary = path.parent / f".intarsia-{secrets.token_hex(6)}.part"
+    try:
+        _fill(temporary, data)
+        os.replace(temporary, path)
+    except BaseException as fault:
+        temporary.unlink(missing_ok=True) if path.parent.is_dir() else None
+        if isinstance(fault, OSError):
+            raise OutputError(_why_not_written(target, fault)) from fault
+        raise
+    _sync_folder(path.parent)
+
+
+# ------------------------------------------------------------------------------------------------------ checks
+
+
+def _kind(target: str | os.PathLike[str], format: str | None) -> str:
+    name = "" if target == "-" else Path(target).suffix
+    asked = (format or name or ("png" if target == "-" else "")).lower().removeprefix(".")
+    if not asked:
+        raise UsageError(f"{target}: the name has no suffix to tell the format. Add one of: {_list(_KINDS)}.")
+    if asked not in _KINDS:
+        raise UsageError(f"{target}: " + unknown("picture format", asked, _KINDS))
+    return _KINDS[asked]
+
+
+def _list(names: Iterable[str]) -> str:
+    return ", ".join(sorted(names))
+
+
+def _check_values(target: str | os.PathLike[str], kind: str, image: Float[Tensor, "3 h w"], depth: int) -> None:
+    if depth not in (8, 16):
+        raise UsageError(f"a depth of {depth} bits cannot be written. Choose 8 or 16.")
+    if depth == 16 and kind not in _DEEP:
+        raise OutputError(f"{target}: {kind} holds 8 bits per channel, not 16. {' and '.join(_DEEP)} can hold 16.")
+    if not torch.isfinite(image).all():
+        raise OutputError(f"{target}: the picture holds values that are not finite, so nothing was written.")
+
+
+def _check_ordinary(target: str | os.PathLike[str], path: Path) -> None:
+    if path.is_dir():
+        raise OutputError(f"{target}: this is a folder. Name a file in it.")
+    if path.exists() and not path.is_file():
+        raise OutputError(f"{target}: this is a device or a pipe, not a file. Use - for standard output.")
+
+
+def _check_folder(target: str | os.PathLike[str], folder: Path) -> None:
+    """By making a file there: permissions alone do not tell about read-only disks and odd file systems."""
+    trial = folder / f".intarsia-{secrets.token_hex(6)}.part"
+    try:
+        _fill(trial, b"")
+        trial.unlink()
+    except OSError as fault:
+        raise OutputError(_why_not_written(target, fault)) from fault
+
+
+def _same_file(path: Path, source: Any) -> bool:
+    if not isinstance(source, str | os.PathLike) or source == "-":
+        return False
+    try:
+        return os.path.samefile(path, source)
+    except (OSError, ValueError):  # one of them is not there, or its name is no path at all
+        return False
+
+
+# -------------------------------------------------------------------------------------------------- the file system
+
+
+def _fill(path: Path, data: bytes) -> None:
+    """A new file with the permissions that `open` would give it (tempfile's are 0600)."""
+    handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0), 0o666)
+    with os.fdopen(handle, "wb") as stream:
+        stream.write(data)
+        stream.flush()
+        os.fsync(stream.fileno())
+
+
+def _sync_folder(folder: Path) -> None:
+    """So that the new name outlives a power cut. Where folders cannot be synced, the file is there all the same."""
+    try:
+        handle = os.open(folder, os.O_RDONLY)
+    except OSError:
+        return
+    try:
+        os.fsync(handle)
+    except OSError:
+        pass
+    finally:
+        os.close(handle)
+
+
+def _why_not_written(target: str | os.PathLike[str], fault: OSError) -> str:
+    folder = Path(os.path.realpath(target)).parent
+    if fault.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return f"{target}: no room on the disk. What was there is untouched. Free some, or write to another folder."
+    if not folder.exists():
+        return f"{target}: the folder {folder} does not exist. Make it first, or choose another."
+    if not folder.is_dir():
+        return f"{target}: {folder} is a file, not a folder. Choose another place."
+    reason = fault.strerror or str(fault)
+    return f"{target}: the folder {folder} cannot be written to ({reason}). Choose another, or change its permissions."
+
+
+# --------------------------------------------------------------------------------------------------------- encoding
+
+
+def _pixels(image: Float[Tensor, "3 h w"], alpha: Float[Tensor, "h w"] | None, depth: int, on_white: bool) -> Pixels:
+    image = image.detach().to("cpu", torch.float32).clamp(0, 1)
+    if alpha is not None:
+        alpha = alpha.detach().to("cpu", torch.float32).clamp(0, 1)
+        image = image * alpha + (1 - alpha) if on_white else torch.cat([image, alpha[None]])
+    most, kind = (255, np.uint8) if depth == 8 else (65535, np.uint16)
+    return np.ascontiguousarray((image * most).round().permute(1, 2, 0).numpy().astype(kind))
+
+
+def _encode(target: str, kind: str, pixels: Pixels, recipe: str | None, quality: int) -> bytes:
+    try:
+        if kind == "TIFF":
+            return _tiff(pixels, recipe)
+        if kind == "PNG" and pixels.dtype == np.uint16:
+            return _deep_png(pixels, recipe)
+        stream = io.BytesIO()
+        Image.fromarray(pixels).save(stream, kind.upper(), **_options(kind, recipe, quality))
+        return stream.getvalue()
+    except (OSError, ValueError) as fault:
+        h, w = pixels.shape[:2]
+        raise OutputError(f"{target}: {kind} cannot hold this picture of {w} x {h} ({fault}). Try png.") from fault
+
+
+def _options(kind: str, recipe: str | None, quality: int) -> dict[str, Any]:
+    profile: dict[str, Any] = {"icc_profile": srgb_profile()}
+    if kind == "PNG":
+        info = PngImagePlugin.PngInfo()
+        if recipe is not None:
+            info.add(b"iTXt", _itxt(recipe))
+        return profile | {"pnginfo": info}
+    if kind in ("BMP", "PPM"):
+        return profile
+    # full resolution for color too: borders between regions are often borders of color alone
+    sharp = {"JPEG": {"subsampling": 0}, "AVIF": {"subsampling": "4:4:4"}, "WebP": {"exact": True}}[kind]
+    comment = b"" if recipe is None else _comment(recipe)
+    fits = comment and (kind != "JPEG" or len(comment) <= _JPEG_EXIF_ROOM)
+    return profile | sharp | {"quality": quality} | ({"exif": _exif(comment)} if fits else {})
+
+
+def _comment(recipe: str) -> bytes:
+    """EXIF's UserComment: eight bytes that name the character code, then the text; its first line says it is ours."""
+    text = f"{RECIPE_KEY}\n{recipe}"
+    return b"ASCII\0\0\0" + text.encode() if text.isascii() else b"UNICODE\0" + text.encode("utf-16")
+
+
+def _exif(comment: bytes) -> bytes:
+    exif = Image.Exif()
+    exif[EXIF_IFD] = {USER_COMMENT: comment}
+    return exif.tobytes()
+
+
+def _itxt(recipe: str) -> bytes:
+    """Not compressed: Pillow, rightly wary of bombs, gives no compressed text back beyond one megabyte."""
+    return RECIPE_KEY.encode() + b"\0\0\0\0\0" + recipe.encode()
+
+
+def _deep_png(pixels: Pixels, recipe: str | None) -> bytes:
+    """PNG with 16 bits per channel, which Pillow cannot write. Each line is stored as its difference from the last."""
+    h, w, channels = pixels.shape
+    lines = pixels.astype(">u2").view(np.uint8).reshape(h, -1)
+    differences = np.full((h, 1 + lines.shape[1]), 2, np.uint8)  # 2 is the filter "up"
+    differences[0, 1:] = lines[0]
+    np.subtract(lines[1:], lines[:-1], out=differences[1:, 1:])
+    header = struct.pack(">IIBBBBB", w, h, 16, {3: 2, 4: 6}[channels], 0, 0, 0)
+    chunks = [(b"IHDR", header), (b"iCCP", b"sRGB\0\0" + zlib.compress(srgb_profile()))]
+    chunks += [] if recipe is None else [(b"iTXt", _itxt(recipe))]
+    chunks += [(b"IDAT", zlib.compress(differences.data)), (b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(name, data) for name, data in chunks)
+
+
+def _chunk(name: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+
+def _tiff(pixels: Pixels, recipe: str | None) -> bytes:
+    """Deflated TIFF of either depth; the directory comes from Pillow, which cannot write 16-bit color itself."""
+    h, w, channels = pixels.shape
+    little = pixels.astype(pixels.dtype.newbyteorder("<"))
+    strips = [zlib.compress(little[top : top + 64].data) for top in range(0, h, 64)]
+    sizes = [len(strip) for strip in strips]
+    directory = ImageFileDirectory_v2()
+    tags = {256: w, 257: h, 258: (8 * pixels.itemsize,) * channels, 259: 8, 262: 2, 277: channels, 278: 64, 284: 1}
+    tags |= {273: tuple(sum(sizes[:i]) for i in range(len(sizes))), 279: tuple(sizes), 34675: srgb_profile()}
+    tags |= {} if channels == 3 else {338: (2,)}  # the fourth channel is alpha, not multiplied in
+    tags |= {} if recipe is None else {EXIF_IFD: {USER_COMMENT: _comment(recipe)}}
+    for tag, value in tags.items():
+        directory[tag] = value
+    directory.tagtype[273] = directory.tagtype[279] = 4  # 32 bits, however small the numbers before the shift
+    stream = io.BytesIO()
+    directory.save(stream)
+    return stream.getvalue() + b"".join(strips)
