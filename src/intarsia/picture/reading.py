@@ -365,11 +365,20 @@ def _at_frame(file: _File, frame: int | None, max_pixels: int) -> ImageFile.Imag
 
 def _check_tiles(image: ImageFile.ImageFile) -> None:
     """A TIFF may list fewer strips than its size asks for, and Pillow would leave the rest black."""
-    if image.format != "TIFF":
+    if not isinstance(image, _Tiff):
         return
+    planes = len(image.getbands()) if _in_planes(image) else 1
+    if planes > 1 and max(image.tag_v2.get(TiffImagePlugin.BITSPERSAMPLE, (1,))) > 8:
+        raise ValueError("more than 8 bits in separate planes")  # of which Pillow makes noise
     boxes = [tile.extents for tile in image.tile if tile.extents is not None]
-    if sum((x1 - x0) * (y1 - y0) for x0, y0, x1, y1 in boxes) < image.width * image.height:
+    covered = sum((x1 - x0) * (y1 - y0) for x0, y0, x1, y1 in boxes)
+    whole_file_at_once = image.tile[0].codec_name == "libtiff"  # which counts its strips itself
+    if covered < image.width * image.height * (1 if whole_file_at_once else planes):
         raise ValueError("its strips do not cover the picture")
+
+
+def _in_planes(image: TiffImagePlugin.TiffImageFile) -> bool:
+    return image.tag_v2.get(TiffImagePlugin.PLANAR_CONFIGURATION, 1) == 2
 
 
 # ----------------------------------------------------------------------------------------------- pixels from Pillow
@@ -460,16 +469,23 @@ def _deep_levels(file: _File, image: ImageFile.ImageFile, again: Callable[[], Im
     if rawmode.startswith("LA"):  # its four bytes per pixel are L, L, A, A: unpack them as if they were RGBA
         pixels = _pixels(image, "RGBA").astype(np.uint16)
         return _Levels((pixels[:, :, 0:1] << 8) | pixels[:, :, 1:2], (pixels[:, :, 2] << 8) | pixels[:, :, 3], profile)
-    pixels = (_pixels(image, rawmode).astype(np.uint16) << 8) | _pixels(again(), _swapped(rawmode))
-    color = pixels[:, :, :3]
-    return _Levels(color, pixels[:, :, 3] if pixels.shape[2] == 4 else _keyed_alpha(color, image), profile)
+    apart = rawmode.replace("a", "A")  # unpacked as if not premultiplied, for Pillow would divide the bytes one by one
+    pixels = (_pixels(image, apart).astype(np.uint16) << 8) | _pixels(again(), _swapped(apart))
+    color, alpha = pixels[:, :, :3], pixels[:, :, 3] if pixels.shape[2] == 4 else None
+    if alpha is None:
+        return _Levels(color, _keyed_alpha(color, image), profile)
+    return _Levels(color if apart == rawmode else _unmultiplied(color, alpha), alpha, profile)
+
+
+def _unmultiplied(color: Shaped[np.ndarray, "h w c"], alpha: Shaped[np.ndarray, "h w"]) -> Shaped[np.ndarray, "h w c"]:
+    share = np.maximum(alpha, 1)[:, :, None].astype(np.float64) / 65535
+    return np.minimum(np.round(color / share), 65535).astype(np.uint16)
 
 
 def _separable(image: ImageFile.ImageFile) -> bool:
-    """Not when frames are blended or planes lie apart: there the low bytes do not come out alone."""
-    still_png = image.format == "PNG" and getattr(image, "n_frames", 1) == 1
-    joined_tiff = isinstance(image, _Tiff) and image.tag_v2.get(TiffImagePlugin.PLANAR_CONFIGURATION, 1) == 1
-    return (still_png or joined_tiff) and re.fullmatch(r"(RGB|RGBA|RGBX|LA);16[BLN]", _rawmode(image)) is not None
+    """Not when frames are blended: there the low bytes do not come out alone."""
+    still = isinstance(image, _Tiff) or (image.format == "PNG" and getattr(image, "n_frames", 1) == 1)
+    return still and re.fullmatch(r"(RGB|RGBA|RGBa|RGBX|LA);16[BLN]", _rawmode(image)) is not None
 
 
 def _pixels(image: ImageFile.ImageFile, rawmode: str) -> Shaped[np.ndarray, "h w c"]:
@@ -499,8 +515,6 @@ def _deep_ppm(data: bytes, image: ImageFile.ImageFile) -> Shaped[np.ndarray, "h 
 def _lost_depth(name: str, image: ImageFile.ImageFile) -> tuple[str, ...]:
     if ";16" not in _rawmode(image) or image.mode.startswith("I"):
         return ()
-    if isinstance(image, _Tiff) and image.tag_v2.get(TiffImagePlugin.PLANAR_CONFIGURATION, 1) == 2:
-        raise ValueError("16-bit color in separate planes")
     return (f"{name}: 16 bits of this kind ({_rawmode(image)}) are read as 8",)
 
 
