@@ -1,0 +1,43 @@
+"""intarsia: paint a picture, region by region, in the manner of other pictures.
+
+    import intarsia
+    intarsia.stylize("photo.jpg", "painting.jpg").save("out.png")
+
+Names are imported when they are first used, so `import intarsia` is quick and does not load torch.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from intarsia.engine import Frame
+    from intarsia.errors import IntarsiaError
+    from intarsia.guide import Guide, Region
+    from intarsia.methods.gatys import Gatys
+    from intarsia.recipe import Job, Recipe, Result, stylize
+
+_HOME = {
+    "Frame": "engine",
+    "Gatys": "methods.gatys",
+    "Guide": "guide",
+    "IntarsiaError": "errors",
+    "Job": "recipe",
+    "Recipe": "recipe",
+    "Region": "guide",
+    "Result": "recipe",
+    "stylize": "recipe",
+}
+
+__all__ = ["Frame", "Gatys", "Guide", "IntarsiaError", "Job", "Recipe", "Region", "Result", "stylize"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        return getattr(importlib.import_module(f"intarsia.{_HOME[name]}"), name)
+    raise AttributeError(f"module 'intarsia' has no attribute '{name}'")
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])

@@ -51,7 +51,9 @@ class MemoryLimitError(IntarsiaError):
 
 
 class DivergedError(IntarsiaError):
-    pass
+    """`image` is the last finite picture, "3 h w"."""
+
+    image: object = None
 
 
 class OutputError(IntarsiaError):
@@ -64,3 +66,7 @@ def unknown(kind: str, name: str, choices: Iterable[str]) -> str:
     near = difflib.get_close_matches(name, choices, n=1)
     guess = f": did you mean '{near[0]}'?" if near else "."
     return f"no {kind} '{name}'{guess} There are: {', '.join(choices)}."
+
+
+class Notice(UserWarning):
+    """Something that a person should know though it went on: a map resized, a region dropped. Faces show these."""

@@ -1,6 +1,7 @@
 """The trunk of VGG-19 (Simonyan & Zisserman 2014) at any widths: `vgg19` and `compact` are both this network."""
 
 from collections.abc import Iterable, Sequence
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -43,6 +44,13 @@ class VGG(nn.Module):
             self.channels[f"relu{layer}"], self.strides[f"relu{layer}"] = width, stride
             before = width
 
+    def conv(self, layer: str) -> nn.Conv2d:
+        return cast(nn.Conv2d, self.get_submodule(f"conv{layer}"))
+
+    def frozen(self) -> "VGG":
+        """Ready to look at pictures: no gradients to the weights, channels last."""
+        return self.requires_grad_(False).eval().to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+
     def forward(self, images: Float[Tensor, "b 3 h w"], taps: Iterable[str]) -> dict[str, Float[Tensor, "b c h2 w2"]]:
         """Features at `taps`, from RGB in 0..1; nothing below the deepest tap is computed."""
         wanted = set(taps)
@@ -52,7 +60,7 @@ class VGG(nn.Module):
             if layer in POOLED:
                 x = self.pool(x, 2)
             padded = _pad_edge(x) if layer == "1_1" and self.first_padding == "replicate" else pad_one(x)
-            x = F.relu_(self.get_submodule(f"conv{layer}")(padded))
+            x = F.relu_(self.conv(layer)(padded))
             tap = f"relu{layer}"
             if tap in wanted:
                 found[tap] = self.get_submodule(f"basis{layer}")(x) if tap in self.bases else x

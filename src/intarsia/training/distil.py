@@ -12,7 +12,6 @@ pre-activation from the student's own previous layer. Training then starts where
 What is shipped is R f, where H = Q R with orthonormal Q: the same inner products as H f in as few channels as f has.
 """
 
-import argparse
 import csv
 import dataclasses
 import hashlib
@@ -23,10 +22,13 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated, cast
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from cyclopts import Parameter
+from cyclopts import run as run_command
 from PIL import Image
 from safetensors.torch import load_file, save_file
 from torch import Generator, Tensor
@@ -51,7 +53,9 @@ class Distil:
     decay: float = 0.3  # the last part of the steps over which the rate falls to zero
     tap_weights: tuple[float, ...] = (3.0, 1.5, 1.0, 1.0, 1.0)
     average: float = 0.999  # of the weights, per step
-    noisy: float = 0.15  # part of the crops that get Gaussian noise: what an optimizer paints on is not a clean photograph
+    noisy: float = (
+        0.15  # part of the crops that get Gaussian noise: what an optimizer paints on is not a clean photograph
+    )
     paintings: float = 0.4  # part of the crops from artworks; the training pictures have 0.28
     start: str = "fitted"  # or "random"
     seed: int = 0
@@ -125,7 +129,7 @@ def _teacher(path: Path) -> VGG:
     tensors["conv1_1.weight"] = torch.einsum("ochw,ci->oihw", first, mix)
     tensors["conv1_1.bias"] = tensors["conv1_1.bias"] + torch.einsum("ochw,c->o", first, shift)
     network.load_state_dict({name: tensors[name] for name in network.state_dict()})
-    return network.requires_grad_(False).to(memory_format=torch.channels_last)
+    return network.frozen()
 
 
 # ---- the fitted start --------------------------------------------------------------------------------------------
@@ -154,13 +158,14 @@ def initial_student(settings: Distil, teachers: Teachers, images: Tensor) -> VGG
     generator = Generator().manual_seed(settings.seed)
     batches = images.split(16)
     for index, layer in enumerate(LAYERS[: len(settings.widths)]):
-        conv, tap = student.get_submodule(f"conv{layer}"), f"relu{layer}"
+        conv = student.conv(layer)
         before = f"relu{LAYERS[index - 1]}" if index else None
         features = torch.cat([teachers.layer(b, layer).permute(1, 0, 2, 3).flatten(1) for b in batches], 1)
         some = torch.randperm(features.shape[1], generator=generator)[:200_000]
         sample = features[:, some].double()
         chosen = choose_channels(sample @ sample.T, min(conv.out_channels, len(sample)))
-        gram, product = 0, 0
+        width = 9 * conv.in_channels + 1
+        gram, product = torch.zeros(width, width).double(), torch.zeros(width, len(chosen)).double()
         for batch in batches:
             given = student(_normalized(batch), [before])[before] if before else _normalized(batch)
             given = F.max_pool2d(given, 2) if layer in ("2_1", "3_1", "4_1", "5_1") else given
@@ -172,7 +177,7 @@ def initial_student(settings: Distil, teachers: Teachers, images: Tensor) -> VGG
         gram += 1e-6 * torch.diag(gram.diagonal() + 1e-3 * gram.diagonal().mean())
         solution = torch.linalg.solve(gram, product).T.float()
         conv.weight[: len(chosen)] = solution[:, :-1].reshape(len(chosen), *conv.weight.shape[1:])
-        conv.bias[: len(chosen)] = solution[:, -1]
+        cast(Tensor, conv.bias)[: len(chosen)] = solution[:, -1]
         print(f"  fitted conv{layer}: {len(chosen)} of {len(features)} channels", flush=True)
     return student
 
@@ -183,17 +188,17 @@ def _before_relu(teachers: Teachers, images: Tensor, layer: str) -> Tensor:
     before = f"relu{LAYERS[index - 1]}"
     given = network(images, [before])[before] if index else images
     given = F.max_pool2d(given, 2) if layer in ("2_1", "3_1", "4_1", "5_1") else given
-    return network.get_submodule(f"conv{layer}")(F.pad(given, (1,) * 4, mode="reflect"))
+    return network.conv(layer)(F.pad(given, (1,) * 4, mode="reflect"))
 
 
 def new_student(settings: Distil) -> VGG:
     torch.manual_seed(settings.seed)
     student = VGG(settings.widths)
     for layer in LAYERS[: len(settings.widths)]:
-        conv = student.get_submodule(f"conv{layer}")
+        conv = student.conv(layer)
         torch.nn.init.kaiming_normal_(conv.weight, nonlinearity="relu")
-        torch.nn.init.zeros_(conv.bias)
-    return student.to(memory_format=torch.channels_last)
+        torch.nn.init.zeros_(cast(Tensor, conv.bias))
+    return student.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
 
 
 def _normalized(images: Tensor) -> Tensor:
@@ -206,13 +211,16 @@ def _normalized(images: Tensor) -> Tensor:
 @torch.no_grad()
 def fit_heads(student: VGG, teachers: Teachers, images: Tensor) -> dict[str, Tensor]:
     """The best heads in the least-squares sense, (teacher channels, student channels) per tap."""
-    grams, products = dict.fromkeys(TAPS, 0), dict.fromkeys(TAPS, 0)
+    grams: dict[str, Tensor] = {}
+    products: dict[str, Tensor] = {}
     for batch in images.split(8):
         features, targets = student(_normalized(batch), TAPS), teachers.targets(batch)
         for tap in TAPS:
-            f, t = (x.transpose(0, 1).flatten(1)[:, :: 8 if tap == "relu1_1" else 2] for x in (features[tap], targets[tap]))
-            grams[tap] = grams[tap] + (f @ f.T).double()
-            products[tap] = products[tap] + (f @ t.T).double()
+            f, t = (
+                x.transpose(0, 1).flatten(1)[:, :: 8 if tap == "relu1_1" else 2] for x in (features[tap], targets[tap])
+            )
+            grams[tap] = grams.get(tap, torch.zeros(())) + (f @ f.T).double()
+            products[tap] = products.get(tap, torch.zeros(())) + (f @ t.T).double()
     damp = {tap: 1e-6 * torch.eye(len(g)) * g.diagonal().mean() for tap, g in grams.items()}
     return {tap: torch.linalg.solve(grams[tap] + damp[tap], products[tap]).T.float() for tap in TAPS}
 
@@ -270,7 +278,7 @@ class Run:
             features = self.student(_normalized(images), TAPS)
             coded = {tap: F.conv2d(features[tap], self.heads[tap]) for tap in TAPS}
         squares = {tap: _relative_square(coded[tap], targets[tap]) for tap in TAPS}
-        loss = sum(w * squares[tap] for w, tap in zip(self.settings.tap_weights, TAPS, strict=True))
+        loss = torch.stack([squares[tap] for tap in TAPS]) @ images.new_tensor(self.settings.tap_weights)
         self.optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.student.parameters(), 1.0)
@@ -279,7 +287,7 @@ class Run:
         keep = min(self.settings.average, self.step / (self.step + 10))
         for name, value in self.tensors():
             self.average[name].lerp_(value.detach(), 1 - keep)
-        return {tap: float(square) ** 0.5 for tap, square in squares.items()}
+        return {tap: float(square.detach()) ** 0.5 for tap, square in squares.items()}
 
     def averaged(self) -> tuple[VGG, dict[str, Tensor]]:
         student = new_student(self.settings)
@@ -288,7 +296,9 @@ class Run:
 
     def save(self, path: Path) -> None:
         state = {"run": dict(self.tensors()), "average": self.average, "optimizer": self.optimizer.state_dict()}
-        torch.save(state | {"step": self.step, "settings": json.dumps(dataclasses.asdict(self.settings))}, f"{path}.new")
+        torch.save(
+            state | {"step": self.step, "settings": json.dumps(dataclasses.asdict(self.settings))}, f"{path}.new"
+        )
         os.replace(f"{path}.new", path)
 
     @classmethod
@@ -370,24 +380,35 @@ def distil(settings: Distil, pictures: Path, teachers: Teachers, checkpoint: Pat
     export(student, heads, out, metadata)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--pictures", type=Path, required=True, help="folder with manifest.csv and pictures of one size")
-    parser.add_argument("--vgg19", type=Path, required=True, help="safetensors of VGG-19 up to conv3_1 or deeper")
-    parser.add_argument("--small", type=Path, required=True, help="safetensors of the smaller teacher with its heads")
-    parser.add_argument("--checkpoint", type=Path, default=Path("distil.pt"), help="resumed from when it exists")
-    parser.add_argument("--out", type=Path, default=Path("compact.safetensors"))
-    parser.add_argument("--until", type=int, default=10**9, help="stop early at this step; the checkpoint goes on later")
-    for field in dataclasses.fields(Distil):
-        kind = {"type": lambda text: tuple(float(x) if "." in x else int(x) for x in text.split(","))}
-        simple = {"type": type(field.default)}
-        tuples = isinstance(field.default, tuple)
-        parser.add_argument(f"--{field.name.replace('_', '-')}", default=field.default, **(kind if tuples else simple))
-    flags = vars(parser.parse_args())
-    settings = Distil(**{field.name: flags[field.name] for field in dataclasses.fields(Distil)})
-    teachers = Teachers(flags["vgg19"], flags["small"])
-    distil(settings, flags["pictures"], teachers, flags["checkpoint"], flags["out"], flags["until"])
+def main(
+    *,
+    pictures: Path,
+    vgg19: Path,
+    small: Path,
+    checkpoint: Path = Path("distil.pt"),
+    out: Path = Path("compact.safetensors"),
+    until: int | None = None,
+    settings: Annotated[Distil, Parameter(name="*")] = Distil(),
+) -> None:
+    """Train the compact encoder.
+
+    Parameters
+    ----------
+    pictures
+        Folder with manifest.csv and pictures of one size.
+    vgg19
+        Safetensors of VGG-19 up to conv3_1 or deeper.
+    small
+        Safetensors of the smaller teacher with its heads.
+    checkpoint
+        Resumed from when it exists.
+    out
+        The weights, written at the end.
+    until
+        Stop early at this step; the checkpoint goes on later.
+    """
+    distil(settings, pictures, Teachers(vgg19, small), checkpoint, out, until or settings.steps)
 
 
 if __name__ == "__main__":
-    main()
+    run_command(main)

@@ -1,0 +1,173 @@
+"""What a run shows while it works: a bar for people, a line of JSON per event for programs."""
+
+import json
+import os
+import signal
+import sys
+import time
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+from intarsia.engine import Frame
+from intarsia.errors import Notice
+
+
+class Reporter(Protocol):
+    def start(self, **facts: Any) -> None: ...
+    def frame(self, frame: Frame) -> None: ...
+    def notice(self, text: str) -> None: ...
+    def done(self, **facts: Any) -> None: ...
+
+
+def reporter(as_json: bool, quiet: bool) -> Reporter:
+    return Events() if as_json else Silent() if quiet else Bar()
+
+
+class Silent:
+    """Notices only, since they may change what the user wants."""
+
+    def start(self, **facts: Any) -> None:
+        pass
+
+    def frame(self, frame: Frame) -> None:
+        pass
+
+    def notice(self, text: str) -> None:
+        print(f"intarsia: {text}", file=sys.stderr)
+
+    def done(self, **facts: Any) -> None:
+        pass
+
+
+class Events:
+    """One JSON object per line on standard output: start, step, notice, done (and error)."""
+
+    def __init__(self) -> None:
+        self.clock = Clock()
+
+    def start(self, **facts: Any) -> None:
+        self._event("start", facts)
+
+    def frame(self, frame: Frame) -> None:
+        h, w = frame.image.shape[-2:]
+        left = self.clock.left(frame.done)
+        facts = {"step": frame.step, "steps": frame.steps, "size": [w, h], "done": round(frame.done, 4)}
+        losses = {name: round(value, 6) for name, value in frame.losses.items()}
+        self._event("step", facts | {"loss": round(frame.loss, 6), "losses": losses, "seconds_left": left})
+
+    def notice(self, text: str) -> None:
+        self._event("notice", {"message": text})
+
+    def done(self, **facts: Any) -> None:
+        self._event("done", facts)
+
+    def _event(self, name: str, facts: dict[str, Any]) -> None:
+        print(json.dumps({"event": name} | facts), flush=True)
+
+
+class Bar:
+    """A progress bar on standard error; without a terminal, a line now and then."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn
+
+        self.clock = Clock()
+        self.console = Console(stderr=True)
+        self.live = self.console.is_terminal and not self.console.is_dumb_terminal
+        plain = self.console.width < 60 or not _can_draw()
+        columns = [TextColumn("{task.description}")] + ([] if plain else [BarColumn(bar_width=24)])
+        columns.append(TextColumn("{task.percentage:>3.0f}% {task.fields[left]}"))
+        self.progress = Progress(*columns, console=self.console, transient=True, disable=not self.live)
+        self.task = self.progress.add_task("loading", total=1.0, left="")
+        self.told = time.monotonic()
+
+    def start(self, **facts: Any) -> None:
+        self.progress.start()
+
+    def frame(self, frame: Frame) -> None:
+        h, w = frame.image.shape[-2:]
+        left = self.clock.left(frame.done)
+        says = "" if left is None else f"{_duration(left)} left"
+        what = f"{w} x {h}  step {frame.step}/{frame.steps}  loss {frame.loss:.3f}"
+        self.progress.update(self.task, completed=frame.done, description=what, left=says)
+        if not self.live and time.monotonic() - self.told > 5:
+            self.told = time.monotonic()
+            print(f"{what}  {100 * frame.done:.0f}%  {says}", file=sys.stderr, flush=True)
+
+    def notice(self, text: str) -> None:
+        self.console.print(f"note: {text}", markup=False, highlight=False, soft_wrap=True)
+
+    def done(self, **facts: Any) -> None:
+        self.progress.stop()
+        if "output" in facts and facts["output"] != "-":
+            said = f"{facts['output']}  {facts['seconds']:.1f} s"
+            self.console.print(said, markup=False, highlight=False, soft_wrap=True)
+
+
+class Clock:
+    """Time left, from the part done since the first frame seen here: a resumed run starts in the middle."""
+
+    def __init__(self) -> None:
+        self.first: tuple[float, float] | None = None
+
+    def left(self, done: float) -> float | None:
+        """Seconds, or None while there is too little to go by."""
+        now = time.monotonic()
+        self.first = self.first or (now, done)
+        spent, advanced = now - self.first[0], done - self.first[1]
+        return round(spent / advanced * (1 - done), 1) if advanced > 0.01 else None
+
+
+class Interrupts:
+    """The first Ctrl-C (or a termination signal) asks the run to stop after its step; the second leaves at once."""
+
+    def __init__(self) -> None:
+        self.asked = False
+
+    def __enter__(self) -> "Interrupts":
+        self.before = {number: signal.signal(number, self._hear) for number in (signal.SIGINT, signal.SIGTERM)}
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for number, handler in self.before.items():
+            signal.signal(number, handler)
+
+    def _hear(self, number: int, stack: object) -> None:
+        if self.asked:
+            os._exit(130)  # at once: outputs are only ever replaced whole, so nothing can be left half-written
+        self.asked = True
+
+
+@contextmanager
+def notices(report: Reporter) -> Iterator[None]:
+    """Notices go to the report, each text once."""
+    seen: set[str] = set()
+
+    def hear(message: Warning | str, category: type[Warning], *rest: Any, **more: Any) -> None:
+        text = str(message)
+        if issubclass(category, Notice) and text not in seen:
+            seen.add(text)
+            report.notice(text)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        warnings.simplefilter("always", Notice)
+        warnings.showwarning = hear
+        yield
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+def _can_draw() -> bool:
+    try:
+        "━".encode(sys.stderr.encoding or "ascii")
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -1,0 +1,140 @@
+"""What the optimizing methods share: the frame that they yield, and one descent at one size."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple, cast
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from intarsia.errors import DivergedError
+
+Image = Float[Tensor, "3 _ _"]
+State = dict[str, Tensor]  # flat and made of tensors alone, so that it can be kept in a safetensors file
+Objective = Callable[[Image], Mapping[str, Float[Tensor, ""]]]
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """The picture after one step.
+
+    image: as it would be kept now, 0..1, at the size being worked on; step: 1..steps; losses: the weighted terms of
+    the objective that this step started from; done: part of the whole computation so far, 0..1 (a step at a large size
+    counts for more); state(): all that is needed to go on from here exactly."""
+
+    image: Image
+    step: int
+    steps: int
+    losses: Mapping[str, float]
+    done: float
+    state: Callable[[], State]
+
+    @property
+    def loss(self) -> float:
+        return sum(self.losses.values())
+
+
+class Descent(NamedTuple):
+    image: Image
+    losses: Mapping[str, float]
+    state: Callable[[], State]
+
+
+def descend(
+    objective: Objective,
+    image: Image,
+    steps: int,
+    *,
+    optimizer: str = "lbfgs",
+    rate: float | None = None,
+    history: int = 10,
+    state: State | None = None,
+) -> Iterator[Descent]:
+    """`steps` evaluations of loss and gradient, each followed by a move of the image.
+
+    optimizer: "lbfgs" (one evaluation a step, no line search, as the field's public code uses it) or "adam".
+    state: go on from there; it is exact. When loss or pixels stop being finite, the last finite picture is restored and
+    the rate halved, once; the second time DivergedError, with that picture as `.image`."""
+    pixels = image.detach().clone().requires_grad_(True)
+    rate = rate if rate is not None else {"lbfgs": 1.0, "adam": 0.02}[optimizer]
+    descent = _optimizer(optimizer, pixels, rate, history)
+    good, first, retried = pixels.detach().clone(), 0, False
+    if state is not None:
+        pixels.data.copy_(state["image"])
+        first, retried = int(state["step"]), bool(state["retried"])
+        good.copy_(state["good"])
+        descent = _optimizer(optimizer, pixels, float(state["rate"]), history)
+        _restore(descent, state)
+    step = first
+    while step < steps:
+        terms: dict[str, Tensor] = {}
+
+        def closure() -> Tensor:
+            descent.zero_grad()  # noqa: B023 (called before the next turn)
+            terms.update(objective(pixels))  # noqa: B023
+            loss = torch.stack(list(terms.values())).sum()  # noqa: B023
+            loss.backward()
+            return loss.detach()
+
+        before = pixels.detach().clone()
+        loss = cast(Tensor, descent.step(closure))  # pyright: ignore[reportCallIssue, reportArgumentType]
+        if bool(torch.isfinite(loss)) and bool(pixels.isfinite().all()):
+            good, step = before, step + 1
+            losses = {name: float(value.detach()) for name, value in terms.items()}
+            yield Descent(pixels.detach(), losses, _state_of(descent, pixels, good, step, retried))
+            continue
+        if retried:
+            error = DivergedError(
+                f"the picture left the finite numbers at step {step + 1} of {steps}, twice. "
+                "Try a smaller rate, or the other optimizer."
+            )
+            error.image = good
+            raise error
+        retried = True
+        pixels.data.copy_(good)
+        descent = _optimizer(optimizer, pixels, descent.param_groups[0]["lr"] / 2, history)
+
+
+def _optimizer(name: str, pixels: Tensor, rate: float, history: int) -> torch.optim.Optimizer:
+    if name == "adam":
+        return torch.optim.Adam([pixels], rate)
+    return torch.optim.LBFGS([pixels], rate, max_iter=1, history_size=history, tolerance_grad=0, tolerance_change=0)
+
+
+def _state_of(
+    descent: torch.optim.Optimizer, pixels: Tensor, good: Tensor, step: int, retried: bool
+) -> Callable[[], State]:
+    def state() -> State:
+        out = {"image": pixels.detach().clone(), "good": good.clone(), "step": torch.tensor(step)}
+        out |= {"retried": torch.tensor(int(retried)), "rate": torch.tensor(descent.param_groups[0]["lr"]).double()}
+        for name, value in descent.state[pixels].items():
+            many = value if isinstance(value, list) else [value]
+            keys = [f"{name}.{i}" for i in range(len(many))] if isinstance(value, list) else [name]
+            kept = zip(keys, many, strict=True)
+            out |= {f"optimizer.{key}": _as_tensor(item) for key, item in kept if item is not None and name != "al"}
+        return out
+
+    return state
+
+
+def _as_tensor(value: Tensor | float | int) -> Tensor:
+    """Python numbers become 0-d int64 or float64, which no tensor of ours is."""
+    if isinstance(value, Tensor):
+        return value.detach().clone()
+    return torch.tensor(value, dtype=torch.int64 if isinstance(value, int) else torch.float64)
+
+
+def _restore(descent: torch.optim.Optimizer, state: State) -> None:
+    (pixels,) = descent.param_groups[0]["params"]
+    kept = {key.removeprefix("optimizer."): value for key, value in state.items() if key.startswith("optimizer.")}
+    lists: dict[str, dict[int, Tensor]] = {}
+    for key, value in kept.items():
+        name, _, index = key.partition(".")
+        if index:
+            lists.setdefault(name, {})[int(index)] = value.clone()
+        else:
+            plain = value.ndim == 0 and value.dtype in (torch.int64, torch.float64)
+            descent.state[pixels][name] = value.item() if plain else value.clone()
+    for name, items in lists.items():
+        descent.state[pixels][name] = [items[i] for i in sorted(items)]

@@ -1,0 +1,193 @@
+"""The one guidance language: which part of the content takes which part of which style, with which settings.
+
+Sources make guides, engines read them. An engine asks two things: `guide.shares((h, w))`, who owns which part of a
+picture of that size, and `guide.regions`. What no region owns stays content.
+"""
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor
+
+from intarsia.errors import GuideError
+
+Map = Float[Tensor, "_ _"]  # maps and pictures come in sizes of their own
+Image = Float[Tensor, "3 _ _"]
+
+
+@dataclass(frozen=True, eq=False)
+class Region:
+    """A part of the content and the style it takes.
+
+    content_map: who belongs, 0..1 per position, any size of the content's aspect; None = everywhere.
+    style: the picture to take from; style_map: which part of it, 0..1; None = all of it.
+    strength: 0 leaves the content as it is, 1 applies the style fully.
+    style_scale: size of the style's brushwork, 1 = style and content at the same long side.
+    content_weight: factor on the method's own weight of the content inside this region.
+    """
+
+    style: Image
+    content_map: Map | None = None
+    style_map: Map | None = None
+    strength: float = 1.0
+    style_scale: float = 1.0
+    content_weight: float = 1.0
+    name: str = ""
+
+    def __post_init__(self):
+        for what, value in (("content", self.content_map), ("style", self.style_map)):
+            if value is not None and not (bool(value.isfinite().all()) and float(value.min()) >= 0 <= 1 >= value.max()):
+                raise GuideError(f"region '{self.name}': its {what} map leaves 0..1. Scale it to that range.")
+        if self.style_map is not None and not bool((self.style_map > 0).any()):
+            raise GuideError(
+                f"region '{self.name}': its style map is empty, so there is nothing to take from. "
+                "Paint it, or drop the region."
+            )
+        for field in ("strength", "content_weight"):
+            if not 0 <= getattr(self, field) < float("inf"):
+                raise GuideError(f"region '{self.name}': {field} is {getattr(self, field)}; it must be 0 or more.")
+        if not 0.05 <= self.style_scale <= 20:
+            raise GuideError(f"region '{self.name}': style scale is {self.style_scale}; it must be 0.05 to 20.")
+
+    def paints_like(self, other: "Region") -> bool:
+        """Whether both would paint the same, wherever they are."""
+        settings = ("strength", "style_scale", "content_weight")
+        return (
+            _same(self.style, other.style)
+            and _same(self.style_map, other.style_map)
+            and all(getattr(self, name) == getattr(other, name) for name in settings)
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Guide:
+    """Regions in the order in which they were given. `Guide.everywhere(style)` is the guide of those who give none."""
+
+    regions: tuple[Region, ...]
+
+    def __post_init__(self):
+        if not self.regions:
+            raise GuideError("the guide has no region, so there is nothing to paint. Give at least one style.")
+
+    @classmethod
+    def everywhere(cls, *styles: Image, weights: Sequence[float] | None = None, style_scale: float = 1.0) -> "Guide":
+        """One region per style over the whole picture; several styles share every place by `weights` (equal if not
+        given), that is, they are mixed."""
+        weights = [1.0] * len(styles) if weights is None else weights
+        if len(weights) != len(styles) or min(weights, default=0) < 0 or sum(weights) <= 0:
+            raise GuideError(
+                f"{len(styles)} styles came with weights {list(weights)}. "
+                "Give one weight per style, 0 or more, not all 0."
+            )
+        maps = [None if len(styles) == 1 else torch.full((1, 1), weight / sum(weights)) for weight in weights]
+        named = zip(styles, maps, weights, strict=True)
+        return cls(
+            tuple(
+                Region(style, content_map, style_scale=style_scale, name=f"style {i}")
+                for i, (style, content_map, weight) in enumerate(named, 1)
+                if weight > 0
+            )
+        )
+
+    def shares(self, size: tuple[int, int]) -> Float[Tensor, "r h w"]:
+        """Each region's part of every position of a picture of `size` (h, w); they sum to at most 1, the remainder
+        stays content. Where maps overlap by more than that, they are scaled down together."""
+        maps = [_at(region.content_map, size, region.style) for region in self.regions]
+        stacked = torch.stack(maps).clamp(0, 1)
+        return stacked / stacked.sum(0).clamp_min(1)
+
+    def merged(self) -> "Guide":
+        """The same picture with fewer regions: those that paint alike become one, so that a picture cut into equal
+        regions is the same as one not cut. Regions of strength 0 are dropped: their part stays content."""
+        groups: list[list[Region]] = []
+        for region in self.regions:
+            alike = next((group for group in groups if group[0].paints_like(region)), None)
+            alike.append(region) if alike else groups.append([region])
+        shares = None
+        if len(groups) < len(self.regions):
+            sizes = [region.content_map.shape for region in self.regions if region.content_map is not None]
+            size = (max((s[0] for s in sizes), default=1), max((s[1] for s in sizes), default=1))
+            shares = dict(zip(self.regions, self.shares(size), strict=True))
+        merged = [_one(group, shares) for group in groups if group[0].strength > 0]
+        return Guide(tuple(merged)) if merged else Guide((dataclasses.replace(self.regions[0], strength=0),))
+
+
+def blends(shares: Float[Tensor, "r h w"], limit: int = 8, steps: int = 4) -> Float[Tensor, "k h w"]:
+    """A small codebook of mixtures: k soft maps that sum to the shares' sum, each gathering the positions whose
+    mixture of regions is about the same.
+
+    One constraint per region under its soft map asks the pixels between two maps to serve two targets at once, and the
+    optimum is a gray middle. Instead the mixtures are laid on the lattice of simplex points with coordinates in
+    1/`steps`; a position speaks for the corners of its lattice cell by its barycentric weights there (for two regions:
+    hats at shares 0, 1/4, 1/2, 3/4, 1). Hard maps give just the regions themselves. Beyond the larger of `limit` and r,
+    and below 1 % of the painted area, codes are given up to their nearest kept ones. The caller takes each code's
+    weighted mean share, not its nominal one, to mix its target."""
+    regions, h, w = shares.shape
+    if regions == 1:
+        return shares
+    cover = shares.sum(0).flatten()
+    mixture = (shares.flatten(1) / cover.clamp_min(1e-12)).T  # (n, r), rows sum to 1
+    corners, weights = _lattice_corners(mixture, steps)  # (n, r, r) whole numbers, (n, r)
+    weights = weights * cover[:, None]
+    held = weights > 1e-6
+    points, code = torch.unique(corners[held], dim=0, return_inverse=True)
+    mass = torch.zeros(len(points)).index_add_(0, code, weights[held])
+    kept = _kept(points, mass, max(limit, regions), steps)
+    nearest = torch.cdist(points.float(), points[kept].float()).argmin(1)
+    out = torch.zeros(h * w, len(kept))
+    place = held.nonzero()[:, 0]
+    out.view(-1).index_add_(0, place * len(kept) + nearest[code], weights[held])
+    return out.T.reshape(len(kept), h, w)
+
+
+def _lattice_corners(mixture: Float[Tensor, "n r"], steps: int) -> tuple[Tensor, Float[Tensor, "n r"]]:
+    """Corners of the cell of the Kuhn triangulation of the simplex that holds each mixture, and its barycentric
+    weights there. Cumulative sums turn the simplex into a corner of a cube, whose cells are sorted by fraction."""
+    n, regions = mixture.shape
+    height = (mixture.flip(1).cumsum(1).flip(1)[:, 1:] * steps).clamp(0, steps)  # falling, (n, r - 1)
+    height = torch.where((height - height.round()).abs() < 1e-4, height.round(), height)
+    base = height.floor()
+    fraction, order = (height - base).sort(dim=1, descending=True, stable=True)
+    climbs = F.one_hot(order, regions - 1).cumsum(1)  # after the j largest fractions
+    levels = torch.cat([base[:, None], base[:, None] + climbs], 1)  # (n, r, r - 1)
+    levels = torch.cat([torch.full((n, regions, 1), float(steps)), levels, torch.zeros(n, regions, 1)], 2)
+    edges = torch.cat([torch.ones(n, 1), fraction, torch.zeros(n, 1)], 1)
+    return (levels[..., :-1] - levels[..., 1:]).round().long(), edges[:, :-1] - edges[:, 1:]
+
+
+def _kept(points: Tensor, mass: Tensor, limit: int, steps: int) -> Tensor:
+    """The heaviest codes, and every pure region that has an area of its own."""
+    pure = points.amax(1) == steps
+    worth = mass > 0.01 * mass.sum()
+    score = mass + (pure & worth) * mass.sum()
+    order = score.argsort(descending=True)[:limit]
+    kept = order[worth[order]]
+    return kept.sort().values if len(kept) else order[:1]
+
+
+def _at(content_map: Map | None, size: tuple[int, int], like: Tensor) -> Map:
+    if content_map is None:
+        return like.new_ones(size)
+    if content_map.shape == size:
+        return content_map
+    shrinks = size[0] <= content_map.shape[0] and size[1] <= content_map.shape[1]
+    return F.interpolate(content_map[None, None], size, mode="area" if shrinks else "bilinear")[0, 0]
+
+
+def _one(group: list[Region], shares: dict[Region, Map] | None) -> Region:
+    if len(group) == 1 and shares is None:
+        return group[0]
+    assert shares is not None
+    together = torch.stack([shares[region] for region in group]).sum(0).clamp(0, 1)
+    whole = bool((together > 1 - 1e-5).all())
+    return dataclasses.replace(group[0], content_map=None if whole else together)
+
+
+def _same(a: Tensor | None, b: Tensor | None) -> bool:
+    if a is None or b is None:
+        return a is b
+    return a is b or (a.shape == b.shape and bool((a == b).all()))

@@ -1,0 +1,287 @@
+"""Style transfer by optimizing the picture: Gatys, Ecker, Bethge 2015/2016, with soft regions.
+
+    minimize over the image X
+      sum over regions r  strength_r * mass_r / mass * sum over taps t  w_t |G_t(X; r) - G_t(S_r)|^2 / |G_t(S_r)|^2
+      + content_weight * |F(X) - F(content)|^2 / |F(content)|^2  +  tv * TV(X)
+
+G is the second moment under a map over the map's mass (`moments.py`). Each tap is divided by its target, unlike in the
+paper, so that the weights mean the same for every style, size and encoder; `paper="gatys2016"` has the paper's own
+weighting. Soft borders between regions are constrained as mixtures (`guide.blends`), not one region at a time.
+"""
+
+import dataclasses
+import functools
+import math
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Annotated, Literal, NamedTuple
+
+import torch
+from jaxtyping import Float
+from pydantic import ConfigDict, Field
+from pydantic.dataclasses import dataclass
+from torch import Tensor
+
+from intarsia import encoders
+from intarsia.encoders import Encoder
+from intarsia.engine import Frame, Image, State, descend
+from intarsia.guide import Guide, blends
+from intarsia.losses import LOSSES, content_loss, outside_range, total_variation
+from intarsia.moments import Moments, Support, moments, supports
+from intarsia.picture import fit, resize
+from intarsia.pyramid import coarse_to_fine, grid_of, pool_to_grid, size_of, split_steps
+
+FEWEST = 4.0  # positions at a tap below which a region has no statistics worth matching, and is left out there
+VGG_CHANNELS = {"relu1_1": 64, "relu2_1": 128, "relu3_1": 256, "relu4_1": 512, "relu5_1": 512}
+
+
+@dataclass(frozen=True, config=ConfigDict(extra="forbid"))
+class Gatys:
+    """Paints by optimization: slow next to the feed-forward methods, and the best pictures."""
+
+    steps: Annotated[int, Field(ge=1, le=100_000)] = 300
+    """Evaluations of loss and gradient in all, most of them at the coarse sizes."""
+    content_weight: Annotated[float, Field(ge=0)] = 0.15
+    """How much the content's shapes count against the style; 0 forgets them."""
+    tv: Annotated[float, Field(ge=0)] = 0.3
+    """Weight of total variation, which calms noise."""
+    loss: Literal["gram", "moments", "wasserstein"] = "gram"
+    """What a texture is: its Gram matrix, its mean and covariance, or the Gaussian they make (Wasserstein distance)."""
+    style_taps: tuple[str, ...] = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
+    """Layers whose statistics are the style."""
+    tap_weights: tuple[float, ...] = (1.0, 1.0, 1.0, 1.0, 1.0)
+    """Weight of each style tap."""
+    content_tap: str = "relu4_1"
+    """Layer whose features are the content."""
+    init: Literal["content", "noise", "statistics"] = "content"
+    """What the picture starts as: the content, noise, or noise in the styles' colors."""
+    optimizer: Literal["lbfgs", "adam"] = "lbfgs"
+    """L-BFGS converges in fewer steps; Adam needs less memory."""
+    rate: Annotated[float, Field(gt=0)] | None = None
+    """Step length; 1 for lbfgs and 0.02 for adam when not given."""
+    coarsest: Annotated[int, Field(ge=16)] = 128
+    """Long side of the first, coarsest size."""
+    factor: Annotated[float, Field(gt=1, le=8)] = 2.0
+    """From each size to the next."""
+    blends: bool = True
+    """Treat soft borders as mixtures of the styles; off: one constraint per region, as in the papers."""
+    paper: Literal["none", "gatys2016", "partial"] = "none"
+    """A paper's own weighting in place of ours: Gatys et al. 2016, or partial style transferring (Zhou)."""
+    seed: Annotated[int, Field(ge=0)] = 0
+    """Seed of the noise."""
+    encoder: Literal["compact", "vgg19", "toy"] = "compact"
+    """The network that looks at the picture."""
+    weights: Path | None = None
+    """A weights file for the encoder in place of its own."""
+    pooling: Literal["max", "average"] = "max"
+    """Pooling of vgg19; the compact encoder always uses max."""
+    device: str = "auto"
+    """cpu, cuda, mps, or auto."""
+    precision: Literal["auto", "bf16", "fp32"] = "auto"
+    """Of the network; auto takes bf16 where the processor is made for it."""
+
+    def __call__(
+        self,
+        content: Image,
+        guide: Guide,
+        *,
+        start: Image | None = None,
+        state: State | None = None,
+        encoder: Encoder | None = None,
+    ) -> Iterator[Frame]:
+        """Paints `content` (RGB, 0..1) as `guide` says, at its own size; yields a frame per step.
+
+        start: a picture to begin with in place of `init`. state: a frame's `state()`, to go on from it exactly.
+        encoder: one that is loaded already, instead of the one that the settings name."""
+        encoder = encoder or self.load_encoder()
+        content, guide = content.to(encoder.device), guide.merged()
+        if all(region.strength == 0 for region in guide.regions):
+            yield Frame(content, self.steps, self.steps, {}, 1.0, dict)
+            return
+        sizes = coarse_to_fine(size_of(content), self.coarsest, self.factor)
+        counts = split_steps(self.steps, len(sizes))
+        costs = [count * (h * w + 4096) for count, (h, w) in zip(counts, sizes, strict=True)]
+        image = start
+        for level, (size, count) in enumerate(zip(sizes, counts, strict=True)):
+            if state is not None and level < int(state["level"]):
+                continue
+            resumed = state if state is not None and level == int(state["level"]) else None
+            here = resize(content, size)
+            goal = Goal.build(self, encoder, here, guide)
+            image = self._first(here, guide) if image is None else resize(image.to(encoder.device), size)
+            before = sum(counts[:level])
+            for i, (pixels, losses, inner) in enumerate(
+                descend(goal, image, count, optimizer=self.optimizer, rate=self.rate, state=resumed),
+                start=int(resumed["step"]) + 1 if resumed else 1,
+            ):
+                image = goal.composed(pixels)
+                done = (sum(costs[:level]) + costs[level] * i / count) / sum(costs)
+                yield Frame(image, before + i, self.steps, losses, done, _at_level(inner, level))
+            state = None if resumed else state
+
+    def load_encoder(self) -> Encoder:
+        options = {"pooling": self.pooling} if self.encoder == "vgg19" else {}
+        return encoders.load(self.encoder, self.weights, self.device, self.precision, **options)
+
+    def _first(self, content: Image, guide: Guide) -> Image:
+        """The picture before the first step."""
+        if self.init == "content":
+            return content
+        generator = torch.Generator().manual_seed(self.seed)
+        noise = torch.randn(content.shape, generator=generator).to(content.device)
+        if self.init == "noise":
+            return 0.5 + 0.1 * noise
+        shares = guide.shares(size_of(content)).to(content.device)
+        out = content * (1 - shares.sum(0))
+        for share, region in zip(shares, guide.regions, strict=True):
+            colors = _color_moments(region.style, region.style_map)
+            values, vectors = torch.linalg.eigh(colors.covariance()[0].double())
+            root = ((vectors * values.clamp_min(0).sqrt()) @ vectors.T).float().to(content.device)
+            mean = colors.mean()[0].to(content.device)
+            out = out + share * (mean[:, None, None] + torch.einsum("cd,dhw->chw", root, noise))
+        return out.clamp(0, 1)
+
+
+def _color_moments(style: Image, style_map: Tensor | None) -> Moments:
+    maps = None if style_map is None else resize(style_map[None], size_of(style))
+    return moments(style, maps)
+
+
+def _at_level(inner: Callable[[], State], level: int) -> Callable[[], State]:
+    return lambda: inner() | {"level": torch.tensor(level)}
+
+
+class Texture(NamedTuple):
+    """What one tap asks: the moments of the image under `maps` are to be those of `target`, code by code."""
+
+    maps: list[Support]
+    target: Moments
+    importance: Float[Tensor, " k"]  # strength x part of the painted area x weight of the tap
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Goal:
+    """The objective at one size: call it with the image, get its weighted terms."""
+
+    method: Gatys
+    encoder: Encoder
+    content: Image
+    cover: Float[Tensor, "h w"]  # the sum of the shares; 0 = untouched
+    textures: dict[str, Texture]
+    content_tap: str
+    content_features: Float[Tensor, "c h2 w2"]
+    content_importance: Float[Tensor, "h2 w2"]
+
+    @classmethod
+    def build(cls, method: Gatys, encoder: Encoder, content: Image, guide: Guide) -> "Goal":
+        size = size_of(content)
+        shares = guide.shares(size).to(content.device)
+        cover = shares.sum(0)
+        codes = blends(shares.cpu()).to(content.device) if method.blends else shares
+        mixture = _mean_shares(codes, shares, cover) if method.blends else torch.eye(len(shares)).to(codes)
+        strengths, contents = content.new_tensor([(r.strength, r.content_weight) for r in guide.regions]).unbind(1)
+        taps, content_tap = _taps(method, encoder)
+        deepest = max(encoder.strides[tap] for tap in (*taps, content_tap))
+        grids = {tap: grid_of(size, encoder.strides[tap], deepest) for tap in (*taps, content_tap)}
+        textures = {}
+        for tap, styles in style_moments(encoder, guide, max(size), taps).items():
+            maps = supports(pool_to_grid(codes, grids[tap], encoder.strides[tap]))
+            enough = min(FEWEST, math.prod(grids[tap]) / 2)
+            worth = [k for k, support in enumerate(maps) if support.mass >= enough]
+            if not worth:
+                continue
+            maps, mixed = [maps[k] for k in worth], mixture[worth]
+            mass = content.new_tensor([support.mass for support in maps]) * encoder.strides[tap] ** 2
+            target = styles.mixed(mixed)
+            importance = (mixed @ strengths) * mass / cover.sum() * _tap_weight(method, tap, target)
+            textures[tap] = Texture(maps, target, importance)
+        features = encoder(content, {*taps, content_tap})[content_tap]
+        keep = (shares * contents[:, None, None]).sum(0) + (1 - cover).clamp_min(0)
+        keep = pool_to_grid(keep[None], grids[content_tap], encoder.strides[content_tap])[0]
+        return cls(
+            method, encoder, content, cover, textures, content_tap, features, keep * _content_weight(method, features)
+        )
+
+    def __call__(self, image: Image) -> dict[str, Float[Tensor, ""]]:
+        shown = image if self.everywhere else torch.where(self.cover > 0, image, self.content)
+        features = self.encoder(shown, {*self.textures, self.content_tap})
+        distance = LOSSES[self.method.loss]
+        style = [
+            (texture.importance * distance(moments(features[tap], texture.maps), texture.target)).sum()
+            for tap, texture in self.textures.items()
+        ]
+        return {
+            "style": torch.stack(style).sum() if style else shown.new_zeros(()),
+            "content": content_loss(features[self.content_tap], self.content_features, self.content_importance),
+            "tv": self.method.tv * total_variation(shown),
+            "range": 10 * outside_range(image),
+        }
+
+    @functools.cached_property
+    def everywhere(self) -> bool:
+        return bool((self.cover >= 1).all())
+
+    def composed(self, image: Image) -> Image:
+        """What is shown: the image where the guide reaches; the content, to the bit, where it does not."""
+        shown = image.clamp(0, 1)
+        if self.everywhere:
+            return shown
+        return torch.where(self.cover > 0, torch.lerp(self.content, shown, self.cover.clamp(0, 1)), self.content)
+
+
+def _mean_shares(codes: Float[Tensor, "k h w"], shares: Float[Tensor, "r h w"], cover: Tensor) -> Float[Tensor, "k r"]:
+    """The mixture that each code really holds, its weighted mean share: the end hat over a ramp averages 1/12, not 0."""
+    held = codes.flatten(1) @ (shares / cover.clamp_min(1e-12)).flatten(1).T
+    return held / held.sum(1, keepdim=True).clamp_min(1e-12)
+
+
+def _taps(method: Gatys, encoder: Encoder) -> tuple[tuple[str, ...], str]:
+    """Style taps and content tap."""
+    if method.paper == "none":
+        return method.style_taps, method.content_tap
+    if method.paper == "partial":
+        return ("relu3_1", "relu4_1", "relu5_1"), "relu4_1"
+    deep = "relu4_2" if "relu4_2" in encoder.channels and encoder.name != "compact" else "relu4_1"
+    return ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1"), deep
+
+
+def _tap_weight(method: Gatys, tap: str, target: Moments) -> Tensor | float:
+    """What a tap's relative distance counts for. The papers have |G - A|^2 / (4 N^2), for G and A over the area and N
+    channels of VGG-19, of which Gatys et al. take a fifth per tap."""
+    if method.paper == "none":
+        return dict(zip(method.style_taps, method.tap_weights, strict=True))[tap]
+    square = target.gram().square().sum((1, 2)) / (4 * VGG_CHANNELS[tap] ** 2)
+    return square / 5 if method.paper == "gatys2016" else square
+
+
+def _content_weight(method: Gatys, features: Tensor) -> float:
+    """What the relative content error counts for. The papers have half the squared error; content to style is 1e-3 in
+    Gatys et al. 2016 (figure 3 B), 0.05 in partial style transferring (section 4.1)."""
+    if method.paper == "none":
+        return method.content_weight
+    return float(features.float().square().sum()) / 2 * {"gatys2016": 1e-3, "partial": 0.05}[method.paper]
+
+
+def style_moments(encoder: Encoder, guide: Guide, long_side: int, taps: tuple[str, ...]) -> dict[str, Moments]:
+    """Per tap the moments of every region's style under its style map, r at once. A style that several regions use at
+    one scale is encoded once."""
+    found: dict[tuple[int, float], dict[str, Tensor]] = {}
+    rows: dict[str, list[Moments]] = {tap: [] for tap in taps}
+    for region in guide.regions:
+        size = fit(*size_of(region.style), max(16, round(long_side * region.style_scale)))
+        key = (id(region.style), region.style_scale)
+        if key not in found:
+            with torch.no_grad():
+                found[key] = encoder(resize(region.style.to(encoder.device), size), taps)
+        style_map = torch.ones(1, 1) if region.style_map is None else region.style_map
+        weights = resize(style_map[None].to(encoder.device), size)
+        for tap, features in found[key].items():
+            pooled = pool_to_grid(weights, size_of(features), encoder.strides[tap])
+            if float(pooled.sum()) <= 0:  # a map that the resizing lost: its whole style is nearer than nothing
+                pooled = torch.ones_like(pooled)
+            rows[tap].append(moments(features, pooled))
+    return {tap: _stacked(many) for tap, many in rows.items()}
+
+
+def _stacked(many: list[Moments]) -> Moments:
+    return Moments(*(torch.cat([getattr(m, name) for m in many]) for name in ("mass", "first", "second")))

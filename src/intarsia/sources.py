@@ -1,0 +1,64 @@
+"""Sources make guides; no method knows them."""
+
+import warnings
+from collections.abc import Sequence
+
+from jaxtyping import Float
+from torch import Tensor
+
+from intarsia.errors import GuideError, Notice
+from intarsia.guide import Guide, Region
+
+Image = Float[Tensor, "3 _ _"]
+Map = Float[Tensor, "_ _"]  # maps and pictures come in sizes of their own
+
+
+def masks(
+    content_size: tuple[int, int],
+    styles: Sequence[Image],
+    content_maps: Sequence[Map],
+    style_maps: Sequence[Map | None] = (),
+    *,
+    strengths: Sequence[float] = (),
+    style_scale: float = 1.0,
+) -> Guide:
+    """Pairs of soft maps, one region per content map: what it takes, and from which part of which style.
+
+    content_size: (h, w) of the content that the maps belong to. styles: one for all regions, or one per region.
+    style_maps: none, or one per region (None = the whole style). A map of its picture's aspect (within 1 %) and another
+    size is resized, with a Notice; of another aspect, GuideError. A region whose content map is empty is dropped, with
+    a Notice; an empty style map is a GuideError."""
+    count = len(content_maps)
+    for what, given, least in (("style", styles, 1), ("style mask", style_maps, 0), ("strength", strengths, 0)):
+        if len(given) not in {least, count}:
+            raise GuideError(
+                f"{count} content masks came with {len(given)} {what}s. "
+                f"Give {'one for all or ' if least else 'none or '}one per content mask."
+            )
+    regions = []
+    for i, content_map in enumerate(content_maps):
+        name = f"region {i + 1}"
+        style = styles[i if len(styles) > 1 else 0]
+        style_map = style_maps[i] if style_maps else None
+        _check_aspect(name, "content", content_map, content_size)
+        if style_map is not None:
+            _check_aspect(name, "style", style_map, (style.shape[-2], style.shape[-1]))
+        if not bool((content_map > 0).any()):
+            warnings.warn(f"{name}: its content mask is empty, so it is left out.", Notice, stacklevel=2)
+            continue
+        strength = strengths[i] if strengths else 1.0
+        regions.append(Region(style, content_map, style_map, strength, style_scale, name=name))
+    if not regions:
+        raise GuideError("every content mask is empty, so there is nothing to paint. Paint one, or give no mask.")
+    return Guide(tuple(regions))
+
+
+def _check_aspect(name: str, what: str, given: Map, size: tuple[int, int]) -> None:
+    h, w = given.shape
+    if (h, w) == size:
+        return
+    came = f"{name}: its {what} mask is {w} x {h}, the {what} picture {size[1]} x {size[0]}"
+    # equal aspect within 1 %, or within the pixel that rounding may cost
+    if abs(h * size[1] - w * size[0]) > max(0.01 * h * size[1], h, size[1]):
+        raise GuideError(f"{came}. They must have the same aspect: crop or redraw the mask.")
+    warnings.warn(f"{came}; it was resized.", Notice, stacklevel=3)

@@ -1,0 +1,34 @@
+from pathlib import Path
+
+import pytest
+import torch
+
+SHARED = Path(__file__).parents[2] / "shared"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread():
+    """Tests run beside each other; two of them with two threads each on two cores are slower than one after another."""
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def cases() -> Path:
+    """Real pictures with masks and published results, which stand beside the project and are not part of it."""
+    folder = SHARED / "cases"
+    if not folder.is_dir():
+        pytest.skip("needs the test pictures in ../shared/cases, which are not shipped")
+    return folder
+
+
+@pytest.fixture
+def random_image():
+    """Smooth random pictures: `random_image(h, w, seed)`, RGB in 0..1."""
+
+    def make(h: int, w: int, seed: int = 0) -> torch.Tensor:
+        generator = torch.Generator().manual_seed(seed)
+        coarse = torch.rand(1, 3, max(2, h // 8), max(2, w // 8), generator=generator)
+        smooth = torch.nn.functional.interpolate(coarse, (h, w), mode="bicubic", align_corners=False)[0]
+        return (0.8 * smooth + 0.2 * torch.rand(3, h, w, generator=generator)).clamp(0, 1)
+
+    return make

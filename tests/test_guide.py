@@ -1,0 +1,136 @@
+"""Shares are a partition of unity; regions that paint alike are one; blends lose no one's part."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from intarsia.errors import GuideError
+from intarsia.guide import Guide, Region, blends
+
+STYLE, OTHER = torch.rand(3, 8, 8), torch.rand(3, 9, 9)
+
+
+def halves(w=8):
+    left = torch.zeros(6, w)
+    left[:, : w // 2] = 1
+    return left, 1 - left
+
+
+def test_no_map_is_everywhere():
+    assert torch.equal(Guide.everywhere(STYLE).shares((5, 7)), torch.ones(1, 5, 7))
+
+
+def test_mixed_styles_share_every_place_by_weight():
+    shares = Guide.everywhere(STYLE, OTHER, weights=[1, 3]).shares((4, 4))
+    torch.testing.assert_close(shares[:, 0, 0], torch.tensor([0.25, 0.75]))
+
+
+@given(st.integers(1, 4), st.integers(0, 50))
+@settings(max_examples=20, deadline=None)
+def test_shares_never_exceed_one_at_any_size(count, seed):
+    generator = torch.Generator().manual_seed(seed)
+    maps = [torch.rand(6, 8, generator=generator) for _ in range(count)]
+    guide = Guide(tuple(Region(STYLE, one) for one in maps))
+    for size in ((6, 8), (3, 4), (13, 17), (1, 1)):
+        assert float(guide.shares(size).sum(0).max()) <= 1 + 1e-5
+
+
+def test_overlap_is_shared_and_gaps_stay_content():
+    left, _ = halves()
+    shares = Guide((Region(STYLE, left), Region(OTHER, left))).shares((6, 8))
+    torch.testing.assert_close(shares[0], left / 2)
+    assert float(shares[:, :, 5:].sum()) == 0
+
+
+def test_regions_that_paint_alike_become_one():
+    left, right = halves()
+    merged = Guide((Region(STYLE, left), Region(STYLE.clone(), right))).merged()
+    assert len(merged.regions) == 1
+    assert merged.regions[0].content_map is None
+
+
+def test_regions_that_differ_stay_apart():
+    left, right = halves()
+    for other in (
+        Region(OTHER, right),
+        Region(STYLE, right, strength=0.5),
+        Region(STYLE, right, style_map=right[:, :6]),
+    ):
+        assert len(Guide((Region(STYLE, left), other)).merged().regions) == 2
+
+
+def test_regions_of_no_strength_stay_content():
+    left, right = halves()
+    merged = Guide((Region(STYLE, left), Region(OTHER, right, strength=0))).merged()
+    assert [region.style is STYLE for region in merged.regions] == [True]
+    assert float(merged.shares((6, 8))[0, :, 4:].max()) == 0
+
+
+def test_merging_keeps_who_owns_what_where_maps_overlap():
+    maps = [torch.rand(6, 8) for _ in range(3)]
+    guide = Guide((Region(STYLE, maps[0]), Region(OTHER, maps[1]), Region(STYLE, maps[2])))
+    before, after = guide.shares((6, 8)), guide.merged().shares((6, 8))
+    torch.testing.assert_close(after, torch.stack([before[0] + before[2], before[1]]))
+
+
+@pytest.mark.parametrize(
+    ("build", "says"),
+    [
+        (lambda: Guide(()), "no region"),
+        (lambda: Region(STYLE, torch.full((3, 3), 1.5), name="sky"), "region 'sky'.*content map leaves 0..1"),
+        (lambda: Region(STYLE, torch.full((3, 3), float("nan"))), "leaves 0..1"),
+        (lambda: Region(STYLE, None, torch.zeros(3, 3), name="sea"), "region 'sea'.*style map is empty.*Paint it"),
+        (lambda: Region(STYLE, strength=-1), "strength is -1"),
+        (lambda: Region(STYLE, style_scale=0), "style scale is 0"),
+        (lambda: Guide.everywhere(STYLE, OTHER, weights=[1]), "2 styles came with weights"),
+        (lambda: Guide.everywhere(STYLE, weights=[0]), "not all 0"),
+    ],
+)
+def test_bad_guides_say_what_is_wrong(build, says):
+    with pytest.raises(GuideError, match=says):
+        build()
+
+
+# ---- blends ------------------------------------------------------------------------------------------------------
+
+
+def ramp(w=64, h=4):
+    across = ((torch.arange(w) + 0.5) / w).expand(h, w)
+    return torch.stack([1 - across, across])
+
+
+def test_hard_maps_give_just_the_regions():
+    left, right = halves()
+    codes = blends(torch.stack([left, right]))
+    assert len(codes) == 2
+    assert {tuple(code.flatten().tolist()) for code in codes} == {tuple(m.flatten().tolist()) for m in (left, right)}
+
+
+def test_a_ramp_gives_five_hats():
+    codes = blends(ramp())
+    assert len(codes) == 5
+    means = (codes * ramp()[1]).sum((1, 2)) / codes.sum((1, 2))
+    torch.testing.assert_close(means.sort().values, torch.tensor([1 / 12, 0.25, 0.5, 0.75, 11 / 12]), atol=2e-3, rtol=0)
+
+
+@given(st.integers(2, 5), st.integers(0, 50), st.floats(0.3, 6))
+@settings(max_examples=25, deadline=None)
+def test_codes_sum_to_what_the_regions_own(regions, seed, sharpness):
+    generator = torch.Generator().manual_seed(seed)
+    drawn = torch.randn(regions + 1, 12, 10, generator=generator) * sharpness
+    shares = drawn.softmax(0)[:regions]  # one part stays content
+    codes = blends(shares)
+    assert float(codes.min()) >= 0
+    assert len(codes) <= max(8, regions)
+    torch.testing.assert_close(codes.sum(0), shares.sum(0), atol=1e-4, rtol=1e-4)
+
+
+def test_one_region_is_its_own_code():
+    share = torch.rand(1, 5, 5)
+    assert torch.equal(blends(share), share)
+
+
+def test_a_constant_mixture_is_one_code_per_lattice_corner_at_most():
+    codes = blends(torch.tensor([0.25, 0.75])[:, None, None].expand(2, 6, 6))
+    assert len(codes) == 1

@@ -1,0 +1,89 @@
+"""Each distance is zero at its target, grows away from it, and agrees with a slow reference."""
+
+import pytest
+import scipy.linalg
+import torch
+
+from intarsia.losses import LOSSES, content_loss, gram_loss, outside_range, total_variation, wasserstein_loss
+from intarsia.moments import moments
+
+
+def texture(seed, c=6, n=400, scale=1.0):
+    generator = torch.Generator().manual_seed(seed)
+    mix = torch.randn(c, c, generator=generator)
+    return (scale * (mix @ torch.randn(c, n, generator=generator)) + torch.randn(c, 1, generator=generator))[:, :, None]
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_zero_at_the_target_and_positive_elsewhere(name):
+    a, b = moments(texture(1)), moments(texture(2))
+    assert float(LOSSES[name](a, a)) == pytest.approx(0, abs=1e-4)
+    assert float(LOSSES[name](b, a)) > 0.1
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_descent_reaches_the_target(name):
+    target = moments(texture(3))
+    points = texture(4).requires_grad_()
+    optimizer = torch.optim.LBFGS([points], max_iter=80, line_search_fn="strong_wolfe")
+
+    def closure():
+        optimizer.zero_grad()
+        loss = LOSSES[name](moments(points), target).sum()
+        loss.backward()
+        return loss
+
+    before = float(closure().detach())
+    optimizer.step(closure)
+    assert float(closure()) < 1e-3 * before
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_scale_of_the_features_does_not_matter(name):
+    near = LOSSES[name](moments(texture(1)), moments(texture(2)))
+    far = LOSSES[name](moments(100 * texture(1)), moments(100 * texture(2)))
+    torch.testing.assert_close(near, far, rtol=1e-3, atol=1e-5)
+
+
+def test_wasserstein_distance_of_gaussians_is_the_closed_form():
+    a, b = moments(texture(5)), moments(texture(6))
+    cov_a, cov_b = (m.covariance()[0].double().numpy() for m in (a, b))
+    root = scipy.linalg.sqrtm(cov_b)
+    both = scipy.linalg.sqrtm(root @ cov_a @ root).real
+    square = float((a.mean() - b.mean()).square().sum()) + (cov_a + cov_b - 2 * both).trace()
+    scale = float(b.mean().square().sum()) + cov_b.trace()
+    assert float(wasserstein_loss(a, b)) == pytest.approx(square / scale, rel=1e-4)
+
+
+def test_a_flat_style_gives_finite_losses_and_gradients():
+    flat = moments(torch.full((4, 5, 5), 0.5))
+    for loss in LOSSES.values():
+        image = torch.rand(4, 5, 5).requires_grad_()
+        loss(moments(image), flat).sum().backward()
+        assert bool(image.grad.isfinite().all())
+        black = loss(moments(torch.zeros(4, 5, 5)), moments(torch.zeros(4, 5, 5)))
+        assert bool(black.isfinite().all())
+
+
+def test_gram_distance_by_its_formula():
+    a, b = texture(1), texture(2)
+    grams = [x.flatten(1) @ x.flatten(1).T / x[0].numel() for x in (a, b)]
+    wanted = (grams[0] - grams[1]).square().sum() / grams[1].square().sum()
+    torch.testing.assert_close(gram_loss(moments(a), moments(b))[0], wanted, rtol=1e-4, atol=1e-6)
+
+
+def test_content_loss_counts_positions_by_weight():
+    target, features = torch.rand(3, 4, 4), torch.rand(3, 4, 4)
+    weight = torch.zeros(4, 4)
+    weight[0] = 1
+    features_elsewhere = features.clone()
+    features_elsewhere[:, 1:] = 9
+    assert content_loss(features, target, weight) == content_loss(features_elsewhere, target, weight)
+    assert float(content_loss(target, target)) == 0
+
+
+def test_total_variation_and_range():
+    assert float(total_variation(torch.full((3, 5, 5), 0.3))) == 0
+    assert float(total_variation(torch.rand(3, 5, 5))) > 0
+    assert float(outside_range(torch.rand(3, 5, 5))) == 0
+    assert float(outside_range(torch.full((3, 2, 2), 1.5))) == pytest.approx(0.25)

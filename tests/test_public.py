@@ -1,0 +1,45 @@
+"""What `import intarsia` gives, and what it costs."""
+
+import subprocess
+import sys
+
+import intarsia
+
+
+def test_exported_names():
+    assert sorted(intarsia.__all__) == [
+        "Frame",
+        "Gatys",
+        "Guide",
+        "IntarsiaError",
+        "Job",
+        "Recipe",
+        "Region",
+        "Result",
+        "stylize",
+    ]
+    for name in intarsia.__all__:
+        exported = getattr(intarsia, name)
+        assert exported.__doc__, f"{name} has no docstring"
+
+
+def test_unknown_names_are_attribute_errors():
+    assert not hasattr(intarsia, "stylise")
+
+
+def modules_after(code: str) -> set[str]:
+    program = f"import sys; {code}; print(*sys.modules)"
+    return set(
+        subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
+    )
+
+
+def test_import_does_not_load_torch():
+    assert "torch" not in modules_after("import intarsia")
+
+
+def test_help_does_not_load_torch():
+    loaded = modules_after("from intarsia.cli import run; run(['--help'])")
+    assert "intarsia.cli" in loaded
+    assert "torch" not in loaded
+    assert "numpy" not in loaded
