@@ -713,6 +713,8 @@ BROKEN_PROFILES = {
     "cut": rgb_profile(ADOBE, gamma(2.2))[:300],
     "of another space": cmyk_profile(),
     "a curve of no kind": rgb_profile(ADOBE, b"oops" + bytes(12)),
+    "a curve without an end": rgb_profile(ADOBE, parametric(0, -1.0)),
+    "a curve without a slope": rgb_profile(ADOBE, parametric(1, 2.2, 0, 0.1)),
     "a curve that is cut": rgb_profile(ADOBE, b"curv" + bytes(4) + struct.pack(">IH", 9, 1)),
     "many tags": rgb_profile(ADOBE, gamma(2.2))[:128] + b"\xff" * 300,
     "empty header": bytes(200),
@@ -726,6 +728,21 @@ def test_a_broken_profile_is_a_notice(broken, tmp_path):
     opened = picture.read(path)
     assert opened.notices == (f"{path}: broken ICC profile ignored, taken as sRGB",)
     assert np.array_equal(levels(opened.image), np.array(PICTURE))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.sampled_from([*CURVES.values(), b"para", b"curv"]), st.integers(128, 500), st.binary(min_size=1, max_size=12))
+def test_no_profile_can_harm(curve, place, damage):
+    made = bytearray(rgb_profile(ADOBE, curve))
+    made[place : place + len(damage)] = damage
+    shown = picture.read(encoded(PICTURE.resize((3, 2)), "PNG", icc_profile=bytes(made))).image
+    assert torch.isfinite(shown).all()
+    assert 0 <= shown.min() <= shown.max() <= 1
+
+
+def test_a_profile_that_is_not_even_bytes_is_a_notice():
+    rgb = {256: 2, 257: 1, 258: (8, 8, 8), 259: 1, 262: 2, 277: 3, 273: (0,), 278: 1, 279: (6,)}
+    assert len(picture.read(tiff({**rgb, 34675: 7}, bytes(6))).notices) == 1
 
 
 def test_a_broken_profile_on_cmyk_is_a_notice():
@@ -940,6 +957,12 @@ def test_16_bits_only_where_they_fit(suffix, tmp_path):
 def test_a_picture_too_wide_for_its_format_is_told(tmp_path):
     with pytest.raises(OutputError, match=r"a\.webp: WebP cannot hold this picture of 16384 x 1"):
         picture.write(tmp_path / "a.webp", torch.zeros(3, 1, 16_384))
+
+
+@pytest.mark.parametrize("wish", [{"quality": 0}, {"quality": 101}, {"depth": 12}], ids=str)
+def test_wishes_that_cannot_be(wish, tmp_path):
+    with pytest.raises(UsageError, match="Choose"):
+        picture.write(tmp_path / "a.jpg", SMOOTH, **wish)
 
 
 def test_format_outweighs_the_suffix(tmp_path):

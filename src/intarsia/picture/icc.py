@@ -19,6 +19,7 @@ from PIL import Image, ImageCms
 # linear sRGB to XYZ under D50, the white that profiles connect through, as sRGB profiles themselves write it
 _SRGB_TO_XYZ = np.array([[0.43607, 0.38515, 0.14307], [0.22249, 0.71687, 0.06061], [0.01392, 0.09708, 0.71410]])
 _BAND_ROWS = 256  # rows converted at once: bounds what a 200 megapixel picture needs beside itself
+_MOST_TAGS = 1000  # real profiles have some twenty
 _SAME = 1.5 / 255  # a profile that moves no color by more than this is sRGB under another maker's name
 
 Curve = Callable[[Float[np.ndarray, "..."]], Float[np.ndarray, "..."]]
@@ -95,32 +96,37 @@ def _encode(linear: Float32[np.ndarray, "..."]) -> Float32[np.ndarray, "..."]:
 
 def _table(curve: Curve, dtype: np.dtype) -> Float32[np.ndarray, " levels"]:
     """The curve at every level that an integer pixel can have: exact, and one look-up per pixel."""
-    count = np.iinfo(dtype).max + 1
-    return curve(np.linspace(0, 1, count)).astype(np.float32)
+    with np.errstate(all="ignore"):
+        table = curve(np.linspace(0, 1, np.iinfo(dtype).max + 1)).astype(np.float32)
+    if not np.isfinite(table).all():
+        raise ValueError("a curve that leaves the finite numbers")
+    return table
 
 
-def _tags(profile: bytes) -> dict[bytes, bytes]:
+def _tags(profile: bytes) -> dict[bytes, memoryview]:
+    """Views, not copies: a hostile table can name the same megabytes a million times."""
     if len(profile) < 132 or profile[36:40] != b"acsp":
         raise ValueError("not an ICC profile")
     (count,) = struct.unpack_from(">I", profile, 128)
-    if 132 + 12 * count > len(profile):
+    if count > _MOST_TAGS or 132 + 12 * count > len(profile):
         raise ValueError("tag table cut off")
     rows = [struct.unpack_from(">4sII", profile, 132 + 12 * i) for i in range(count)]
     if any(offset + size > len(profile) for _, offset, size in rows):
         raise ValueError("tag data cut off")
-    return {name: profile[offset : offset + size] for name, offset, size in rows}
+    view = memoryview(profile)
+    return {name: view[offset : offset + size] for name, offset, size in rows}
 
 
-def _fixed(data: bytes, offset: int, count: int) -> Float[np.ndarray, " n"]:
+def _fixed(data: memoryview, offset: int, count: int) -> Float[np.ndarray, " n"]:
     """`count` numbers of ICC's s15Fixed16 kind."""
     return np.frombuffer(data, ">i4", count, offset) / 65536
 
 
-def _curve(data: bytes) -> Curve:
+def _curve(data: memoryview) -> Curve:
+    if len(data) < 12 or data[:4] not in (b"curv", b"para"):
+        raise ValueError(f"unknown curve {bytes(data[:4])!r}")
     if data[:4] == b"para":
         return _parametric(data)
-    if data[:4] != b"curv" or len(data) < 12:
-        raise ValueError(f"unknown curve {data[:4]!r}")
     (count,) = struct.unpack_from(">I", data, 8)
     entries = np.frombuffer(data, ">u2", count, 12)
     if count == 0:
@@ -131,7 +137,7 @@ def _curve(data: bytes) -> Curve:
     return lambda x: np.interp(x, np.linspace(0, 1, count), entries / 65535)
 
 
-def _parametric(data: bytes) -> Curve:
+def _parametric(data: memoryview) -> Curve:
     """y = (a x + b)^g + e from d on, c x + f before; the five kinds of the standard leave some of these out."""
     (kind,) = struct.unpack_from(">H", data, 8)
     if kind > 4:
@@ -140,6 +146,8 @@ def _parametric(data: bytes) -> Curve:
     g, a, b, c, d, e, f = (p[0], 1.0, 0.0, 0.0, 0.0, 0.0, 0.0)
     if kind in (1, 2):
         a, b = p[1:3]
+        if a == 0:
+            raise ValueError("a parametric curve without a slope")
         d = -b / a
         e = f = p[3] if kind == 2 else 0.0
     elif kind == 3:

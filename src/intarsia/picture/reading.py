@@ -230,7 +230,7 @@ def _file(source: Source) -> _File:
 def _why_not_opened(name: str, fault: Exception) -> str:
     if isinstance(fault, FileNotFoundError):
         folder = Path(name).parent
-        names = os.listdir(folder) if folder.is_dir() else []
+        names = os.listdir(folder) if os.access(folder, os.R_OK) else []
         near = difflib.get_close_matches(Path(name).name, names, n=1)
         return f"{name}: there is no such file. " + (f"Did you mean '{near[0]}'?" if near else "Check the path.")
     if isinstance(fault, IsADirectoryError):
@@ -386,7 +386,7 @@ def _in_planes(image: TiffImagePlugin.TiffImageFile) -> bool:
 
 def _pillow_levels(image: Image.Image, name: str) -> _Levels:
     """The pixels of a loaded Pillow image, whatever its mode."""
-    profile = image.info.get("icc_profile") or None
+    profile = _profile(image)
     if image.mode.startswith("I;16"):
         color = np.array(image).astype(np.uint16)[:, :, None]
         return _Levels(color, _keyed_alpha(color, image), profile)
@@ -397,6 +397,13 @@ def _pillow_levels(image: Image.Image, name: str) -> _Levels:
     if image.mode in ("CMYK", "LAB"):
         return _through_tables(image, profile, name)
     return _split(image)._replace(profile=profile)
+
+
+def _profile(image: Image.Image) -> bytes | None:
+    profile = image.info.get("icc_profile")
+    if not profile:
+        return None
+    return profile if isinstance(profile, bytes) else b"not even bytes"  # a TIFF tag can be of any type
 
 
 def _split(image: Image.Image) -> _Levels:
@@ -460,7 +467,7 @@ def _deep_levels(file: _File, image: ImageFile.ImageFile, again: Callable[[], Im
     Pillow keeps one byte of each sample, and its name for the byte order says which. So we decode twice, once with
     the order turned round, and put the bytes together: all of Pillow's checks hold, and every compression it knows.
     """
-    profile, rawmode = image.info.get("icc_profile") or None, _rawmode(image)
+    profile, rawmode = _profile(image), _rawmode(image)
     if file.kind == "PPM":
         color = _deep_ppm(file.data, image)
         return None if color is None else _Levels(color, None)

@@ -8,6 +8,7 @@ import struct
 import sys
 import zlib
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +58,7 @@ def write(
 
     `target` is a path or "-" for standard output. The format comes from `format`, else from the suffix (png, jpg,
     jpeg, webp, tif, tiff, avif, bmp, ppm), else, for "-", it is png. `depth` 16 can go into PNG and TIFF. `quality`
-    (0 to 100) counts for JPEG, WebP and AVIF. JPEG, BMP and PPM know no transparency: there the picture is laid on
+    (1 to 100) counts for JPEG, WebP and AVIF. JPEG, BMP and PPM know no transparency: there the picture is laid on
     white. An sRGB profile is embedded, except in BMP and PPM, which have no room for it.
 
     `recipe` goes into the PNG text "intarsia" or the EXIF comment of JPEG, WebP, TIFF and AVIF; `read_recipe` gets it
@@ -68,7 +69,7 @@ def write(
     BrokenPipeError from standard output passes through.
     """
     kind = _kind(target, format)
-    _check_values(target, kind, image, depth)
+    _check_values(target, kind, image, depth, quality)
     data = _encode(str(target), kind, _pixels(image, alpha, depth, kind in _OPAQUE), recipe, quality)
     if target == "-":
         sys.stdout.buffer.write(data)
@@ -117,7 +118,8 @@ def atomic_write(target: Path, data: bytes) -> None:
         _fill(temporary, data)
         os.replace(temporary, path)
     except BaseException as fault:
-        temporary.unlink(missing_ok=True) if path.parent.is_dir() else None
+        with suppress(OSError):  # the folder itself may be missing
+            temporary.unlink()
         if isinstance(fault, OSError):
             raise OutputError(_why_not_written(target, fault)) from fault
         raise
@@ -141,7 +143,11 @@ def _list(names: Iterable[str]) -> str:
     return ", ".join(sorted(names))
 
 
-def _check_values(target: str | os.PathLike[str], kind: str, image: Float[Tensor, "3 h w"], depth: int) -> None:
+def _check_values(
+    target: str | os.PathLike[str], kind: str, image: Float[Tensor, "3 h w"], depth: int, quality: int
+) -> None:
+    if not 1 <= quality <= 100:
+        raise UsageError(f"a quality of {quality} does not exist. Choose from 1 to 100.")
     if depth not in (8, 16):
         raise UsageError(f"a depth of {depth} bits cannot be written. Choose 8 or 16.")
     if depth == 16 and kind not in _DEEP:
@@ -190,16 +196,12 @@ def _fill(path: Path, data: bytes) -> None:
 
 def _sync_folder(folder: Path) -> None:
     """So that the new name outlives a power cut. Where folders cannot be synced, the file is there all the same."""
-    try:
+    with suppress(OSError):
         handle = os.open(folder, os.O_RDONLY)
-    except OSError:
-        return
-    try:
-        os.fsync(handle)
-    except OSError:
-        pass
-    finally:
-        os.close(handle)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
 
 def _why_not_written(target: str | os.PathLike[str], fault: OSError) -> str:
