@@ -107,12 +107,15 @@ def _state_of(
 ) -> Callable[[], State]:
     def state() -> State:
         out = {"image": pixels.detach().clone(), "good": good.clone(), "step": torch.tensor(step)}
-        out |= {"retried": torch.tensor(int(retried)), "rate": torch.tensor(descent.param_groups[0]["lr"]).double()}
+        out |= {"retried": torch.tensor(int(retried)), "rate": _as_tensor(float(descent.param_groups[0]["lr"]))}
         for name, value in descent.state[pixels].items():
-            many = value if isinstance(value, list) else [value]
-            keys = [f"{name}.{i}" for i in range(len(many))] if isinstance(value, list) else [name]
-            kept = zip(keys, many, strict=True)
-            out |= {f"optimizer.{key}": _as_tensor(item) for key, item in kept if item is not None and name != "al"}
+            if name == "al":  # scratch space of torch's L-BFGS
+                continue
+            if isinstance(value, list):
+                out[f"list.{name}"] = torch.tensor(len(value))
+                out |= {f"optimizer.{name}.{i}": _as_tensor(item) for i, item in enumerate(value)}
+            elif value is not None:
+                out[f"optimizer.{name}"] = _as_tensor(value)
         return out
 
     return state
@@ -127,14 +130,10 @@ def _as_tensor(value: Tensor | float | int) -> Tensor:
 
 def _restore(descent: torch.optim.Optimizer, state: State) -> None:
     (pixels,) = descent.param_groups[0]["params"]
-    kept = {key.removeprefix("optimizer."): value for key, value in state.items() if key.startswith("optimizer.")}
-    lists: dict[str, dict[int, Tensor]] = {}
-    for key, value in kept.items():
-        name, _, index = key.partition(".")
-        if index:
-            lists.setdefault(name, {})[int(index)] = value.clone()
-        else:
+    for key, value in state.items():
+        kind, _, name = key.partition(".")
+        if kind == "list":
+            descent.state[pixels][name] = [state[f"optimizer.{name}.{i}"].clone() for i in range(int(value))]
+        elif kind == "optimizer" and "." not in name:
             plain = value.ndim == 0 and value.dtype in (torch.int64, torch.float64)
             descent.state[pixels][name] = value.item() if plain else value.clone()
-    for name, items in lists.items():
-        descent.state[pixels][name] = [items[i] for i in sorted(items)]

@@ -19,6 +19,8 @@ from collections.abc import Iterable
 
 
 class IntarsiaError(Exception):
+    """Any failure that we can explain; its message says the fact, what came, and the way out."""
+
     exit_code = 1
 
 

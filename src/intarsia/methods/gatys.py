@@ -230,7 +230,7 @@ class Goal:
 
 
 def _mean_shares(codes: Float[Tensor, "k h w"], shares: Float[Tensor, "r h w"], cover: Tensor) -> Float[Tensor, "k r"]:
-    """The mixture that each code really holds, its weighted mean share: the end hat over a ramp averages 1/12, not 0."""
+    """The mixture that each code holds, its weighted mean share: the end hat over a ramp averages 1/12, not 0."""
     held = codes.flatten(1) @ (shares / cover.clamp_min(1e-12)).flatten(1).T
     return held / held.sum(1, keepdim=True).clamp_min(1e-12)
 

@@ -42,8 +42,8 @@ MEAN, DEVIATION = 0.45, 0.25  # the student's input normalization, folded into i
 
 @dataclass(frozen=True)
 class Distil:
-    """Settings of a run. Widths: the first block narrow, because its cost is per pixel; relu2_1 to relu3_1 wide, because
-    that is where a narrow student falls short of VGG-19; the deep blocks as wide as the teacher that they learn from."""
+    """Settings of a run. Widths: the first block narrow, because its cost is per pixel; relu2_1 to relu3_1 wide, where
+    a narrow student falls short of VGG-19; the deep blocks as wide as the teacher that they learn from."""
 
     widths: tuple[int, ...] = (24, 32, 48, 64, 128, 64, 64, 64, 128, 128, 128, 128, 128)
     steps: int = 8000
