@@ -165,7 +165,7 @@ def _from_array(array: np.ndarray, name: str, came: np.ndarray | Tensor) -> _Lev
     if array.dtype == np.bool_:
         array = array.astype(np.uint8) * np.uint8(255)
     elif array.dtype not in (np.uint8, np.uint16):
-        array = array.astype(np.float32)
+        array = array.astype(np.float32, copy=False)  # `_scaled` copies
     if array.ndim == 2:
         array = array[:, :, None]
     return _Levels(array[:, :, :3], array[:, :, 3]) if array.shape[2] == 4 else _Levels(array, None)
