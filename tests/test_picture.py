@@ -899,6 +899,20 @@ def test_lossy_formats_carry_alpha(suffix, tmp_path):
     assert (picture.read(tmp_path / f"a.{suffix}").alpha - alpha).abs().max() < 0.03
 
 
+@pytest.mark.parametrize("suffix", ["png", "tif", "webp", "avif"])
+def test_color_lives_on_under_full_transparency(suffix, tmp_path):
+    alpha = torch.zeros(20, 24)
+    alpha[:, :8] = 1
+    picture.write(tmp_path / f"a.{suffix}", SMOOTH, alpha=alpha)
+    assert (picture.read(tmp_path / f"a.{suffix}").image - SMOOTH).abs().max() < 0.03
+
+
+def test_a_tiff_of_many_strips_comes_back(tmp_path):
+    tall = tensor(noise(3000, 20))
+    picture.write(tmp_path / "a.tif", tall)
+    assert np.array_equal(levels(picture.read(tmp_path / "a.tif").image), levels(tall))
+
+
 @pytest.mark.parametrize("suffix", ["jpg", "bmp", "ppm"])
 def test_formats_without_alpha_lie_on_white(suffix, tmp_path):
     path = tmp_path / f"a.{suffix}"

@@ -306,7 +306,6 @@ def _tiff(pixels: Pixels, recipe: str | None) -> bytes:
     tags |= {} if recipe is None else {EXIF_IFD: {USER_COMMENT: _comment(recipe)}}
     for tag, value in tags.items():
         directory[tag] = value
-    directory.tagtype[273] = directory.tagtype[279] = 4  # 32 bits, however small the numbers before the shift
     stream = io.BytesIO()
     directory.save(stream)
     return stream.getvalue() + b"".join(strips)
