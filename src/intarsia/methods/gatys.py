@@ -1,7 +1,7 @@
 """Style transfer by optimizing the picture: Gatys, Ecker, Bethge 2015/2016, with soft regions.
 
     minimize over the image X
-      sum over regions r  strength_r * mass_r / mass * sum over taps t  w_t |G_t(X; r) - G_t(S_r)|^2 / |G_t(S_r)|^2
+      sum over regions r  strength_r^3 * mass_r / mass * sum over taps t  w_t |G_t(X; r) - G_t(S_r)|^2 / |G_t(S_r)|^2
       + content_weight * |F(X) - F(content)|^2 / |F(content)|^2  +  tv * TV(X)
 
 G is the second moment under a map over the map's mass (`moments.py`). Each tap is divided by its target, unlike in the
@@ -18,7 +18,7 @@ from typing import Annotated, Literal, NamedTuple
 
 import torch
 from jaxtyping import Float
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, model_validator
 from pydantic.dataclasses import dataclass
 from torch import Tensor
 
@@ -47,10 +47,16 @@ class Gatys:
     """Weight of total variation, which calms noise."""
     loss: Literal["gram", "moments", "wasserstein"] = "gram"
     """What a texture is: its Gram matrix, its mean and covariance, or the Gaussian they make (Wasserstein distance)."""
-    style_taps: tuple[str, ...] = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
+    style_taps: Annotated[tuple[str, ...], Field(min_length=1)] = (
+        "relu1_1",
+        "relu2_1",
+        "relu3_1",
+        "relu4_1",
+        "relu5_1",
+    )
     """Layers whose statistics are the style."""
-    tap_weights: tuple[float, ...] = (1.0, 1.0, 1.0, 1.0, 1.0)
-    """Weight of each style tap."""
+    tap_weights: tuple[Annotated[float, Field(ge=0)], ...] = ()
+    """Weight of each style tap, in their order; 1 for all when not given."""
     content_tap: str = "relu4_1"
     """Layer whose features are the content."""
     init: Literal["content", "noise", "statistics"] = "content"
@@ -80,6 +86,14 @@ class Gatys:
     precision: Literal["auto", "bf16", "fp32"] = "auto"
     """Of the network; auto takes bf16 where the processor is made for it."""
 
+    @model_validator(mode="after")
+    def _taps_fit(self) -> "Gatys":
+        if len(set(self.style_taps)) < len(self.style_taps):
+            raise ValueError(f"style_taps names a tap twice: {', '.join(self.style_taps)}")
+        if self.tap_weights and len(self.tap_weights) != len(self.style_taps):
+            raise ValueError(f"{len(self.style_taps)} style taps came with {len(self.tap_weights)} tap weights")
+        return self
+
     def __call__(
         self,
         content: Image,
@@ -98,7 +112,7 @@ class Gatys:
         if all(region.strength == 0 for region in guide.regions):
             yield Frame(content, self.steps, self.steps, {}, 1.0, dict)
             return
-        sizes = coarse_to_fine(size_of(content), self.coarsest, self.factor)
+        sizes = coarse_to_fine(size_of(content), self.coarsest, self.factor)[-self.steps :]
         counts = split_steps(self.steps, len(sizes))
         costs = [count * (h * w + 4096) for count, (h, w) in zip(counts, sizes, strict=True)]
         image = start
@@ -110,6 +124,9 @@ class Gatys:
             goal = Goal.build(self, encoder, here, guide)
             image = self._first(here, guide) if image is None else resize(image.to(encoder.device), size)
             before = sum(counts[:level])
+            if resumed and int(resumed["step"]) == count and level == len(sizes) - 1:  # nothing left to do
+                kept = goal.composed(resumed["image"])
+                yield Frame(kept, self.steps, self.steps, {}, 1.0, functools.partial(dict, resumed))
             for i, (pixels, losses, inner) in enumerate(
                 descend(goal, image, count, optimizer=self.optimizer, rate=self.rate, state=resumed),
                 start=int(resumed["step"]) + 1 if resumed else 1,
@@ -167,6 +184,7 @@ class Goal:
     encoder: Encoder
     content: Image
     cover: Float[Tensor, "h w"]  # the sum of the shares; 0 = untouched
+    taps: tuple[str, ...]  # all of them, also where none has enough positions: they decide the padding
     textures: dict[str, Texture]
     content_tap: str
     content_features: Float[Tensor, "c h2 w2"]
@@ -193,18 +211,19 @@ class Goal:
             maps, mixed = [maps[k] for k in worth], mixture[worth]
             mass = content.new_tensor([support.mass for support in maps]) * encoder.strides[tap] ** 2
             target = styles.mixed(mixed)
-            importance = (mixed @ strengths) * mass / cover.sum() * _tap_weight(method, tap, target)
+            # cubed: the picture answers to the logarithm of a weight, and 0.5 is to look like half, not like nearly all
+            importance = (mixed @ strengths) ** 3 * mass / cover.sum() * _tap_weight(method, tap, target)
             textures[tap] = Texture(maps, target, importance)
-        features = encoder(content, {*taps, content_tap})[content_tap]
+        every = tuple(dict.fromkeys((*taps, content_tap)))
+        features = encoder(content, every)[content_tap]
         keep = (shares * contents[:, None, None]).sum(0) + (1 - cover).clamp_min(0)
         keep = pool_to_grid(keep[None], grids[content_tap], encoder.strides[content_tap])[0]
-        return cls(
-            method, encoder, content, cover, textures, content_tap, features, keep * _content_weight(method, features)
-        )
+        keep = keep * _content_weight(method, features)
+        return cls(method, encoder, content, cover, every, textures, content_tap, features, keep)
 
     def __call__(self, image: Image) -> dict[str, Float[Tensor, ""]]:
         shown = image if self.everywhere else torch.where(self.cover > 0, image, self.content)
-        features = self.encoder(shown, {*self.textures, self.content_tap})
+        features = self.encoder(shown, self.taps)
         distance = LOSSES[self.method.loss]
         style = [
             (texture.importance * distance(moments(features[tap], texture.maps), texture.target)).sum()
@@ -249,7 +268,7 @@ def _tap_weight(method: Gatys, tap: str, target: Moments) -> Tensor | float:
     """What a tap's relative distance counts for. The papers have |G - A|^2 / (4 N^2), for G and A over the area and N
     channels of VGG-19, of which Gatys et al. take a fifth per tap."""
     if method.paper == "none":
-        return dict(zip(method.style_taps, method.tap_weights, strict=True))[tap]
+        return dict(zip(method.style_taps, method.tap_weights or [1.0] * len(method.style_taps), strict=True))[tap]
     square = target.gram().square().sum((1, 2)) / (4 * VGG_CHANNELS[tap] ** 2)
     return square / 5 if method.paper == "gatys2016" else square
 

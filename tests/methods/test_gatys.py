@@ -1,0 +1,199 @@
+"""The objective is the paper's; settings do what they say; the picture ends where the guide says."""
+
+import pydantic
+import pytest
+import torch
+
+from intarsia.encoders import load
+from intarsia.guide import Guide, Region
+from intarsia.methods.gatys import Gatys, Goal
+from intarsia.pyramid import size_of
+
+TOY = load("toy", device="cpu")
+FEW = Gatys(steps=12, encoder="toy", coarsest=16)
+
+
+def run(method, content, guide, **options):
+    *_, last = method(content, guide, encoder=TOY, **options)
+    return last
+
+
+@pytest.fixture
+def pictures(random_image):
+    return random_image(32, 48, 1), random_image(40, 40, 2), random_image(40, 40, 3)
+
+
+def test_comes_nearer_to_the_style(pictures):
+    content, style, _ = pictures
+    guide = Guide.everywhere(style)
+    method = Gatys(steps=60, encoder="toy", coarsest=16, content_weight=0, tv=0)
+    goal = Goal.build(method, TOY, content, guide)
+    before, after = goal(content)["style"], goal(run(method, content, guide).image)["style"]
+    assert float(after) < 0.05 * float(before)
+
+
+def test_more_content_weight_stays_nearer_to_the_content(pictures):
+    content, style, _ = pictures
+    far, near = (
+        run(Gatys(steps=40, encoder="toy", coarsest=32, content_weight=weight), content, Guide.everywhere(style)).image
+        for weight in (0.01, 10)
+    )
+    assert float((near - content).square().mean()) < 0.7 * float((far - content).square().mean())
+
+
+def test_frames_count_up_to_the_end(pictures):
+    content, style, _ = pictures
+    frames = list(FEW(content, Guide.everywhere(style), encoder=TOY))
+    assert [frame.step for frame in frames] == list(range(1, 13))
+    assert [frame.done for frame in frames] == sorted(frame.done for frame in frames)
+    assert frames[-1].done == pytest.approx(1)
+    assert size_of(frames[0].image) == (8, 12)
+    assert frames[-1].image.shape == content.shape
+    assert all(0 <= float(frame.image.min()) <= float(frame.image.max()) <= 1 for frame in frames)
+    assert set(frames[0].losses) == {"style", "content", "tv", "range"}
+
+
+@pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
+@pytest.mark.parametrize("stop", [1, 4, 7, 8, 11, 12])
+def test_goes_on_exactly_from_any_step(pictures, optimizer, stop):
+    content, style, _ = pictures
+    method = Gatys(steps=12, encoder="toy", coarsest=16, optimizer=optimizer, init="noise")
+    frames = method(content, Guide.everywhere(style), encoder=TOY)
+    state = next(frame for frame in frames if frame.step == stop).state()
+    whole = run(method, content, Guide.everywhere(style))
+    rest = list(method(content, Guide.everywhere(style), encoder=TOY, state=state))
+    assert [frame.step for frame in rest] == (list(range(stop + 1, 13)) or [12])
+    assert torch.equal(rest[-1].image, whole.image)
+
+
+@pytest.mark.parametrize("init", ["content", "noise", "statistics"])
+def test_every_start_is_finite_and_seeded(pictures, init):
+    content, style, _ = pictures
+    one, same, other = (
+        run(Gatys(steps=2, encoder="toy", coarsest=48, init=init, seed=seed), content, Guide.everywhere(style)).image
+        for seed in (1, 1, 2)
+    )
+    assert torch.equal(one, same)
+    assert torch.equal(one, other) == (init == "content")
+
+
+def test_a_start_picture_is_where_it_begins(pictures):
+    content, style, start = pictures
+    start = start[:, :32].repeat(1, 1, 2)[:, :, :48]
+    frozen = Gatys(steps=1, encoder="toy", coarsest=48, optimizer="adam", rate=1e-9)
+    torch.testing.assert_close(run(frozen, content, Guide.everywhere(style), start=start).image, start)
+
+
+@pytest.mark.parametrize("loss", ["gram", "moments", "wasserstein"])
+def test_every_loss_paints(pictures, loss):
+    content, style, _ = pictures
+    method = Gatys(steps=30, encoder="toy", coarsest=32, loss=loss, content_weight=0.01)
+    frames = list(method(content, Guide.everywhere(style), encoder=TOY))
+    assert frames[-1].losses["style"] < 0.5 * frames[0].losses["style"]
+
+
+def test_each_region_takes_its_own_style(pictures):
+    content, one, other = pictures
+    one, other = (
+        one * torch.tensor([1.0, 0.2, 0.2])[:, None, None],
+        other * torch.tensor([0.2, 0.2, 1.0])[:, None, None],
+    )
+    left = torch.zeros(32, 48)
+    left[:, :24] = 1
+    guide = Guide((Region(one, left), Region(other, 1 - left)))
+    image = run(Gatys(steps=80, encoder="toy", coarsest=16, content_weight=0.01), content, guide).image
+    for half, style in ((image[:, :, :24], one), (image[:, :, 24:], other)):
+        torch.testing.assert_close(half.mean((1, 2)), style.mean((1, 2)), atol=0.06, rtol=0)
+
+
+def test_a_style_map_chooses_its_part_of_the_style(pictures):
+    content, _, _ = pictures
+    style = torch.zeros(3, 40, 40)
+    style[0, :, :20], style[2, :, 20:] = 0.9, 0.9  # red and blue
+    right = torch.zeros(40, 40)
+    right[:, 22:] = 1
+    guide = Guide((Region(style, style_map=right),))
+    image = run(Gatys(steps=60, encoder="toy", coarsest=16, content_weight=0.001), content, guide).image
+    assert float(image[2].mean()) > 5 * float(image[0].mean())
+
+
+def test_strength_orders_the_regions(pictures):
+    content, style, _ = pictures
+    left = torch.zeros(32, 48)
+    left[:, :24] = 1
+    guide = Guide((Region(style, left, strength=0.1), Region(style, 1 - left, strength=1.0)))
+    method = Gatys(steps=60, encoder="toy", coarsest=32, content_weight=3)
+    some, full = (
+        (run(method, content, one).image - content).square().mean(0) for one in (guide, Guide.everywhere(style))
+    )
+    assert float(some[:, :22].mean()) < 0.3 * float(full[:, :22].mean())
+    assert float(some[:, 26:].mean()) > 0.7 * float(full[:, 26:].mean())
+
+
+def test_papers_weightings_by_name(pictures):
+    content, style, _ = pictures
+    gatys = Goal.build(Gatys(encoder="toy", paper="gatys2016", tv=0), TOY, content, Guide.everywhere(style))
+    terms = gatys(style[:, :32].repeat(1, 1, 2)[:, :, :48])
+    image = style[:, :32].repeat(1, 1, 2)[:, :, :48]
+    wanted = 0.0
+    from intarsia.picture import fit, resize
+
+    shown = resize(style, fit(40, 40, 48))
+    for tap, channels in (("relu1_1", 64), ("relu2_1", 128), ("relu3_1", 256), ("relu4_1", 512)):
+        a, b = (TOY(x, [tap])[tap].flatten(1) for x in (image, shown))
+        difference = a @ a.T / a.shape[1] - b @ b.T / b.shape[1]
+        wanted += float(difference.square().sum()) / (4 * channels**2) / 5
+    a, b = (TOY(x, ["relu5_1"])["relu5_1"].flatten(1) for x in (image, shown))
+    wanted += float((a @ a.T / a.shape[1] - b @ b.T / b.shape[1]).square().sum()) / (4 * 512**2) / 5
+    assert float(terms["style"]) == pytest.approx(wanted, rel=1e-3)
+    a, b = (TOY(x, ["relu4_1"])["relu4_1"] for x in (image, content))
+    assert float(terms["content"]) == pytest.approx(1e-3 * 0.5 * float((a - b).square().sum()), rel=1e-3)
+    partial = Goal.build(Gatys(encoder="toy", paper="partial"), TOY, content, Guide.everywhere(style))
+    assert set(partial.textures) == {"relu3_1", "relu4_1", "relu5_1"}
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 9), (2, 3), (3, 200), (17, 16)])
+def test_tiny_and_narrow_pictures_are_painted(size, pictures):
+    frame = run(Gatys(steps=4, encoder="toy", coarsest=16), torch.rand(3, *size), Guide.everywhere(pictures[1]))
+    assert frame.image.shape == (3, *size)
+    assert bool(frame.image.isfinite().all())
+
+
+@pytest.mark.parametrize("flat", ["content", "style", "both", "equal"])
+def test_flat_and_equal_pictures_give_finite_results(flat, pictures):
+    content, style, _ = pictures
+    gray = torch.full((3, 32, 48), 0.5)
+    content = gray if flat in ("content", "both") else content
+    style = gray if flat in ("style", "both") else content if flat == "equal" else style
+    assert bool(run(FEW, content, Guide.everywhere(style)).image.isfinite().all())
+
+
+def test_a_region_of_a_few_pixels_is_left_out_where_it_has_no_statistics(pictures):
+    content, one, other = pictures
+    dot = torch.zeros(32, 48)
+    dot[3:5, 3:5] = 1
+    goal = Goal.build(FEW, TOY, content, Guide((Region(one, dot), Region(other, 1 - dot))))
+    counts = {tap: len(texture.maps) for tap, texture in goal.textures.items()}
+    assert counts["relu1_1"] >= counts["relu5_1"] == 1
+    assert bool(run(FEW, content, Guide((Region(one, dot), Region(other, 1 - dot)))).image.isfinite().all())
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"steps": 0},
+        {"content_weight": -1},
+        {"loss": "gramm"},
+        {"factor": 1},
+        {"optimizer": "sgd"},
+        {"stepz": 3},
+        {"tap_weights": (1.0, -1.0, 1.0, 1.0, 1.0)},
+        {"tap_weights": (1.0,)},
+        {"style_taps": ()},
+        {"style_taps": ("relu1_1", "relu1_1", "relu2_1", "relu3_1", "relu4_1")},
+    ],
+    ids=str,
+)
+def test_settings_out_of_range_are_refused(wrong):
+    with pytest.raises(pydantic.ValidationError):
+        Gatys(**wrong)

@@ -1,0 +1,111 @@
+"""Laws that every method of the table keeps. A method added there is tested here the same day."""
+
+import pytest
+import torch
+
+from intarsia.encoders import load
+from intarsia.guide import Guide, Region
+from intarsia.methods import METHODS
+from intarsia.recipe import Recipe, settings_of
+
+TOY = load("toy", device="cpu")
+QUICK = {"gatys": {"steps": 25, "coarsest": 16, "encoder": "toy"}}  # settings that make a method quick to test
+
+
+@pytest.fixture(params=METHODS)
+def method(request):
+    return METHODS[request.param](**QUICK[request.param])
+
+
+@pytest.fixture
+def pictures(random_image):
+    return random_image(32, 48, 1), random_image(40, 40, 2), random_image(36, 44, 3)
+
+
+def painted(method, content, guide):
+    *_, last = method(content, guide, encoder=TOY)
+    return last.image
+
+
+def half(h=32, w=48):
+    left = torch.zeros(h, w)
+    left[:, : w // 2] = 1
+    return left
+
+
+def test_same_seed_same_picture(method, pictures):
+    content, style, _ = pictures
+    guide = Guide.everywhere(style)
+    assert torch.equal(painted(method, content, guide), painted(method, content, guide))
+
+
+def test_nothing_moves_outside_the_guide(method, pictures):
+    content, style, _ = pictures
+    image = painted(method, content, Guide((Region(style, half()),)))
+    assert torch.equal(image[:, :, 24:], content[:, :, 24:])
+    assert not torch.allclose(image[:, :, :24], content[:, :, :24], atol=0.02)
+
+
+def test_strength_zero_leaves_as_is(method, pictures):
+    content, style, other = pictures
+    assert torch.equal(painted(method, content, Guide((Region(style, strength=0),))), content)
+    image = painted(method, content, Guide((Region(style, half(), strength=0), Region(other, 1 - half()))))
+    assert torch.equal(image[:, :, :24], content[:, :, :24])
+
+
+def test_maps_that_tile_the_picture_alike_equal_no_maps(method, pictures):
+    content, style, _ = pictures
+    whole = painted(method, content, Guide.everywhere(style))
+    soft = torch.rand(32, 48)
+    for maps in ([half(), 1 - half()], [soft, 1 - soft], [soft / 2, soft / 2, 1 - soft]):
+        parts = painted(method, content, Guide(tuple(Region(style, one) for one in maps)))
+        torch.testing.assert_close(parts, whole, atol=2e-3, rtol=0)
+
+
+def test_two_half_weight_copies_of_a_style_equal_one(method, pictures):
+    content, style, _ = pictures
+    twice = painted(method, content, Guide.everywhere(style, style.clone(), weights=[0.5, 0.5]))
+    torch.testing.assert_close(twice, painted(method, content, Guide.everywhere(style)), atol=2e-3, rtol=0)
+
+
+def test_the_order_of_the_regions_does_not_matter(method, pictures):
+    content, one, other = pictures
+    regions = (Region(one, half()), Region(other, 1 - half()))
+    ahead, back = painted(method, content, Guide(regions)), painted(method, content, Guide(regions[::-1]))
+    torch.testing.assert_close(ahead, back, atol=5e-3, rtol=0)
+
+
+def test_maps_of_another_resolution_mean_the_same(method, pictures):
+    content, style, _ = pictures
+    fine, coarse = half(), half(16, 24)
+    a, b = (painted(method, content, Guide((Region(style, one),))) for one in (fine, coarse))
+    torch.testing.assert_close(a[:, :, :22], b[:, :, :22], atol=0.05, rtol=0)
+    assert torch.equal(b[:, :, 26:], content[:, :, 26:])
+
+
+def test_any_size_gives_a_finite_picture_in_range(method, pictures):
+    for size in ((1, 1), (1, 40), (5, 7), (33, 31)):
+        content = torch.rand(3, *size)
+        image = painted(method, content, Guide.everywhere(pictures[1]))
+        assert image.shape == content.shape
+        assert 0 <= float(image.min()) <= float(image.max()) <= 1
+
+
+def test_settings_survive_the_recipe(method):
+    name = next(name for name, kind in METHODS.items() if isinstance(method, kind))
+    recipe = Recipe(content="a.png", styles=["b.png"], method=name, settings=settings_of(method))
+    assert Recipe.from_json(recipe.to_json()).build_method() == method
+
+
+def test_every_setting_says_what_it_does(method):
+    """A field's docstring is its help on the command line."""
+    import ast
+    import inspect
+
+    body = ast.parse(inspect.getsource(type(method))).body[0].body
+    told = {
+        a.target.id
+        for a, b in zip(body, body[1:], strict=False)
+        if isinstance(a, ast.AnnAssign) and isinstance(b, ast.Expr) and isinstance(b.value, ast.Constant)
+    }
+    assert told == set(type(method).__dataclass_fields__)
