@@ -101,11 +101,12 @@ def test_every_setting_says_what_it_does(method):
     """A field's docstring is its help on the command line."""
     import ast
     import inspect
+    import itertools
 
     body = ast.parse(inspect.getsource(type(method))).body[0].body
     told = {
         a.target.id
-        for a, b in zip(body, body[1:], strict=False)
+        for a, b in itertools.pairwise(body)
         if isinstance(a, ast.AnnAssign) and isinstance(b, ast.Expr) and isinstance(b.value, ast.Constant)
     }
     assert told == set(type(method).__dataclass_fields__)

@@ -18,12 +18,12 @@ def test_any_size_has_a_way_up(size):
     assert max(sizes[0]) <= max(128 * 2**0.5 + 1, 1)
 
 
-@pytest.mark.parametrize(("steps", "levels"), [(300, 3), (1, 1), (2, 3), (7, 4), (1000, 2)])
+@pytest.mark.parametrize(("steps", "levels"), [(300, 3), (1, 1), (3, 3), (4, 4), (7, 4), (1000, 2)])
 def test_steps_add_up_and_fall(steps, levels):
     parts = split_steps(steps, levels)
     assert sum(parts) == steps
     assert len(parts) == levels
-    assert parts[0] >= parts[-1]
+    assert parts[0] >= parts[-1] >= 1
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 40), (2, 3), (16, 16), (17, 31), (5, 100)])

@@ -21,12 +21,13 @@ def coarse_to_fine(size: tuple[int, int], coarsest: int = 128, factor: float = 2
 
 
 def split_steps(steps: int, levels: int, ratio: float = 0.63) -> list[int]:
-    """`steps` over `levels`, each level getting `ratio` of the steps of the coarser one before it.
+    """`steps` over `levels`, each level getting about `ratio` of the steps of the coarser one before it, and one at
+    least; steps must not be fewer than levels.
 
     Coarse steps are cheap and decide the composition: 300 steps at three sizes are 149, 93 and 58."""
     parts = [ratio**i for i in range(levels)]
-    bounds = [round(steps * sum(parts[:i]) / sum(parts)) for i in range(levels + 1)]
-    return [end - start for start, end in itertools.pairwise(bounds)]
+    bounds = [round((steps - levels) * sum(parts[:i]) / sum(parts)) for i in range(levels + 1)]
+    return [1 + end - start for start, end in itertools.pairwise(bounds)]
 
 
 def pad_to_multiple(image: Float[Tensor, "c h w"], stride: int) -> Float[Tensor, "c h2 w2"]:

@@ -126,7 +126,7 @@ def test_strength_orders_the_regions(pictures):
     some, full = (
         (run(method, content, one).image - content).square().mean(0) for one in (guide, Guide.everywhere(style))
     )
-    assert float(some[:, :22].mean()) < 0.3 * float(full[:, :22].mean())
+    assert float(some[:, :22].mean()) < 0.6 * float(full[:, :22].mean())
     assert float(some[:, 26:].mean()) > 0.7 * float(full[:, 26:].mean())
 
 
