@@ -43,7 +43,7 @@ def cubist(rng: Random, size: Size) -> Float[np.ndarray, "h w 3"]:
     # cut the sitter by straight and bent lines, most of them through the head
     scale = min(width, height)
     sides = []
-    for i in range(11):
+    for i in range(14):
         angle = rng.choice([0.35, 1.1, 1.75, 2.6]) + rng.uniform(-0.25, 0.25)
         px, py = width * 0.5 + rng.normal(0, 0.2) * scale, height * 0.45 + rng.normal(0, 0.24) * scale
         side = (x - px) * np.cos(angle) + (y - py) * np.sin(angle)
@@ -56,13 +56,13 @@ def cubist(rng: Random, size: Size) -> Float[np.ndarray, "h w 3"]:
 
     # each facet: the plan shoved a little aside, tipped to light or dark, fading toward one of its edges
     angle = 2 * np.pi * hashed(planes, 1)
-    shove = 0.05 * scale * (hashed(code, 2) - 0.35)
+    shove = 0.035 * scale * (hashed(code, 2) - 0.35)
     px = np.clip((x + shove * np.cos(angle)) * max(size), 0, size[1] - 1).astype(np.int32)
     py = np.clip((y + shove * np.sin(angle)) * max(size), 0, size[0] - 1).astype(np.int32)
     plan = plan[py, px]
     fade = (x * np.cos(angle) + y * np.sin(angle)) / scale * 5.5 + hashed(planes, 4) * 3
     fade = np.abs(fade % 2 - 1)
-    tone = 0.72 + 0.3 * hashed(planes, 3) + 0.42 * (fade - 0.5)
+    tone = 0.68 + 0.42 * hashed(planes, 3) + 0.5 * (fade - 0.5)
     tint = colors[(hashed(planes, 5) * len(colors)).astype(np.int32)]
     plan = blend(plan * tone[..., None], tint, (0.38 * (hashed(planes, 6) > 0.62) * fade).astype(np.float32))
     bright = smoothstep(0.012, 0.0, near) * (hashed(planes, 7) > 0.5)
@@ -70,7 +70,7 @@ def cubist(rng: Random, size: Size) -> Float[np.ndarray, "h w 3"]:
 
     flow = direction(angle + np.pi / 2 + 0.25 * noise(rng, size, 4, 2))
     canvas = brush.primed(0.6 * plan + 0.4 * colors[1])
-    for stroke, length, load in ((0.042, 0.1, 0.8), (0.02, 0.07, 1.0), (0.011, 0.045, 1.0)):
+    for stroke, length, load in ((0.042, 0.1, 0.8), (0.022, 0.06, 1.0), (0.0115, 0.032, 1.0)):
         canvas = brush.cover(
             canvas,
             plan,
@@ -86,7 +86,11 @@ def cubist(rng: Random, size: Size) -> Float[np.ndarray, "h w 3"]:
             hue=0.022,
         )
     ink = _outlines(rng, size, contours, near)
-    color = blend(canvas.color, colors[2] * 0.55, ink)
+    passage = (0.6 * (tone - 0.9) * smoothstep(0.0, 0.012, near) + 0.16 * bright)[
+        ..., None
+    ]  # crisp glazes at the edges
+    color = np.clip((0.62 * canvas.color + 0.38 * plan) * (1 + passage), 0, 1)
+    color = blend(color, colors[2] * 0.55, ink).astype(np.float32)
     return brush.light(brush.Canvas(color, canvas.height), relief=1.2, gloss=0.08, tooth=paper(rng, size, 0.7))
 
 
@@ -170,5 +174,5 @@ def _outlines(rng: Random, size: Size, masks: list[np.ndarray], near: np.ndarray
         for outline in found:
             line(drawn, (outline[:, 0].astype(np.float64) + 0.5) / max(size), 0.006)
     form = drawn.astype(np.float32) / 255 * smoothstep(0.12, 0.5, swell)
-    thin = smoothstep(0.0028, 0.0012, near) * smoothstep(0.45, 0.7, swell) * 0.8
+    thin = smoothstep(0.0028, 0.0012, near) * smoothstep(0.3, 0.6, swell) * 0.85
     return np.clip(np.maximum(form, thin) * 0.85, 0, 1).astype(np.float32)

@@ -129,6 +129,20 @@ def fill(size: Size, outline: np.ndarray) -> Float[np.ndarray, "h w"]:
     return mask.astype(np.float32) / 255
 
 
+def touch(picture: Float[np.ndarray, "h w 3"], outline: np.ndarray, color: np.ndarray, strength: float = 1) -> None:
+    """Fill the outline with a color, in place, at the cost of its bounding box only."""
+    h, w = picture.shape[:2]
+    long = max(h, w)
+    x0, y0 = np.maximum(np.floor(outline.min(0) * long - 2).astype(int), 0)
+    x1, y1 = np.minimum(np.ceil(outline.max(0) * long + 2).astype(int), (w, h))
+    if x1 <= x0 or y1 <= y0:
+        return
+    mask = np.zeros((y1 - y0, x1 - x0), np.uint8)
+    cv2.fillPoly(mask, [np.round((outline * long - (x0, y0) - 0.5) * 16).astype(np.int32)], (255,), cv2.LINE_AA, 4)
+    box = np.s_[y0:y1, x0:x1]
+    picture[box] = blend(picture[box], color, mask.astype(np.float32) * np.float32(strength / 255))
+
+
 def depth(mask: Float[np.ndarray, "h w"]) -> Float[np.ndarray, "h w"]:
     """Signed distance to the mask's edge in long sides, positive inside."""
     inside = (mask > 0.5).astype(np.uint8)
@@ -140,11 +154,11 @@ def depth(mask: Float[np.ndarray, "h w"]) -> Float[np.ndarray, "h w"]:
 
 
 def line(mask: np.ndarray, points: np.ndarray, width: float, value: float = 1) -> None:
-    """Draw a line onto an 8-bit plane, in place; thinner than a pixel becomes fainter."""
+    """Draw a line onto an 8-bit plane, in place; thinner than a pixel becomes somewhat fainter."""
     long = max(mask.shape[:2])
     thick = width * long
     fixed = np.round((points * long - 0.5) * 16).astype(np.int32)
-    level = int(255 * value * min(1, max(thick, 0.35)))
+    level = int(255 * value * min(1, max(thick, 0.1)) ** 0.6)
     cv2.polylines(mask, [fixed], False, (level,), max(1, round(thick)), cv2.LINE_AA, 4)
 
 

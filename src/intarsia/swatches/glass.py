@@ -97,8 +97,8 @@ def glass(rng: Random, size: Size) -> Float[np.ndarray, "h w 3"]:
         + 0.3 * np.exp(-(((dx / scale + 0.15) / 0.4) ** 2 + ((dy / scale + 0.2) / 0.4) ** 2))
         + 0.1 * noise(rng, size, 2, 2)
     )
-    pane = pane * (sun * (0.5 + 0.58 * glow) * (1 + 0.14 * streak))[..., None]
-    pane = pane + 0.24 * (glow * smoothstep(0.2, 1.0, streak + drift))[..., None]
+    pane = pane * (sun * (0.7 + 0.38 * glow) * (1 + 0.14 * streak))[..., None]
+    pane = pane + 0.18 * (glow * smoothstep(0.2, 1.0, streak + drift))[..., None]
     seeds = smoothstep(1.15, 1.5, noise(rng, size, 110, 2, 0.6))
     pane = np.clip(pane + 0.25 * seeds[..., None], 0, 1)
     halo = blur(pane.astype(np.float32), 0.012)

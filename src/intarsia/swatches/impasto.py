@@ -34,9 +34,14 @@ def impasto(rng: Random, size: Size) -> Float[np.ndarray, "h w 3"]:
     angle = ways[won] + 0.6 * noise(rng, size, 2.0, 2)
 
     canvas = brush.primed(ramp(tubes[[0, 5]], 0.5 + 0.4 * noise(rng, size, 6, 3)))
-    for stroke, length, density, load in ((0.15, 0.4, 1.6, 1.4), (0.085, 0.26, 1.3, 1.7), (0.045, 0.15, 0.7, 2.0)):
+    for stroke, length, density, load in (
+        (0.2, 0.5, 1.8, 1.4),
+        (0.13, 0.36, 0.8, 1.7),
+        (0.075, 0.22, 0.3, 2.0),
+        (0.035, 0.11, 0.07, 2.2),
+    ):
         canvas = _swipes(rng, canvas, plan, angle, tubes, stroke, length, density, load)
-    accents = np.clip(0.5 + noise(rng, size, 5, 2), 0, 0.5)
+    accents = np.clip(0.5 * noise(rng, size, 5, 2) - 0.12, 0, 0.3)
     canvas = brush.cover(
         canvas,
         np.clip(plan * 1.25 + 0.06, 0, 1),
@@ -72,9 +77,9 @@ def _swipes(
     color = brush.jitter(rng, at(plan, points), 0.14, 0.04)
     dirty = tubes[child.integers(0, len(tubes), len(points))]
     other = brush.jitter(rng, color + (dirty - color) * (0.15 + 0.55 * mix[:, None] ** 2), 0.18, 0.03)
-    turned = at(angle, points) + 0.9 * (swing - 0.5)
+    turned = at(angle, points) + 1.2 * (swing - 0.5)
     bend = (child.uniform(-1, 1, len(points)) * 1.1)[:, None] * np.linspace(-0.5, 0.5, 7)
     steps = direction(turned[:, None] + bend) * (length * (0.4 + 0.8 * reach) / 7)[:, None, None]
     paths = points[:, None] + np.cumsum(steps, 1) - steps.sum(1, keepdims=True) / 2
     strokes = brush.Strokes(paths, stroke * (0.5 + 0.8 * breadth), color, other)
-    return brush.lay(canvas, strokes, rng, load=load, hairs=0.95, dry=0.75, pitch=0.0026)
+    return brush.lay(canvas, strokes, rng, load=load, hairs=0.85, dry=0.5, pitch=0.0026)

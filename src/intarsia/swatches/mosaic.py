@@ -48,7 +48,7 @@ def mosaic(rng: Random, size: Size) -> Float[np.ndarray, "h w 3"]:
     stone = at(plan, sites)
     stone = np.clip(stone * (0.72 + 0.5 * lots[0, : len(sites), None]) + 0.09 * (lots[1:4, : len(sites)].T - 0.5), 0, 1)
     chip = noise(rng, size, 120, 3, 0.7)
-    body = smoothstep(0.045, 0.14, gap / tile + 0.03 * chip)
+    body = smoothstep(0.06, 0.16, gap / tile + 0.03 * chip)
     vein = noise(rng, size, 60, 4, 0.8)
     color = stone[owner] * (1 + 0.09 * vein + 0.07 * chip)[..., None]
     mortar = ramp(palette("4a4238 8a8070"), 0.35 + 0.35 * noise(rng, size, 150, 3, 0.8)) * (0.75 + 0.25 * stones[0])
@@ -202,7 +202,7 @@ def _cartoon(rng: Random, size: Size, c: np.ndarray) -> tuple[np.ndarray, np.nda
         plan = blend(plan, c[4], fill(size, put(disc((-0.065, -0.3), 0.028))))
         plan = blend(plan, c[2], fill(size, put(disc((-0.065, -0.3), 0.013))))
     else:
-        for dx, dy, s, ink, belly in ((0.0, -0.1, 0.95, c[6], c[5]), (0.04, 0.19, 0.62, c[3], c[4])):
+        for dx, dy, s, ink, belly in ((0.01, -0.1, 0.82, c[6], c[5]), (0.03, 0.17, 0.6, c[3], c[4])):
             body = spline(
                 [
                     (-0.34, 0.02),

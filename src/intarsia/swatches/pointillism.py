@@ -20,6 +20,7 @@ from intarsia.swatches.fields import (
     ridge,
     smoothstep,
     spline,
+    touch,
     turn,
 )
 
@@ -45,7 +46,7 @@ def pointillism(rng: Random, size: Size) -> Float[np.ndarray, "h w 3"]:
         hue=0.05,
         load=0.5,
     )
-    for dot, share, lean in ((0.0105, 0.75, 0.8), (0.0078, 0.85, 1.0), (0.006, 0.55, 1.15)):
+    for dot, share, lean in ((0.0105, 0.8, 0.5), (0.0078, 0.9, 0.62), (0.0058, 0.6, 0.75)):
         canvas = _dots(rng, canvas, plan, dot, share, lean)
     return brush.light(canvas, relief=1.1, gloss=0.05)
 
@@ -57,7 +58,7 @@ def _dots(rng: Random, canvas: brush.Canvas, plan: np.ndarray, dot: float, share
     child = rng.spawn(1)[0]
     pigment, angle = child.integers(0, len(DIVIDED), len(points)), child.uniform(0, np.pi, len(points))
     color = at(plan, points)
-    vivid = 0.35 + 0.65 * (1 - np.abs(2 * color.mean(-1, keepdims=True) - 1))
+    vivid = 0.25 + 0.75 * (1 - np.abs(2 * color.mean(-1, keepdims=True) - 1))
     color = np.clip(brush.jitter(rng, color, 0.12, 0.03) + lean * vivid * DIVIDED[pigment], 0, 1)
     step = direction(angle) * (dot * 0.28)
     breadth = dot * child.uniform(0.75, 1.2, len(points))
@@ -103,28 +104,58 @@ def _park(rng: Random, size: Size) -> np.ndarray:
     leaves = noise(rng, size, 6, 4) + 3.2 * (u - 0.32) - 5.5 * (v - 0.08)
     crown = smoothstep(0.2, 0.45, leaves) * (v < 0.34)
     plan = blend(plan, ramp(palette("1f3a34 3a5c3c 6d8a45 b0ab55"), 0.45 + 0.45 * noise(rng, size, 16, 3)), crown)
-    for v0 in np.sort(rng.uniform(0.34, 0.92, 13)):
+    for v0 in np.sort(rng.uniform(0.3, 0.8, 13)):
         u0 = rng.uniform(max(0.06, 0.62 - v0), 0.95)
-        plan = _stroller(rng, size, plan, (u0 * width, v0 * height), (0.05 + 0.36 * (v0 - 0.25)) * min(1, height))
+        _stroller(rng, plan, (u0 * width, v0 * height), (0.05 + 0.36 * (v0 - 0.25)) * min(1, height))
+    for u0, tall in ((rng.uniform(0.78, 0.88), 0.5), (rng.uniform(0.12, 0.3), 0.36)):  # the ones who came near
+        _stroller(rng, plan, (u0 * width, rng.uniform(0.92, 0.99) * height), tall * min(1, height))
     return plan
 
 
-def _stroller(rng: Random, size: Size, plan: np.ndarray, foot: tuple[float, float], tall: float) -> np.ndarray:
-    """A figure: shadow, bell skirt, bodice, head, hat, and for some a parasol."""
-    x, y = foot
+def _stroller(rng: Random, plan: np.ndarray, foot: tuple[float, float], tall: float) -> None:
+    """A figure in profile, painted into the plan with its shadow: a lady with bustle, hat and perhaps a parasol, or
+    a gentleman."""
     way = rng.choice([-1, 1])
     clothes = turn(palette(CLOTHES), rng.uniform(-0.2, 0.2))
-    skirt, top, shade = clothes[rng.integers(len(clothes), size=3)]
-    part = lambda points: fill(size, np.array(points) * (tall * way, tall) + (x, y))  # noqa: E731
-    plan = blend(plan, palette("2f4a3c")[0], 0.8 * fill(size, disc((x - 0.3 * tall, y), 0.45 * tall, 0.07 * tall)))
-    bell = spline([(-0.2, 0), (-0.26, -0.2), (-0.1, -0.5), (0.08, -0.5), (0.13, -0.2), (0.17, 0)])
-    plan = blend(plan, skirt, part(bell))
-    plan = blend(plan, skirt * 0.55, part(np.concatenate([bell[:60], [(-0.06, -0.4), (-0.05, 0)]])))
-    plan = blend(plan, top, part(spline([(-0.09, -0.48), (-0.1, -0.7), (-0.03, -0.8), (0.08, -0.74), (0.07, -0.48)])))
-    plan = blend(plan, palette("e3b48e c68f6c")[rng.integers(2)], part(disc((0.0, -0.86), 0.06, 0.075)))
-    plan = blend(plan, shade * 0.8, part([(-0.11, -0.9), (0.11, -0.9), (0.06, -0.94), (0.05, -1.03), (-0.06, -1.02)]))
-    if rng.uniform() < 0.5:
-        dome = disc((0.16, -1.02), 0.3, 0.24)
-        plan = blend(plan, clothes[rng.integers(len(clothes))], part(dome[dome[:, 1] <= -1.0]))
-        plan = blend(plan, palette("2a2030")[0], part([(0.15, -1.05), (0.17, -1.05), (0.1, -0.55), (0.08, -0.55)]))
-    return plan
+    lower, upper, hat, shade = clothes[rng.permutation(len(clothes))[:4]]
+    skin, dark = palette("dca98a 2a2030")
+
+    def put(points: list | np.ndarray, color: np.ndarray) -> None:
+        touch(plan, np.asarray(points) * (tall * way, tall) + foot, color)
+
+    def modeled(points: list, color: np.ndarray) -> None:
+        """The form dark at its back and light at its front."""
+        outline = spline(points, closed=True, n=8)
+        center = outline.mean(0)
+        put(outline, color * 0.62)
+        put((outline - center) * (0.72, 0.94) + center + (0.018, 0), color)
+        put((outline - center) * (0.3, 0.86) + center + (0.04, 0), np.clip(color * 1.18 + 0.1, 0, 1))
+
+    put(disc((-0.28, 0.0), 0.42, 0.05), palette("2f4a3c")[0])
+    if rng.uniform() < 0.62:
+        modeled(
+            [(-0.13, 0), (-0.2, -0.14), (-0.2, -0.34), (-0.08, -0.5), (0.05, -0.5), (0.09, -0.25), (0.13, 0)], lower
+        )
+        modeled([(-0.06, -0.47), (-0.075, -0.66), (-0.05, -0.76), (0.04, -0.77), (0.075, -0.66), (0.05, -0.48)], upper)
+        brim, top = 0.1, 0.05
+    else:
+        modeled([(-0.07, 0), (-0.065, -0.25), (-0.075, -0.48), (0.065, -0.48), (0.055, -0.25), (0.045, 0)], lower * 0.6)
+        modeled(
+            [(-0.09, -0.36), (-0.095, -0.62), (-0.06, -0.77), (0.05, -0.77), (0.09, -0.6), (0.07, -0.36)], upper * 0.7
+        )
+        brim, top, hat = 0.075, 0.1, dark
+    put(
+        spline([(-0.03, -0.74), (0.02, -0.74), (0.09, -0.6), (0.14, -0.56), (0.13, -0.53), (0.05, -0.56)], True),
+        upper * 0.8,
+    )
+    put(disc((0.14, -0.545), 0.018), skin)
+    put([(-0.02, -0.75), (0.03, -0.75), (0.03, -0.82), (-0.02, -0.82)], skin * 0.85)
+    put(disc((-0.018, -0.855), 0.045, 0.05), dark)
+    put(disc((0.012, -0.85), 0.04, 0.05), skin)
+    put(disc((0.0, -0.892), brim, 0.014), hat * 0.8)
+    put([(-0.05, -0.89), (0.045, -0.89), (0.04, -0.89 - top), (-0.045, -0.89 - top)], hat)
+    if brim == 0.1 and rng.uniform() < 0.6:
+        dome = disc((0.1, -0.97), 0.25, 0.15)
+        put([(0.125, -0.97), (0.135, -0.97), (0.14, -0.5), (0.13, -0.5)], dark)
+        put(dome[dome[:, 1] <= -0.965], shade)
+        put(disc((0.15, -1.03), 0.1, 0.05), np.clip(shade * 1.2 + 0.12, 0, 1))

@@ -9,10 +9,10 @@ from intarsia.swatches.fields import (
     Size,
     along,
     around,
+    at,
     blend,
     direction,
     extent,
-    fill,
     grid,
     noise,
     palette,
@@ -20,6 +20,7 @@ from intarsia.swatches.fields import (
     ramp,
     ridge,
     smoothstep,
+    touch,
     turn,
     unit,
 )
@@ -29,14 +30,15 @@ NIGHTS = (
     "10202e 12384e 1f5a72 3a7f8c 62a39c 9cc4a8 d8dcae",
     "1a1630 2e2358 46408a 5a64a6 7a92bc a6b8c4 dcd2c0",
 )
-STAR = palette("fffbe0 fbe98a f0c93c e8b42c b9c08a")
+STAR = palette("fff6b0 fbe98a f0c93c e8b42c b9c08a")
+WALLS, ROOFS = palette("5a7898 7f93a0 46608a 8a9a88 a0a890"), palette("1c2440 6a3c30 2c3a6a 8a5a3a")
 
 
 def starry(rng: Random, size: Size) -> Float[np.ndarray, "h w 3"]:
     width, height = extent(size)
     x, y = grid(size)
     night = turn(
-        palette(NIGHTS[int(rng.choice(3, p=[0.6, 0.2, 0.2]))]), rng.uniform(-0.12, 0.12), rng.uniform(0.95, 1.2)
+        palette(NIGHTS[int(rng.choice(3, p=[0.7, 0.15, 0.15]))]), rng.uniform(-0.12, 0.12), rng.uniform(0.95, 1.2)
     )
 
     # the wind: a drift to the right, two great spirals, and a small whirl around each star
@@ -48,7 +50,7 @@ def starry(rng: Random, size: Size) -> Float[np.ndarray, "h w 3"]:
     ]
     moon = (width * (0.5 + 0.37 * side), height * 0.15, 0.095, 1.0)
     stars = [moon, *_stars(rng, width, height, [*eyes, moon])]
-    flow = direction(0.35 * np.sin(2 * np.pi * (1.1 * x / width + rng.uniform())) + 0.5 * noise(rng, size, 3, 2))
+    flow = direction(0.35 * np.sin(2 * np.pi * (1.1 * x / width + rng.uniform())) + 0.3 * noise(rng, size, 3, 2))
     swirl = np.zeros(size, np.float32)
     for cx, cy, reach, way in eyes:
         far, circle = around(size, (cx, cy))
@@ -85,24 +87,39 @@ def starry(rng: Random, size: Size) -> Float[np.ndarray, "h w 3"]:
     plan, hill_flow = sky, flow
     lands = palette("35538c 2b4470 26405a 1f3a3c 1c2c30")
     for i, color in enumerate(lands):
-        top = crest + height * 0.075 * i + ridge(rng, x / width, (0.045 - 0.006 * i) * height, 1.5 + i)
+        top = crest + height * 0.075 * i + ridge(rng, x / width, (0.04 - 0.006 * i) * height, 1.2 + 0.5 * i, 3)
         inside = smoothstep(-0.002, 0.002, y - top)
         slope = np.gradient(top, axis=1) * max(size)
         shade = color * (1 + 0.5 * noise(rng, size, 14, 3)[..., None]) + 0.1 * np.exp(-((y - top) / 0.012)[..., None])
         plan = blend(plan, shade, inside)
-        hill_flow = blend(hill_flow, direction(np.arctan(slope) + 0.4 * noise(rng, size, 8, 2)), inside)
-    for _ in range(int(rng.integers(14, 24))):
-        plan = _house(rng, size, plan, (rng.uniform(0.1, 0.95) * width, (0.86 + rng.uniform(-0.03, 0.1)) * height))
+        hill_flow = blend(hill_flow, direction(np.arctan(slope) + 0.25 * noise(rng, size, 8, 2)), inside)
     tree, rise = _cypress(rng, size, (width * (0.5 - 0.32 * side), height * rng.uniform(0.08, 0.2)))
-    bark = ramp(palette("14160f 22301d 3d3a20 5a4a2a"), 0.35 + 0.55 * along(noise(rng, size, 40, 2), rise, 0.06) * 2)
+    bark = ramp(palette("0e120e 1a2618 2c3420 54442a"), 0.35 + 0.5 * along(noise(rng, size, 40, 2), rise, 0.06) * 2)
     plan, hill_flow = blend(plan, bark, tree), unit(blend(hill_flow, rise, tree))
 
-    canvas = brush.primed(0.55 * plan + 0.45 * palette("3a4a5a")[0])
+    canvas = brush.primed(0.75 * plan + 0.25 * palette("3a4a5a")[0])
     for stroke, length, load in ((0.03, 0.13, 0.6), (0.015, 0.085, 1.0), (0.0095, 0.06, 1.2)):
         canvas = brush.cover(canvas, plan, hill_flow, rng, width=stroke, length=length, load=load, light=0.13, hue=0.04)
+    shown = [s for s in stars if at(tree, np.array([s[:2]]))[0] < 0.1]
+    hearts = brush.Strokes(
+        np.array([[(s[0] - 0.2 * s[2], s[1]), (s[0], s[1] - 0.06 * s[2]), (s[0] + 0.2 * s[2], s[1])] for s in shown]),
+        np.array([0.42 * s[2] for s in shown]),
+        np.repeat(STAR[:1], len(shown), 0),
+        np.repeat(STAR[2:3], len(shown), 0),
+    )
+    canvas = brush.lay(canvas, hearts, rng, load=1.5)
+    canvas = _village(rng, canvas, tree)
     lit = np.clip(plan.mean(-1) * 1.6 - 0.45, 0, 0.9)
     canvas = brush.cover(
-        canvas, plan * 1.08, hill_flow, rng, width=0.0075, length=0.04, load=1.8, where=lit, light=0.16
+        canvas,
+        plan * 1.08,
+        hill_flow,
+        rng,
+        width=0.0075,
+        length=0.04,
+        load=1.8,
+        where=lit * (_clear_of(size, stars)),
+        light=0.16,
     )
     return brush.light(canvas, relief=1.6, gloss=0.12, tooth=paper(rng, size, 0.6))
 
@@ -116,14 +133,40 @@ def _stars(rng: Random, width: float, height: float, taken: list) -> list:
     return stars
 
 
-def _house(rng: Random, size: Size, plan: np.ndarray, at: tuple[float, float]) -> np.ndarray:
-    w, h = rng.uniform(0.012, 0.026), rng.uniform(0.012, 0.02)
-    (x, y), wall = at, palette("4a6482 5d7686 3a4a66 6d7f70")[rng.integers(4)]
-    plan = blend(plan, wall, fill(size, np.array([(x, y), (x + w, y), (x + w, y + h), (x, y + h)])))
-    roof = np.array([(x - 0.004, y), (x + w / 2, y - 0.8 * h), (x + w + 0.004, y)])
-    plan = blend(plan, palette("1c2440 5a3c30 2c3a5a")[rng.integers(3)], fill(size, roof))
-    lamp = np.array([(0.4, 0.35), (0.75, 0.35), (0.75, 0.8), (0.4, 0.8)]) * (w, h) + (x, y)
-    return blend(plan, palette("f4d24a")[0], fill(size, lamp) * (rng.uniform() < 0.6))
+def _village(rng: Random, canvas: brush.Canvas, tree: np.ndarray) -> brush.Canvas:
+    """Houses touched in over the dry strokes, far ones first: a wall, a roof, lit windows; and one steeple."""
+    size = canvas.height.shape[0], canvas.height.shape[1]
+    width, height = extent(size)
+    color = canvas.color.copy()
+    feet = np.sort(rng.uniform(0.82, 0.97, int(rng.integers(24, 36)))) * height
+    for i, y in enumerate(feet):
+        x = rng.uniform(0.02, 0.98) * width
+        big = rng.uniform(0.75, 1.25) * (0.8 + 3.5 * (y / height - 0.82))
+        w, h, lean = 0.02 * big, 0.016 * big, rng.uniform(-0.15, 0.15)
+        wall, roof, lamp = WALLS[rng.integers(5)], ROOFS[rng.integers(4)], STAR[1 + rng.integers(2)]
+        shapes = [
+            ([(-1, 0.15), (1, 0.15), (1, -1), (-1, -1)], wall * 0.8),
+            ([(0.2, 0.15), (1, 0.15), (1, -1), (0.2, -1)], wall * 0.55),
+            ([(-1.3, -0.9), (0.3, -0.9), (-0.1, -2.1), (-0.8, -2.0)], roof),
+            ([(0.2, -0.9), (1.3, -0.9), (0.6, -1.8), (-0.1, -2.1)], roof * 0.6),
+        ]
+        if i == len(feet) // 2:
+            shapes += [
+                ([(-0.45, -0.8), (0.45, -0.8), (0.4, -4), (-0.4, -4)], wall),
+                ([(-0.6, -3.9), (0.6, -3.9), (0, -9)], roof),
+            ]
+        for px in (-0.65, 0.45):
+            if rng.uniform() < 0.45:
+                shapes.append(([(px, -0.75), (px + 0.35, -0.75), (px + 0.35, -0.2), (px, -0.2)], lamp))
+        for points, ink in shapes:
+            outline = np.array(points) * (w, h) @ np.array([[1, lean], [0, 1]]) + (x, y)
+            touch(color, outline, ink, 0.92)
+    return brush.Canvas(blend(color, canvas.color, tree).astype(np.float32), canvas.height)
+
+
+def _clear_of(size: Size, stars: list) -> Float[np.ndarray, "h w"]:
+    """0 at the hearts of the stars, 1 elsewhere."""
+    return np.minimum.reduce([smoothstep(0.3, 0.5, around(size, s[:2])[0] / s[2]) for s in stars])
 
 
 def _cypress(rng: Random, size: Size, tip: tuple[float, float]) -> tuple[np.ndarray, np.ndarray]:
@@ -133,9 +176,10 @@ def _cypress(rng: Random, size: Size, tip: tuple[float, float]) -> tuple[np.ndar
     mask = np.zeros(size, np.float32)
     phase = rng.uniform(0, 6)
     for dx, top, fat in (
-        (0, tip[1], 0.075),
-        (0.055, tip[1] + 0.3 * height, 0.06),
-        (-0.05, tip[1] + 0.42 * height, 0.06),
+        (0, tip[1], 0.065),
+        (0.06, tip[1] + 0.3 * height, 0.05),
+        (-0.055, tip[1] + 0.42 * height, 0.05),
+        (0.115, tip[1] + 0.55 * height, 0.045),
     ):
         down = np.clip((y - top) / (height - top), 0, 1)
         center = tip[0] + dx * down**0.5 + 0.014 * np.sin(14 * y + phase + dx * 40)

@@ -36,16 +36,16 @@ def watercolor(rng: Random, size: Size) -> Float[np.ndarray, "h w 3"]:
     density = np.zeros((*size, 3), np.float32)
 
     # pale skies of wash, then drops of color let fall into them
-    for _ in range(4):
+    for _ in range(2):
         cloud = noise(rng, size, 2.2, 5, 0.55)
         mask = smoothstep(0.28, 0.36, cloud)
-        density += _wash(colors[rng.integers(len(colors))], mask * 0.16, depth(mask), 0.025, tooth, flow)
+        density += _wash(colors[rng.integers(len(colors))], mask * 0.11, depth(mask), 0.025, tooth, flow)
     pencil = np.zeros(size, np.uint8)
     for place, reach, lean in _places(rng, width, height):
         child = rng.spawn(1)[0]
         density_box(density, child, size, colors, place, reach, lean, (tooth, flow, bloom), pencil)
     density += _spatter(rng, size, colors, tooth, flow)
-    page = palette("fbf9f2")[0] * (1 + 0.018 * tooth + 0.012 * bloom)[..., None]
+    page = palette("fbf9f2")[0] * (1 + 0.012 * tooth + 0.008 * bloom)[..., None]
     color = page * np.exp(-density)
     graphite = blur(pencil.astype(np.float32) / 255, 0.0004) * np.clip(0.72 + 0.45 * tooth, 0, 1)
     color = color * (1 - 0.62 * graphite[..., None] * (1 - palette("4a4656")[0]))
@@ -67,9 +67,9 @@ def _places(rng: Random, width: float, height: float) -> list[tuple[np.ndarray, 
     scale = min(width, height)
     taken: list[tuple[np.ndarray, float, float]] = []
     for _ in range(900):
-        reach = scale * max(0.07, 0.2 - 0.006 * len(taken)) * rng.uniform(0.7, 1.15)
+        reach = scale * max(0.07, 0.22 - 0.005 * len(taken)) * rng.uniform(0.7, 1.15)
         place, lean = rng.uniform(-0.02, 1.02, 2) * (width, height), rng.uniform(0, 2 * np.pi)
-        if len(taken) < 60 and all(np.hypot(*(place - p)) > 0.62 * (reach + r) for p, r, _ in taken):
+        if len(taken) < 60 and all(np.hypot(*(place - p)) > 0.5 * (reach + r) for p, r, _ in taken):
             taken.append((place, reach, lean))
     return taken
 
@@ -77,7 +77,7 @@ def _places(rng: Random, width: float, height: float) -> list[tuple[np.ndarray, 
 def density_box(density, rng, size, colors, place, reach, lean, grounds, pencil):
     """One feather or leaf: a wash of two pigments that meet wet, split barbs, a second darker glaze, a drawn quill."""
     long = max(size)
-    slim = rng.uniform(0.2, 0.34)
+    slim = rng.uniform(0.24, 0.4)
     bend = rng.uniform(-0.25, 0.25)
     leafy = rng.uniform() < 0.35
     ax, ay = np.cos(lean), np.sin(lean)
@@ -124,7 +124,7 @@ def density_box(density, rng, size, colors, place, reach, lean, grounds, pencil)
     mask = (mask * (1 - 0.75 * slit * (not leafy))).astype(np.float32)
     first, second, third = colors[rng.permutation(len(colors))[:3]]
     meet = smoothstep(-0.5, 0.5, u * rng.choice([-1, 1]) + 0.7 * bloom + 0.25 * flow)
-    amount = 0.34 + 0.24 * rng.uniform() + 0.3 * bloom * (0.4 + meet)
+    amount = 0.42 + 0.4 * rng.uniform() + 0.3 * bloom * (0.4 + meet)
     edge = inside(mask)
     body = density[box]
     body += _wash(first, mask * amount * (1 - meet), edge, 0.008, tooth, flow)

@@ -53,7 +53,7 @@ class Block:
 
 def woodcut(rng: Random, size: Size) -> Float[np.ndarray, "h w 3"]:
     x, y = grid(size)
-    inks = turn(palette(INKS[int(rng.choice(3, p=[0.6, 0.2, 0.2]))]), rng.uniform(-0.08, 0.08), rng.uniform(1, 1.3))
+    inks = turn(palette(INKS[int(rng.choice(3, p=[0.7, 0.15, 0.15]))]), rng.uniform(-0.08, 0.08), rng.uniform(1, 1.3))
     paper_tone, sky, dusk, deep, middle, _, foam, wood = inks
     flip = bool(rng.uniform() < 0.4)
     u, v, place = stage(size, flip)
@@ -110,9 +110,9 @@ def _stripes(block: Block, mask: np.ndarray, field: np.ndarray, inks: np.ndarray
     """Water: tapering stripes of deep, middle and pale along the field's level lines, with lines cut between them."""
     _, _, _, deep, middle, pale, foam, _ = inks
     size = mask.shape
-    wander = field + 0.006 * noise(block.rng, size, 5, 3)
+    wander = field + 0.011 * noise(block.rng, size, 4, 3)
     phase = wander * rate
-    weight = 0.12 + 0.45 * noise(block.rng, size, 3, 2)  # where a stripe swells and dies out
+    weight = 0.1 + 0.62 * noise(block.rng, size, 4, 2)  # where a stripe swells and dies out
     wave = np.cos(2 * np.pi * phase)
     soft = rate / max(size) * 2.2
     block.area(mask, middle)
@@ -166,11 +166,11 @@ def _foam(block: Block, crest: np.ndarray, inks: np.ndarray, reach: float, claws
         i = int(s)
         lean = np.arctan2(out[i, 1], out[i, 0]) + rng.uniform(-0.5, 0.5)
         curl = rng.choice([-1, 1]) * rng.uniform(0.8, 2.0)
-        t = np.linspace(0, 1, 9)
-        bend = np.cumsum(direction(lean + curl * t), 0) / 9 * reach * rng.uniform(1.0, 2.0)
+        t = np.linspace(0, 1, 28)
+        bend = np.cumsum(direction(lean + curl * t), 0) / 28 * reach * rng.uniform(1.0, 2.0)
         path = crest[i] + out[i] * reach * 0.3 + bend
-        for radius, dark in ((0.2, True), (0.2, False)):
-            for p, taper in zip(path, 1 - 0.75 * t, strict=True):
+        for radius, dark in ((0.23, True), (0.23, False)):
+            for p, taper in zip(path, 1 - 0.8 * t, strict=True):
                 at = np.round((p * long - 0.5) * 16).astype(int)
                 size_px = max(1, round((radius * reach * taper + (0.0016 if dark else 0)) * long * 16))
                 if dark:
