@@ -371,7 +371,7 @@ def distil(settings: Distil, pictures: Path, teachers: Teachers, checkpoint: Pat
     errors = report("held out, end")
     metadata = {
         "training": json.dumps(dataclasses.asdict(settings)),
-        "command": " ".join(["python -m intarsia.training.distil", *(a for a in sys.argv[1:] if "/" not in a)]),
+        "command": " ".join(["python -m intarsia.training.distil", *(a.rpartition("/")[2] for a in sys.argv[1:])]),
         "steps": str(run.step),
         "pictures": hashlib.sha256(pixels.tobytes()).hexdigest(),
         "held_out_errors": " ".join(f"{error:.4f}" for error in errors.values()),
