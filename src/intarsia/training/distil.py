@@ -337,7 +337,9 @@ def distil(settings: Distil, pictures: Path, teachers: Teachers, checkpoint: Pat
     train, held = split(names)
     arts, photos = ([i for i in train if ("art" in names[i]) == art] for art in (True, False))
     rng = np.random.default_rng(settings.seed)
-    sample = as_images(pixels[rng.choice(train, 192, replace=False)][:, 64:192, 64:192])
+    side = pixels.shape[1] // 4  # the middle of each picture is enough to fit the start on
+    some = rng.choice(train, min(192, len(train)), replace=False)
+    sample = as_images(pixels[some, side : 3 * side, side : 3 * side])
     if checkpoint.exists():
         run = Run.resume(settings, checkpoint)
     else:
