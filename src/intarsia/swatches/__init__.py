@@ -43,12 +43,13 @@ SWATCHES: dict[str, Painter] = {
 def paint(name: str, size: tuple[int, int] = (512, 512), seed: int = 0) -> Float[Tensor, "3 h w"]:
     """The painting `name` at (h, w), sRGB 0..1; the same bytes for the same name, size and seed.
 
-    Made for sides of 32 to 2048; at other sizes the same seed gives the same painting, finer or coarser.
+    Made for sides of 32 to 2048 (at 2048 x 2048, up to 20 s and 3 GB). The same seed at another size is the same
+    painting, finer or coarser.
     """
     if name not in SWATCHES:
         raise UsageError(unknown("swatch", name, SWATCHES))
-    if min(size) < 1:
-        raise UsageError(f"swatch '{name}': a side must have at least 1 pixel, not {size[0]} x {size[1]}.")
+    if min(size) < 8:
+        raise UsageError(f"swatch '{name}': no side may be under 8 pixels, but the size is {size[0]} x {size[1]}.")
     if seed < 0:
         raise UsageError(f"swatch '{name}': a seed is 0 or more, not {seed}.")
     picture = SWATCHES[name](np.random.default_rng(seed), (int(size[0]), int(size[1])))

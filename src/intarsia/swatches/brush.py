@@ -180,7 +180,7 @@ def light(
     height = canvas.height if tooth is None else canvas.height + 0.0006 * tooth
     slope_y, slope_x = np.gradient(height * long) if min(height.shape) > 1 else (height, height)
     facing = (slope_x * np.cos(angle) + slope_y * np.sin(angle)) * relief
-    facing = np.tanh(-facing * -1.0)
+    facing = np.tanh(facing)
     shade = 1 + 0.42 * facing - 0.08 * np.abs(facing)
     shine = gloss * smoothstep(0.35, 0.95, facing)
     return np.clip(canvas.color * shade[..., None] + shine[..., None], 0, 1).astype(np.float32)

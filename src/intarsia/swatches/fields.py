@@ -12,6 +12,7 @@ from jaxtyping import Float
 
 Size = tuple[int, int]  # (h, w)
 Random = np.random.Generator
+Place = Callable[..., np.ndarray]  # stage points to long sides
 
 
 def grid(size: Size) -> tuple[Float[np.ndarray, "h w"], Float[np.ndarray, "h w"]]:
@@ -25,7 +26,7 @@ def extent(size: Size) -> tuple[float, float]:
     return size[1] / max(size), size[0] / max(size)
 
 
-def stage(size: Size, mirrored: bool = False) -> tuple[np.ndarray, np.ndarray, Callable[..., np.ndarray]]:
+def stage(size: Size, mirrored: bool = False) -> tuple[np.ndarray, np.ndarray, Place]:
     """The picture as a stage from (0, 0) to (1, 1), possibly mirrored: u and v of every pixel, and the function that
     puts stage points into long sides."""
     width, height = extent(size)

@@ -1,6 +1,5 @@
 """Pen and charcoal: a ruined arcade hatched along its forms, on warm paper."""
 
-from collections.abc import Callable
 from itertools import pairwise
 
 import numpy as np
@@ -8,6 +7,7 @@ from jaxtyping import Float
 
 from intarsia.swatches import brush
 from intarsia.swatches.fields import (
+    Place,
     Random,
     Size,
     along,
@@ -28,7 +28,6 @@ from intarsia.swatches.fields import (
     stage,
 )
 
-Place = Callable[..., np.ndarray]
 PAPERS = ("f1f0ec 16181c 5a5c60", "d5d8d4 1a2232 3f4c66", "e2d0ae 38200f 8a4a2a", "e8e1c8 2a2622 6a5a48")
 
 

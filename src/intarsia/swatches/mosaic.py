@@ -40,7 +40,7 @@ def mosaic(rng: Random, size: Size) -> Float[np.ndarray, "h w 3"]:
     plan, contour = _cartoon(rng, size, stones)
     tile = 1 / rng.uniform(44, 52)
     sites = _sites(rng, size, contour, tile)
-    heading = at(unit_turn(contour), sites)
+    heading = at(_rows(contour), sites)
     owner, gap, px, py = _cells(size, sites, heading, tile)
 
     # each stone: its place's color, its own vein and chipped edge, a crown that catches light
@@ -60,7 +60,7 @@ def mosaic(rng: Random, size: Size) -> Float[np.ndarray, "h w 3"]:
     return brush.light(brush.Canvas((color * worn[..., None]).astype(np.float32), height), relief=0.9, gloss=0.1)
 
 
-def unit_turn(contour: np.ndarray) -> np.ndarray:
+def _rows(contour: np.ndarray) -> np.ndarray:
     """The rows' flow, from the smoothed distance to the nearest contour."""
     return isolines(blur(contour, 0.012))
 
@@ -73,7 +73,7 @@ def _sites(rng: Random, size: Size, contour: np.ndarray, tile: float) -> Float[n
     n = 170
     nodes = np.stack(np.meshgrid((np.arange(n) + 0.5) / n, (np.arange(n) + 0.5) / n), -1).reshape(-1, 2)
     nodes = nodes[(nodes < (width, height)).all(1)]
-    flow, signed = unit_turn(contour), contour
+    flow, signed = _rows(contour), contour
     keep = np.abs(at(signed, nodes)) > 0.12 * tile  # rows stop at a contour, not on it
     nodes = nodes[keep]
     for _ in range(7):

@@ -107,12 +107,13 @@ def _park(rng: Random, size: Size) -> np.ndarray:
     for v0 in np.sort(rng.uniform(0.3, 0.8, 13)):
         u0 = rng.uniform(max(0.06, 0.62 - v0), 0.95)
         _stroller(rng, plan, (u0 * width, v0 * height), (0.05 + 0.36 * (v0 - 0.25)) * min(1, height))
-    for u0, tall in ((rng.uniform(0.78, 0.88), 0.5), (rng.uniform(0.12, 0.3), 0.36)):  # the ones who came near
-        _stroller(rng, plan, (u0 * width, rng.uniform(0.92, 0.99) * height), tall * min(1, height))
+    near = ((rng.uniform(0.76, 0.86), 0.5, 0.95), (rng.uniform(0.12, 0.3), 0.36, 0.3))
+    for u0, tall, ladies in near:
+        _stroller(rng, plan, (u0 * width, rng.uniform(0.92, 0.99) * height), tall * min(1, height), ladies)
     return plan
 
 
-def _stroller(rng: Random, plan: np.ndarray, foot: tuple[float, float], tall: float) -> None:
+def _stroller(rng: Random, plan: np.ndarray, foot: tuple[float, float], tall: float, ladies: float = 0.6) -> None:
     """A figure in profile, painted into the plan with its shadow: a lady with bustle, hat and perhaps a parasol, or
     a gentleman."""
     way = rng.choice([-1, 1])
@@ -132,7 +133,7 @@ def _stroller(rng: Random, plan: np.ndarray, foot: tuple[float, float], tall: fl
         put((outline - center) * (0.3, 0.86) + center + (0.04, 0), np.clip(color * 1.18 + 0.1, 0, 1))
 
     put(disc((-0.28, 0.0), 0.42, 0.05), palette("2f4a3c")[0])
-    if rng.uniform() < 0.62:
+    if rng.uniform() < ladies:
         modeled(
             [(-0.13, 0), (-0.2, -0.14), (-0.2, -0.34), (-0.08, -0.5), (0.05, -0.5), (0.09, -0.25), (0.13, 0)], lower
         )

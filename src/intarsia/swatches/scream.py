@@ -1,12 +1,11 @@
 """Long bands of thin oil and pastel: a burning sky over a dark fjord, near Munch's Scream (1893)."""
 
-from collections.abc import Callable
-
 import numpy as np
 from jaxtyping import Float
 
 from intarsia.swatches import brush
 from intarsia.swatches.fields import (
+    Place,
     Random,
     Size,
     blend,
@@ -98,7 +97,7 @@ def scream(rng: Random, size: Size) -> Float[np.ndarray, "h w 3"]:
 
     board = palette("b08a5c")[0] * (1 + 0.1 * noise(rng, size, 20, 3)[..., None])
     canvas = brush.primed(0.6 * plan + 0.4 * board)
-    for stroke, length, load in ((0.036, 0.3, 0.5), (0.02, 0.24, 0.6), (0.011, 0.16, 0.6)):
+    for stroke, length, load in ((0.036, 0.3, 0.5), (0.02, 0.24, 0.6), (0.014, 0.17, 0.6)):
         canvas = brush.cover(
             canvas,
             plan,
@@ -110,7 +109,7 @@ def scream(rng: Random, size: Size) -> Float[np.ndarray, "h w 3"]:
             load=load,
             hairs=0.8,
             dry=0.8,
-            light=0.1,
+            light=0.08,
             hue=0.045,
             knots=10,
         )
@@ -138,11 +137,12 @@ def scream(rng: Random, size: Size) -> Float[np.ndarray, "h w 3"]:
         knots=10,
         light=0.2,
     )
-    return brush.light(canvas, relief=0.9, gloss=0.03, tooth=paper(rng, size) * 1.4)
+    drawn = brush.Canvas(blend(canvas.color, plan, 0.6 * near).astype(np.float32), canvas.height)
+    return brush.light(drawn, relief=0.9, gloss=0.03, tooth=paper(rng, size) * 1.4)
 
 
 def _figure(
-    rng: Random, size: Size, plan: np.ndarray, flow: np.ndarray, place: Callable[..., np.ndarray], cx: float
+    rng: Random, size: Size, plan: np.ndarray, flow: np.ndarray, place: Place, cx: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The crier: the plan and the flow with it, and where the brush must be small."""
     sway = rng.uniform(-0.03, 0.03)

@@ -43,7 +43,7 @@ def watercolor(rng: Random, size: Size) -> Float[np.ndarray, "h w 3"]:
     pencil = np.zeros(size, np.uint8)
     for place, reach, lean in _places(rng, width, height):
         child = rng.spawn(1)[0]
-        density_box(density, child, size, colors, place, reach, lean, (tooth, flow, bloom), pencil)
+        _feather(child, density, pencil, colors, place, reach, lean, (tooth, flow, bloom))
     density += _spatter(rng, size, colors, tooth, flow)
     page = palette("fbf9f2")[0] * (1 + 0.012 * tooth + 0.008 * bloom)[..., None]
     color = page * np.exp(-density)
@@ -74,8 +74,18 @@ def _places(rng: Random, width: float, height: float) -> list[tuple[np.ndarray, 
     return taken
 
 
-def density_box(density, rng, size, colors, place, reach, lean, grounds, pencil):
+def _feather(
+    rng: Random,
+    density: np.ndarray,
+    pencil: np.ndarray,
+    colors: np.ndarray,
+    place: np.ndarray,
+    reach: float,
+    lean: float,
+    grounds: tuple[np.ndarray, ...],
+) -> None:
     """One feather or leaf: a wash of two pigments that meet wet, split barbs, a second darker glaze, a drawn quill."""
+    size = density.shape[:2]
     long = max(size)
     slim = rng.uniform(0.24, 0.4)
     bend = rng.uniform(-0.25, 0.25)

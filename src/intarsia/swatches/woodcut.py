@@ -5,6 +5,7 @@ import numpy as np
 from jaxtyping import Float
 
 from intarsia.swatches.fields import (
+    Place,
     Random,
     Size,
     along,
@@ -86,18 +87,14 @@ def woodcut(rng: Random, size: Size) -> Float[np.ndarray, "h w 3"]:
         ]
     )
     mountain = fill(size, place(cone))
-    print_.area(
-        mountain,
-        blend(middle * 0.9, deep, smoothstep(0.6, 0.7, v)[..., None] * np.float32(0.7))[0] if False else middle * 0.85,
-    )
-    print_.area(
-        mountain * smoothstep(0.004, -0.004, v - 0.63 - 0.025 * np.abs(np.sin(48 * u)) * np.sin(17 * u + 1)), foam
-    )
+    snow = v - 0.63 - 0.025 * np.abs(np.sin(48 * u)) * np.sin(17 * u + 1)
+    print_.area(mountain, middle * 0.85)
+    print_.area(mountain * smoothstep(0.004, -0.004, snow), foam)
     print_.cut(place(cone), 0.0028)
 
     # swells from far to near; the great wave stands behind the nearest two
     _swell(print_, place, u, v, inks, 0.7, 0.035, 1.4)
-    _great_wave(print_, place, u, v, inks)
+    _great_wave(print_, place, inks)
     _boat(print_, place, wood, foam, (rng.uniform(0.6, 0.8), rng.uniform(0.72, 0.77)))
     _swell(print_, place, u, v, inks, 0.82, 0.065, 1.1)
     if rng.uniform() < 0.7:
@@ -173,15 +170,13 @@ def _foam(block: Block, crest: np.ndarray, inks: np.ndarray, reach: float, claws
             for p, taper in zip(path, 1 - 0.8 * t, strict=True):
                 at = np.round((p * long - 0.5) * 16).astype(int)
                 size_px = max(1, round((radius * reach * taper + (0.0016 if dark else 0)) * long * 16))
-                if dark:
-                    cv2.circle(block.lines, tuple(at.tolist()), size_px, (235,), -1, cv2.LINE_AA, 4)
-                else:
-                    cv2.circle(block.lines, tuple(at.tolist()), size_px, (0,), -1, cv2.LINE_AA, 4)
-                    patch = block.color
-                    cv2.circle(patch, tuple(at.tolist()), size_px, tuple(map(float, foam)), -1, cv2.LINE_8, 4)
+                cv2.circle(block.lines, tuple(at.tolist()), size_px, (235 if dark else 0,), -1, cv2.LINE_AA, 4)
+                if not dark:
+                    cv2.circle(block.color, tuple(at.tolist()), size_px, tuple(map(float, foam)), -1, cv2.LINE_8, 4)
 
 
-def _great_wave(block: Block, place, u: np.ndarray, v: np.ndarray, inks: np.ndarray) -> None:
+def _great_wave(block: Block, place: Place, inks: np.ndarray) -> None:
+    """The one that is about to break: its back, the hollow under its lip, foam, claws and spray."""
     rng, size = block.rng, block.size
     top, tip = rng.uniform(0.09, 0.17), rng.uniform(0.46, 0.54)
     back = [
@@ -218,11 +213,10 @@ def _great_wave(block: Block, place, u: np.ndarray, v: np.ndarray, inks: np.ndar
         at = np.round((p * max(size) - 0.5) * 16).astype(int)
         radius = max(1, round(rng.uniform(0.0012, 0.0042) * max(size) * 16))
         cv2.circle(block.color, tuple(at.tolist()), radius, tuple(map(float, inks[6])), -1, cv2.LINE_8, 4)
-    del u, v
 
 
 def _swell(
-    block: Block, place, u: np.ndarray, v: np.ndarray, inks: np.ndarray, level: float, tall: float, waves: float
+    block: Block, place: Place, u: np.ndarray, v: np.ndarray, inks: np.ndarray, level: float, tall: float, waves: float
 ) -> None:
     """A nearer sea with leaning peaks."""
     rng = block.rng
@@ -244,7 +238,7 @@ def _swell(
             _foam(block, crest[part], inks, 0.02 + 0.12 * tall, 0.35)
 
 
-def _boat(block: Block, place, wood: np.ndarray, foam: np.ndarray, at: tuple[float, float]) -> None:
+def _boat(block: Block, place: Place, wood: np.ndarray, foam: np.ndarray, at: tuple[float, float]) -> None:
     size = block.size
     hull = np.array(
         [
