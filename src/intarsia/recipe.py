@@ -7,11 +7,13 @@ import dataclasses
 import hashlib
 import json
 import os
+import re
+import reprlib
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import pydantic
@@ -25,7 +27,7 @@ from torch import Tensor
 
 from intarsia import __version__, picture, sources, swatches
 from intarsia.engine import Frame, Image, State
-from intarsia.errors import GuideError, Notice, RecipeError, UsageError, unknown
+from intarsia.errors import GuideError, IntarsiaError, Notice, PictureError, RecipeError, UsageError, unknown
 from intarsia.guide import Guide, Region
 from intarsia.methods import METHODS, Gatys
 from intarsia.pyramid import size_of
@@ -33,21 +35,24 @@ from intarsia.pyramid import size_of
 Source = str | Path | PilImage.Image | np.ndarray | Tensor
 
 
-class Recipe(BaseModel):
-    """Everything that decides the picture. Paths are relative to the recipe's own folder.
+Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
-    `settings` are the fields of the method. `inputs` holds the sha256 of every picture and mask that was read, by the
-    name it is given here, so that a replay can say that a file has changed."""
+
+class Recipe(BaseModel):
+    """Everything that decides the picture. Paths in a recipe file are relative to its folder (see `read_recipe`).
+
+    `settings` are the fields of the method. `inputs` holds the sha256 of every file that was read, by the name it has
+    here, so that a replay can say that one has changed."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     version: str = __version__
     content: str
     styles: list[str] = Field(min_length=1, max_length=64)
-    weight: list[float] = []
+    weight: list[Weight] = Field([], max_length=64)
     content_mask: list[str] = Field([], max_length=64)
     style_mask: list[str] = Field([], max_length=64)
-    strength: list[float] = []
+    strength: list[Weight] = Field([], max_length=64)
     style_scale: float = Field(1.0, ge=0.05, le=20)
     size: int = Field(512, ge=1, le=65_535)
     start: str | None = None
@@ -66,7 +71,32 @@ class Recipe(BaseModel):
         return name
 
     def build_method(self) -> Gatys:
-        return checked(f"method {self.method}", lambda: METHODS[self.method](**self.settings), METHODS[self.method])
+        return checked(f"method {self.method}", METHODS[self.method], self.settings)
+
+    def files(self) -> list[str]:
+        """The names of all files that it needs, weights included; not standard input, nor swatches."""
+        names = [self.content, *self.styles, *self.content_mask, *self.style_mask, *self._paths().values()]
+        return [name for name in names if _is_file(name)]
+
+    def renamed(self, change: Callable[[str], str]) -> "Recipe":
+        """The same job with every file under the name that `change` gives it."""
+
+        def one(name: str) -> str:
+            return change(name) if _is_file(name) else name
+
+        lists = {key: [one(name) for name in getattr(self, key)] for key in ("styles", "content_mask", "style_mask")}
+        start = None if self.start is None else one(self.start)
+        settings = self.settings | {key: one(path) for key, path in self._paths().items() if key in self.settings}
+        inputs = {one(name): total for name, total in self.inputs.items()}
+        told = {"content": one(self.content), "start": start, "settings": settings, "inputs": inputs}
+        return self.model_copy(update=lists | told)
+
+    def _paths(self) -> dict[str, str]:
+        """The files beside the lists: the picture to start with, and what the method's settings name."""
+        start = {} if self.start is None else {"start": self.start}
+        method = self.build_method()
+        values = {field.name: getattr(method, field.name) for field in dataclasses.fields(method)}
+        return start | {name: str(value) for name, value in values.items() if isinstance(value, Path)}
 
     def to_json(self) -> str:
         kept = self.model_dump(mode="json", exclude_defaults=True) | {"version": self.version, "method": self.method}
@@ -81,25 +111,74 @@ class Recipe(BaseModel):
             raise RecipeError(f"{name} is not JSON: {error}. Write one with --save-recipe.") from None
         if not isinstance(data, dict):
             raise RecipeError(f"{name} is a JSON {type(data).__name__}, not an object of settings.")
-        recipe = checked(name, lambda: cls(**data), cls)
+        recipe = checked(name, cls, data)
         recipe.build_method()
         return recipe
 
 
-def checked(what: str, build: Callable[[], Any], of: type) -> Any:
-    """`build()`, with pydantic's errors in our own words: the first three faults, a near name for an unknown key."""
+def read_recipe(name: str | Path, folder: Path | None = None) -> Recipe:
+    """The recipe in a JSON file or inside a picture, with paths that work from the current folder.
+
+    The paths in a JSON file are relative to that file, those inside a picture to the folder where it was painted, which
+    it does not know: the current one is taken. `folder` overrules both. Raises RecipeError, or PictureError for a file
+    that is neither."""
+    text, home = stored_recipe(name)
+    recipe = Recipe.from_json(text, str(name))
+    return recipe.renamed(lambda path: os.path.join(home if folder is None else folder, path))
+
+
+def stored_recipe(name: str | Path) -> tuple[str, Path]:
+    """The text of a recipe as it stands in its file, and the folder that its paths are relative to."""
+    path = Path(name)
     try:
-        return build()
-    except pydantic.ValidationError as error:
-        names = getattr(of, "model_fields", None) or getattr(of, "__pydantic_fields__", {})
-        faults = []
-        for fault in error.errors()[:3]:
-            key = ".".join(str(part) for part in fault["loc"])
-            if fault["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
-                faults.append(unknown("setting", key, names))
-            else:
-                faults.append(f"{key} = {fault['input']!r}: {fault['msg'].removeprefix('Value error, ')}.")
-        raise RecipeError(f"{what}: {' '.join(faults)}") from None
+        data = path.read_bytes()
+    except OSError as error:
+        raise RecipeError(f"{name}: cannot be read ({error.strerror}). Give a recipe, or a picture with one.") from None
+    if path.suffix.lower() == ".json" or data.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"{":
+        return data.decode("utf-8-sig", "replace"), path.parent
+    text = picture.read_recipe(path)
+    if text is None:
+        raise RecipeError(f"{name} holds no recipe: it was not written by intarsia, or its metadata was removed.")
+    return text, Path()
+
+
+def checked(what: str, kind: type[Any], data: dict[str, Any], error: type[IntarsiaError] = RecipeError) -> Any:
+    """`kind` made of `data`; what is wrong with it is told in our own words, as an `error`."""
+    try:
+        return pydantic.TypeAdapter(kind).validate_python(data)
+    except pydantic.ValidationError as faults:
+        raise error(f"{what}: {in_our_words(faults, kind)}") from None
+
+
+def in_our_words(error: pydantic.ValidationError, kind: type[Any] | None = None) -> str:
+    """The first three faults, with a near name for an unknown choice or, in a `kind`, an unknown key."""
+    names = getattr(kind, "__pydantic_fields__", {})
+    return " ".join(_in_our_words(fault, names) for fault in error.errors()[:3])
+
+
+def _in_our_words(fault: Any, names: Iterable[str]) -> str:
+    key, came = ".".join(_counted(part) for part in fault["loc"]), fault["input"]
+    if fault["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
+        return unknown("setting", key[:80], names)
+    if fault["type"] == "literal_error" and isinstance(came, str):
+        return unknown(key, came[:80], re.findall("'([^']*)'", fault["ctx"]["expected"]))
+    if fault["type"] == "missing":
+        return f"{key} is missing."
+    message = fault["msg"].removeprefix("Value error, ").rstrip(".")
+    return f"{key} = {reprlib.repr(came)}: {message}." if key else f"{message}."
+
+
+def _counted(part: int | str) -> str:
+    return str(part + 1) if isinstance(part, int) else part
+
+
+def _is_file(name: str) -> bool:
+    return name != "-" and not name.startswith("swatch:") and not _was_handed_over(name)
+
+
+def _was_handed_over(name: str) -> bool:
+    """A picture that had no name: `stylize` calls it <content>, <style 1> and so on."""
+    return name.startswith("<") and name.endswith(">")
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,8 +217,9 @@ class Job:
     def open(cls, recipe: Recipe, folder: Path | None = None, given: dict[str, Source] | None = None) -> "Job":
         """Reads every picture of the recipe. folder: what its paths are relative to; given: pictures that are at hand
         already, by the name that the recipe calls them."""
-        folder, given = folder or Path(), given or {}
-        files = Files(recipe, folder, given)
+        if folder is not None:
+            recipe = recipe.renamed(lambda name: os.path.join(folder, name))
+        files = Files(recipe, given or {})
         method = recipe.build_method()
         content = files.read(recipe.content, frame=recipe.frame)
         styles = [files.read(name) for name in recipe.styles]
@@ -150,8 +230,8 @@ class Job:
             _notice(f"{_called(recipe.content)}: {w} x {h} is reduced to {size[1]} x {size[0]} (--size).")
         alpha = None if content.alpha is None else picture.resize(content.alpha[None], size)[0]
         start = None if recipe.start is None else picture.resize(files.read(recipe.start).image, size)
-        seen = recipe.model_copy(update={"inputs": files.sums, "threads": torch.get_num_threads()})
-        return cls(seen, method, picture.resize(content.image, size), guide, alpha, start)
+        made = {"inputs": files.sums, "threads": torch.get_num_threads(), "version": __version__}
+        return cls(recipe.model_copy(update=made), method, picture.resize(content.image, size), guide, alpha, start)
 
     def frames(self, state: State | None = None) -> Iterator[Frame]:
         return self.method(self.content, self.guide, start=self.start, state=state)
@@ -195,23 +275,19 @@ def stylize(
         return name
 
     method = method or Gatys()
-    recipe = checked(
-        "stylize",
-        lambda: Recipe(
-            content=named(content, "<content>"),
-            styles=[named(style, f"<style {i}>") for i, style in enumerate(styles, 1)],
-            weight=list(weights),
-            content_mask=[named(mask, f"<content mask {i}>") for i, mask in enumerate(content_masks, 1)],
-            style_mask=[named(mask, f"<style mask {i}>") for i, mask in enumerate(style_masks, 1)],
-            strength=list(strengths),
-            style_scale=style_scale,
-            size=size,
-            method=next(name for name, kind in METHODS.items() if type(method) is kind),
-            settings=settings_of(method),
-        ),
-        Recipe,
-    )
-    job = Job.open(recipe, given=given)
+    data = {
+        "content": named(content, "<content>"),
+        "styles": [named(style, f"<style {i}>") for i, style in enumerate(styles, 1)],
+        "weight": list(weights),
+        "content_mask": [named(mask, f"<content mask {i}>") for i, mask in enumerate(content_masks, 1)],
+        "style_mask": [named(mask, f"<style mask {i}>") for i, mask in enumerate(style_masks, 1)],
+        "strength": list(strengths),
+        "style_scale": style_scale,
+        "size": size,
+        "method": next(name for name, kind in METHODS.items() if type(method) is kind),
+        "settings": settings_of(method),
+    }
+    job = Job.open(checked("stylize", Recipe, data, UsageError), given=given)
     frame = None
     for frame in job.frames():
         if on_frame is not None:
@@ -230,8 +306,8 @@ def settings_of(method: Gatys) -> dict[str, Any]:
 class Files:
     """Reads the files that a recipe names, each once, and remembers their sums."""
 
-    def __init__(self, recipe: Recipe, folder: Path, given: dict[str, Source]):
-        self.recipe, self.folder, self.given = recipe, folder, given
+    def __init__(self, recipe: Recipe, given: dict[str, Source]):
+        self.recipe, self.given = recipe, given
         self.sums: dict[str, str] = {}
         self._read: dict[str, picture.Opened] = {}
 
@@ -254,23 +330,20 @@ class Files:
 
     def _source(self, name: str) -> Source:
         if name in self.given:
-            source = self.given[name]
-            data = np.asarray(source.cpu() if isinstance(source, Tensor) else source).tobytes()
-            self._remember(name, data)
-            return source
-        if name == "-":
-            return name
-        path = self.folder / name
-        if path.is_file():
-            with open(path, "rb") as file:
-                self._remember(name, file)
-        return path
+            return self.given[name]
+        if _was_handed_over(name):
+            raise RecipeError(f"{name}: this picture was handed over in Python and is in no file. Hand it over again.")
+        if name != "-" and os.path.isfile(name):
+            self._remember(name)
+        return name
 
-    def _remember(self, name: str, data: Any) -> None:
-        total = hashlib.sha256(data) if isinstance(data, bytes) else hashlib.file_digest(data, "sha256")
-        self.sums[name] = total.hexdigest()
-        before = self.recipe.inputs.get(name)
-        if before is not None and before != self.sums[name]:
+    def _remember(self, name: str) -> None:
+        try:
+            with open(name, "rb") as file:
+                self.sums[name] = hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError:  # whoever opens it next says so better
+            return
+        if self.recipe.inputs.get(name, self.sums[name]) != self.sums[name]:
             _notice(f"{name} has changed since the recipe was written, so the picture will differ.")
 
 
@@ -279,6 +352,9 @@ def _guide(recipe: Recipe, content: picture.Opened, styles: list[picture.Opened]
         raise GuideError("style masks came without content masks. Give one --content-mask per --style-mask.")
     images = [style.image for style in styles]
     opaque = [None if style.alpha is None else (style.alpha > 0).float() for style in styles]
+    for name, mask in zip(recipe.styles, opaque, strict=True):
+        if mask is not None and not bool(mask.any()):
+            raise PictureError(f"{_called(name)}: it is transparent everywhere, so there is nothing to take from.")
     if recipe.content_mask:
         if recipe.weight:
             raise GuideError("weights mix styles that share every place; with masks, use strengths.")
@@ -289,10 +365,18 @@ def _guide(recipe: Recipe, content: picture.Opened, styles: list[picture.Opened]
             size, images, content_maps, style_maps, strengths=recipe.strength, style_scale=recipe.style_scale
         )
     else:
-        guide = Guide.everywhere(*images, weights=recipe.weight or None, style_scale=recipe.style_scale)
+        guide = _everywhere(recipe, images)
     seen = {id(image): mask for image, mask in zip(images, opaque, strict=True)}
     visible = None if content.alpha is None else (content.alpha > 0).float()
     return Guide(tuple(_opaque(region, seen.get(id(region.style)), visible) for region in guide.regions))
+
+
+def _everywhere(recipe: Recipe, images: list[Image]) -> Guide:
+    if len(recipe.strength) > 1:
+        raise GuideError(f"{len(recipe.strength)} strengths came without content masks. Give one, for the picture.")
+    guide = Guide.everywhere(*images, weights=recipe.weight or None, style_scale=recipe.style_scale)
+    strength = recipe.strength[0] if recipe.strength else 1.0
+    return Guide(tuple(dataclasses.replace(region, strength=strength) for region in guide.regions))
 
 
 def _opaque(region: Region, style_map: Tensor | None, content_map: Tensor | None) -> Region:
@@ -323,16 +407,32 @@ def load_state(path: Path, recipe: Recipe) -> State:
         with safe_open(path, "pt") as file:
             text = (file.metadata() or {}).get("recipe")
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dictionary)
+        then = Recipe.from_json(text or "")
     except (SafetensorError, OSError) as error:
         raise RecipeError(f"{path} is not a saved state: {error}. Delete it to start anew.") from None
-    if text is None:
-        raise RecipeError(f"{path} is not a state of ours: it holds no recipe. Delete it to start anew.")
-    then, now = json.loads(text), json.loads(recipe.to_json())
-    differing = sorted(key for key in then.keys() | now.keys() if then.get(key) != now.get(key))
+    except RecipeError:
+        raise RecipeError(f"{path} is not a state of ours: it holds no recipe. Delete it to start anew.") from None
+    differing = _differences(_flat(then), _flat(recipe))
     if differing:
-        told = ", ".join(f"{key} ({then.get(key)!r} then, {now.get(key)!r} now)" for key in differing[:3])
-        raise RecipeError(f"{path} belongs to another run: {told} differ. Delete it, or run without --resume.")
+        raise RecipeError(
+            f"{path} belongs to another run: {'; '.join(differing[:3])}. Repeat that run's settings, or leave --resume "
+            "away to start anew."
+        )
     return tensors
+
+
+def _flat(recipe: Recipe) -> dict[str, Any]:
+    """What decides the picture, by name: settings beside fields, and the sum of each file."""
+    data = recipe.model_dump(mode="json")
+    return data | data.pop("settings") | {f"the content of {name}": sum for name, sum in data.pop("inputs").items()}
+
+
+def _differences(then: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    names = [name for name in now | then if then.get(name) != now.get(name)]
+    return [
+        f"{name} has changed" if name.startswith("the content") else f"{name} was {then.get(name)}, is {now.get(name)}"
+        for name in names
+    ]
 
 
 def _called(name: str) -> str:

@@ -25,15 +25,16 @@ def masks(
     """Pairs of soft maps, one region per content map: what it takes, and from which part of which style.
 
     content_size: (h, w) of the content that the maps belong to. styles: one for all regions, or one per region.
-    style_maps: none, or one per region (None = the whole style). A map of its picture's aspect (within 1 %) and another
-    size is resized, with a Notice; of another aspect, GuideError. A region whose content map is empty is dropped, with
-    a Notice; an empty style map is a GuideError."""
+    style_maps: none, or one per region (None = the whole style). strengths: one for all, or one per region; 1 when not
+    given. A map of its picture's aspect (within 1 %) and another size is resized, with a Notice; of another aspect,
+    GuideError. A region whose content map is empty is dropped, with a Notice; an empty style map is a GuideError."""
     count = len(content_maps)
-    for what, given, least in (("style", styles, 1), ("style mask", style_maps, 0), ("strength", strengths, 0)):
+    strengths = strengths or (1.0,)
+    for what, given, least in (("style", styles, 1), ("style mask", style_maps, 0), ("strength", strengths, 1)):
         if len(given) not in {least, count}:
             raise GuideError(
-                f"{count} content masks came with {len(given)} {what}s. "
-                f"Give {'one for all or ' if least else 'none or '}one per content mask."
+                f"{_counted(count, 'content mask')} came with {_counted(len(given), what)}. "
+                f"Give {'one for all' if least else 'none'}, or one per content mask."
             )
     regions = []
     for i, content_map in enumerate(content_maps):
@@ -46,11 +47,15 @@ def masks(
         if not bool((content_map > 0).any()):
             warnings.warn(f"{name}: its content mask is empty, so it is left out.", Notice, stacklevel=2)
             continue
-        strength = strengths[i] if strengths else 1.0
+        strength = strengths[i if len(strengths) > 1 else 0]
         regions.append(Region(style, content_map, style_map, strength, style_scale, name=name))
     if not regions:
         raise GuideError("every content mask is empty, so there is nothing to paint. Paint one, or give no mask.")
     return Guide(tuple(regions))
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
 def _check_aspect(name: str, what: str, given: Map, size: tuple[int, int]) -> None:

@@ -3,11 +3,17 @@
 import io
 import os
 import sys
+import traceback
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
+if TYPE_CHECKING:
+    from intarsia.errors import IntarsiaError
+
+STREAM = "\0-"  # "-" while the arguments are parsed, where it would pass for a flag; no argument can hold a zero byte
 EXIT_CODES = """
 Exit codes: 0 done; 1 failure; 2 usage; 3 bad input; 4 weights missing or wrong; 5 out of memory;
-6 a batch finished with failures; 130 interrupted, the picture so far is kept.
+6 a batch finished with failures; 130 interrupted, the picture so far is kept. --debug shows where an error came from.
 """
 
 
@@ -17,32 +23,36 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def run(arguments: list[str]) -> int:
-    """Runs one command; gives its exit code. `--debug` shows the traceback of an error that we have explained."""
-    debug = "--debug" in arguments
-    arguments = [argument for argument in arguments if argument != "--debug"]
+    """Runs one command; gives its exit code. `--debug` shows where an error came from."""
     _never_die_of_output()
-    from intarsia.errors import IntarsiaError
-
     try:
-        return _app(arguments)(arguments, exit_on_error=False) or 0
-    except IntarsiaError as error:
-        if debug:
-            raise
-        _tell(error, arguments)
-        return error.exit_code
+        code = _run([argument for argument in arguments if argument != "--debug"], "--debug" in arguments)
+        if sys.stdout is not None:
+            sys.stdout.flush()  # here, where a broken pipe is expected
+        return code
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # so that closing standard output does not complain again
         return 1
     except KeyboardInterrupt:
         return 130
+
+
+def _run(arguments: list[str], debug: bool) -> int:
+    try:
+        app = _app(arguments)
+        return app([STREAM if argument == "-" else argument for argument in arguments]) or 0
+    except BrokenPipeError:
+        raise
     except Exception as error:
         if debug:
-            raise
-        return _unforeseen(error, arguments)
+            traceback.print_exc()
+        explained = _explained(error)
+        _tell(explained, arguments)
+        return explained.exit_code
 
 
 def _app(arguments: list[str]):
-    from cyclopts import App
+    from cyclopts import App, Parameter
 
     from intarsia import __version__
 
@@ -52,6 +62,9 @@ def _app(arguments: list[str]):
         help_epilogue=EXIT_CODES,
         version=__version__,
         result_action="return_value",
+        exit_on_error=False,
+        print_error=False,  # told in `run`, in one line
+        default_parameter=Parameter(negative_iterable=()),
     )
     if arguments[:1] == ["stylize"]:  # its flags are those of the method that it is asked for
         from intarsia.cli.stylize import stylize_command
@@ -68,32 +81,49 @@ def _app(arguments: list[str]):
     return app
 
 
+def _explained(error: Exception) -> "IntarsiaError":
+    from cyclopts import CycloptsError, MissingArgumentError
+
+    from intarsia.errors import IntarsiaError, UsageError
+
+    if isinstance(error, IntarsiaError):
+        return error
+    if isinstance(error, MissingArgumentError) and error.argument is not None and error.command_chain:
+        command = " ".join(error.command_chain)
+        return UsageError(f"{command}: {error.argument.name} is missing. See intarsia {command} --help.")
+    if isinstance(error, CycloptsError):
+        return UsageError(_told_by_settings(error) or str(error).replace(STREAM, "-"))
+    return IntarsiaError(f"unforeseen failure, {type(error).__name__}: {str(error)[:300]}. --debug shows where.")
+
+
+def _told_by_settings(error: Exception) -> str | None:
+    """In our words, what pydantic found wrong with a method's settings."""
+    if not type(error.__cause__).__module__.startswith("pydantic"):
+        return None
+    from intarsia.recipe import in_our_words
+
+    return in_our_words(error.__cause__)  # pyright: ignore[reportArgumentType]
+
+
 def _tell(error: Exception, arguments: list[str]) -> None:
     """One line for people; one JSON event where those were asked for."""
+    message = " ".join(str(error).split())
     if "--json" in arguments:
         import json
 
-        print(json.dumps({"event": "error", "kind": type(error).__name__, "message": str(error)}), flush=True)
-    print(f"intarsia: {error}", file=sys.stderr)
+        print(json.dumps({"event": "error", "kind": type(error).__name__, "message": message}), flush=True)
+    print(f"intarsia: {_visible(message)}", file=sys.stderr)
 
 
-def _unforeseen(error: Exception, arguments: list[str]) -> int:
-    from intarsia.errors import IntarsiaError
-
-    class Failure(IntarsiaError):
-        pass
-
-    if type(error).__module__.startswith("cyclopts"):
-        if not str(error).startswith("╭"):
-            print(f"intarsia: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
-    fact = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
-    _tell(Failure(f"unforeseen failure, {fact}. Run again with --debug to see where."), arguments)
-    return 1
+def _visible(text: str) -> str:
+    """Without the control characters that a file name may bring into a terminal."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
 def _never_die_of_output() -> None:
-    """A locale that cannot show a character shows another one."""
+    """A locale that cannot show a character shows another one; messages without a place to go go nowhere."""
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115 (for as long as the process lives)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")

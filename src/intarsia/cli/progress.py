@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import sys
+import threading
 import time
 import warnings
 from collections.abc import Iterator
@@ -15,6 +16,10 @@ from intarsia.errors import Notice
 
 
 class Reporter(Protocol):
+    """Used in a `with`, so that it leaves the terminal as it was, whatever happens."""
+
+    def __enter__(self) -> "Reporter": ...
+    def __exit__(self, *error: object) -> None: ...
     def start(self, **facts: Any) -> None: ...
     def frame(self, frame: Frame) -> None: ...
     def notice(self, text: str) -> None: ...
@@ -27,6 +32,12 @@ def reporter(as_json: bool, quiet: bool) -> Reporter:
 
 class Silent:
     """Notices only, since they may change what the user wants."""
+
+    def __enter__(self) -> "Silent":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        pass
 
     def start(self, **facts: Any) -> None:
         pass
@@ -46,6 +57,12 @@ class Events:
 
     def __init__(self) -> None:
         self.clock = Clock()
+
+    def __enter__(self) -> "Events":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        pass
 
     def start(self, **facts: Any) -> None:
         self._event("start", facts)
@@ -83,6 +100,12 @@ class Bar:
         self.progress = Progress(*columns, console=self.console, transient=True, disable=not self.live)
         self.task = self.progress.add_task("loading", total=1.0, left="")
         self.told = time.monotonic()
+
+    def __enter__(self) -> "Bar":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.progress.stop()
 
     def start(self, **facts: Any) -> None:
         self.progress.start()
@@ -122,28 +145,51 @@ class Clock:
 
 
 class Interrupts:
-    """The first Ctrl-C (or a termination signal) asks the run to stop after its step; the second leaves at once."""
+    """The first Ctrl-C (or a termination signal) asks the run to stop after its step; the second leaves at once.
+
+    At once is also in the middle of a long step, when Python hears no signal: a thread of its own listens for the
+    bytes that the interpreter's C code sends."""
 
     def __init__(self) -> None:
         self.asked = False
 
     def __enter__(self) -> "Interrupts":
+        self.listening, self.sending = os.pipe()
+        os.set_blocking(self.sending, False)
         self.before = {number: signal.signal(number, self._hear) for number in (signal.SIGINT, signal.SIGTERM)}
+        self.sent_before = signal.set_wakeup_fd(self.sending, warn_on_full_buffer=False)
+        threading.Thread(target=self._listen, daemon=True).start()
         return self
 
     def __exit__(self, *error: object) -> None:
+        signal.set_wakeup_fd(self.sent_before)
         for number, handler in self.before.items():
             signal.signal(number, handler)
+        os.close(self.sending)
 
     def _hear(self, number: int, stack: object) -> None:
-        if self.asked:
-            os._exit(130)  # at once: outputs are only ever replaced whole, so nothing can be left half-written
         self.asked = True
+
+    def _listen(self) -> None:
+        heard = 0
+        while sent := os.read(self.listening, 1):
+            heard += sent[0] in self.before
+            if heard == 1:
+                _tell_terminal("\nstopping after this step; once more leaves at once\n")
+            elif heard == 2:
+                _tell_terminal("\x1b[?25h")  # the cursor, which the bar hides
+                os._exit(130)  # outputs are only ever replaced whole, so nothing can be left half-written
+        os.close(self.listening)
+
+
+def _tell_terminal(text: str) -> None:
+    if os.isatty(2):
+        os.write(2, text.encode())
 
 
 @contextmanager
 def notices(report: Reporter) -> Iterator[None]:
-    """Notices go to the report, each text once."""
+    """Notices go to the report, each text once; other warnings are for programmers."""
     seen: set[str] = set()
 
     def hear(message: Warning | str, category: type[Warning], *rest: Any, **more: Any) -> None:

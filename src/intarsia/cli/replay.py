@@ -1,24 +1,28 @@
 """`intarsia replay` and `intarsia recipe show`: what a picture remembers of its making."""
 
+import os
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
 
-from intarsia.cli.progress import reporter
-from intarsia.cli.stylize import Outputs, paint, read_recipe
+from intarsia.cli.stylize import Outputs, Switch, paint, said
+from intarsia.errors import RecipeError
+from intarsia.recipe import Recipe, read_recipe, stored_recipe
 
 
 def replay(
     picture: str,
+    /,
     *,
-    output: Annotated[str, Parameter(name=["--output", "-o"], allow_leading_hyphen=True)],
+    output: Annotated[str, Parameter(name=["--output", "-o"])],
     folder: Path | None = None,
-    in_place: Annotated[bool, Parameter(negative=())] = False,
+    resume: Switch = False,
+    in_place: Switch = False,
     depth: int = 8,
     quality: int = 95,
-    json: Annotated[bool, Parameter(negative=())] = False,
-    quiet: Annotated[bool, Parameter(negative=())] = False,
+    json: Switch = False,
+    quiet: Switch = False,
 ) -> int:
     """Paint a picture again from the recipe inside it.
 
@@ -31,7 +35,10 @@ def replay(
     output
         Where to write.
     folder
-        Where the recipe's files are; the current folder if not given.
+        What the recipe's paths are relative to. When not given: the folder of a recipe file, and for a recipe inside a
+        picture the current folder.
+    resume
+        Go on from the state that an interrupted run left beside the output, as OUTPUT.state.
     in_place
         Allow the output to replace an input.
     depth
@@ -41,13 +48,15 @@ def replay(
     json
         One JSON event per line on standard output.
     quiet
-        No progress bar.
+        Notices and errors only.
     """
-    outputs = Outputs(output, None, 1, None, depth, quality, in_place)
-    return paint(read_recipe(picture), outputs, reporter(json, quiet), folder=folder)
+    recipe = read_recipe(picture, folder)
+    _check_presence(recipe, picture)
+    outputs = Outputs(said(output), depth, quality, in_place)
+    return paint(recipe, outputs, json=json, quiet=quiet, resume=resume)
 
 
-def show(picture: str) -> None:
+def show(picture: str, /) -> None:
     """Print the recipe that a picture holds, as JSON.
 
     Parameters
@@ -55,4 +64,11 @@ def show(picture: str) -> None:
     picture
         A picture that intarsia wrote, or a recipe file.
     """
-    print(read_recipe(picture).to_json())
+    text, _ = stored_recipe(picture)
+    print(Recipe.from_json(text, picture).to_json())
+
+
+def _check_presence(recipe: Recipe, name: str) -> None:
+    gone = [file for file in recipe.files() if not os.path.exists(file)]
+    if gone:
+        raise RecipeError(f"{name}: its recipe needs {gone[0]}, which is not there. Say with --folder where to look.")
