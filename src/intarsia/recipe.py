@@ -100,7 +100,9 @@ class Recipe(BaseModel):
 
     def to_json(self) -> str:
         kept = self.model_dump(mode="json", exclude_defaults=True) | {"version": self.version, "method": self.method}
-        return json.dumps(kept, indent=1, ensure_ascii=False)
+        text = json.dumps(kept, indent=1, ensure_ascii=False)
+        odd = re.search("[\ud800-\udfff]", text)
+        return json.dumps(kept, indent=1) if odd else text  # a file may be named by any bytes
 
     @classmethod
     def from_json(cls, text: str, name: str = "the recipe") -> "Recipe":
@@ -124,7 +126,7 @@ def read_recipe(name: str | Path, folder: Path | None = None) -> Recipe:
     that is neither."""
     text, home = stored_recipe(name)
     recipe = Recipe.from_json(text, str(name))
-    return recipe.renamed(lambda path: os.path.join(home if folder is None else folder, path))
+    return recipe.renamed(lambda path: str((home if folder is None else folder) / path))
 
 
 def stored_recipe(name: str | Path) -> tuple[str, Path]:
@@ -218,7 +220,7 @@ class Job:
         """Reads every picture of the recipe. folder: what its paths are relative to; given: pictures that are at hand
         already, by the name that the recipe calls them."""
         if folder is not None:
-            recipe = recipe.renamed(lambda name: os.path.join(folder, name))
+            recipe = recipe.renamed(lambda name: str(folder / name))
         files = Files(recipe, given or {})
         method = recipe.build_method()
         content = files.read(recipe.content, frame=recipe.frame)

@@ -36,6 +36,8 @@ def masks(
                 f"{_counted(count, 'content mask')} came with {_counted(len(given), what)}. "
                 f"Give {'one for all' if least else 'none'}, or one per content mask."
             )
+    if not any(bool((content_map > 0).any()) for content_map in content_maps):
+        raise GuideError("every content mask is empty, so there is nothing to paint. Paint one, or give no mask.")
     regions = []
     for i, content_map in enumerate(content_maps):
         name = f"region {i + 1}"
@@ -49,8 +51,6 @@ def masks(
             continue
         strength = strengths[i if len(strengths) > 1 else 0]
         regions.append(Region(style, content_map, style_map, strength, style_scale, name=name))
-    if not regions:
-        raise GuideError("every content mask is empty, so there is nothing to paint. Paint one, or give no mask.")
     return Guide(tuple(regions))
 
 

@@ -5,7 +5,7 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from intarsia.errors import IntarsiaError
@@ -51,6 +51,13 @@ def _run(arguments: list[str], debug: bool) -> int:
         return explained.exit_code
 
 
+def said(value: Any) -> Any:
+    """As it was typed."""
+    if isinstance(value, list):
+        return [said(item) for item in value]
+    return "-" if value == STREAM else value
+
+
 def _app(arguments: list[str]):
     from cyclopts import App, Parameter
 
@@ -64,6 +71,7 @@ def _app(arguments: list[str]):
         result_action="return_value",
         exit_on_error=False,
         print_error=False,  # told in `run`, in one line
+        suppress_keyboard_interrupt=False,
         default_parameter=Parameter(negative_iterable=()),
     )
     if arguments[:1] == ["stylize"]:  # its flags are those of the method that it is asked for

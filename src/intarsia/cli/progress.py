@@ -9,12 +9,13 @@ import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from intarsia.engine import Frame
 from intarsia.errors import Notice
 
 
+@runtime_checkable
 class Reporter(Protocol):
     """Used in a `with`, so that it leaves the terminal as it was, whatever happens."""
 

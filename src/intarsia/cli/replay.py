@@ -6,7 +6,8 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from intarsia.cli.stylize import Outputs, Switch, paint, said
+from intarsia.cli import said
+from intarsia.cli.stylize import Outputs, Switch, paint
 from intarsia.errors import RecipeError
 from intarsia.recipe import Recipe, read_recipe, stored_recipe
 

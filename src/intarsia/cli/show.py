@@ -7,6 +7,8 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from intarsia.cli import said
+
 
 def info(*, json: Annotated[bool, Parameter(negative=())] = False) -> None:
     """Versions, device, processor features, encoders present, cache folder.
@@ -74,6 +76,8 @@ def sheet(*, output: Annotated[str, Parameter(name=["--output", "-o"])], size: i
 
     if not 32 <= size <= 2048:
         raise UsageError(f"--size is {size}; it must be 32 to 2048.")
-    picture.check_target(output, [])
-    picture.write(output, swatches.sheet(size, seed))
-    print(output)
+    target = said(output)
+    picture.check_target(target, [])
+    picture.write(target, swatches.sheet(size, seed))
+    if target != "-":
+        print(target)

@@ -4,15 +4,16 @@ import json
 import os
 import time
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import torch
 from cyclopts import App, ArgumentCollection, Parameter, Token
 
 from intarsia import picture
-from intarsia.cli import STREAM
+from intarsia.cli import said
 from intarsia.cli.progress import Interrupts, Reporter, notices, reporter
 from intarsia.engine import Frame, State
 from intarsia.errors import DivergedError, MemoryLimitError, OutputError, UsageError, unknown
@@ -156,13 +157,6 @@ def stylize_command(app: App, arguments: Sequence[str]) -> None:
         app["stylize"].config = (_filled_from(base),)
 
 
-def said(value: Any) -> Any:
-    """As it was typed."""
-    if isinstance(value, list):
-        return [said(item) for item in value]
-    return "-" if value == STREAM else value
-
-
 @dataclass(frozen=True)
 class Outputs:
     """Where a run writes to, checked before it starts."""
@@ -263,7 +257,8 @@ def _paint(recipe: Recipe, outputs: Outputs, report: Reporter, interrupts: Inter
         _keep(outputs, frame, job, report)
         raise
     if outputs.state is not None:
-        outputs.state.unlink(missing_ok=True)
+        with suppress(OSError):
+            outputs.state.unlink()
     report.done(**told, seconds=_since(began))
     return 0
 
@@ -291,7 +286,7 @@ def _last_frame(
         if frame is None:
             raise
         where = outputs.save_unfinished(job.result(frame))  # the last good picture is worth keeping
-        raise DivergedError(f"{error} At step {frame.step}, the last good one, {where}.") from error
+        raise DivergedError(f"{error} The last good step was {frame.step}; {where}.") from error
     assert frame is not None, "every method yields at least one frame"
     return frame, True
 

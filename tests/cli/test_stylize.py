@@ -1,0 +1,439 @@
+"""`intarsia stylize` from files to files: what is written, what is refused, what is kept."""
+
+import io
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from intarsia import picture
+from intarsia.cli import progress, run
+from intarsia.recipe import read_recipe
+
+TWO = ("content.png", "style.png", "-o", "out.png")
+
+
+def image(name: str) -> torch.Tensor:
+    return picture.read(name).image
+
+
+def told(capsys) -> str:
+    """What the last command said on standard error; it said nothing on standard output."""
+    out, err = capsys.readouterr()
+    assert out == ""
+    return err
+
+
+def assert_refused(code: int, expected: int, capsys, *words: str) -> None:
+    """In one line that holds these words, with nothing written."""
+    err = told(capsys)
+    assert code == expected, err
+    assert err.count("\n") == 1, err
+    assert "Traceback" not in err
+    for word in words:
+        assert word in err
+    assert not Path("out.png").exists()
+    assert not list(Path().glob(".*.part"))
+
+
+# ---- pictures in, a picture out -----------------------------------------------------------------------------------
+
+
+def test_the_output_has_the_long_side_and_the_recipe_inside(stylize):
+    assert stylize("content.png", "style.png", "-o", "out.png", size=80) == 0
+    assert image("out.png").shape == (3, 60, 80)
+    recipe = read_recipe("out.png")
+    assert (recipe.content, recipe.styles, recipe.size) == ("content.png", ["style.png"], 80)
+    assert recipe.inputs.keys() == {"content.png", "style.png"}
+    assert recipe.build_method().steps == 4
+
+
+def test_it_paints(stylize):
+    stylize(*TWO, steps=20)
+    assert not torch.allclose(image("out.png"), image("content.png"), atol=0.1)
+
+
+def test_a_larger_content_is_reduced_with_a_notice(stylize, capsys):
+    assert stylize(*TWO, size=32) == 0
+    assert "content.png: 64 x 48 is reduced to 32 x 24" in told(capsys)
+
+
+def test_a_dash_is_standard_input_and_standard_output(stylize, capsysbinary, monkeypatch):
+    stylize(*TWO)
+    capsysbinary.readouterr()
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(Path("content.png").read_bytes())))
+    assert stylize("-", "style.png", "-o", "-") == 0
+    out, _ = capsysbinary.readouterr()
+    assert torch.equal(image("out.png"), picture.read(out).image)
+    assert not Path("-").exists()
+
+
+def test_a_swatch_is_a_style(stylize):
+    assert stylize("content.png", "swatch:ink:3", "-o", "out.png") == 0
+    assert read_recipe("out.png").styles == ["swatch:ink:3"]
+
+
+def test_weights_mix_styles(stylize):
+    for name, weights in (("even", []), ("same", ["1", "1"]), ("first", ["1", "0"])):
+        flags = [flag for weight in weights for flag in ("--weight", weight)]
+        assert stylize("content.png", "style.png", "other.png", "-o", f"{name}.png", *flags, steps=20) == 0
+    stylize(*TWO, steps=20)
+    assert torch.equal(image("even.png"), image("same.png"))
+    torch.testing.assert_close(image("first.png"), image("out.png"), atol=0.01, rtol=0)
+    assert not torch.equal(image("even.png"), image("out.png"))
+
+
+def test_strength_zero_is_the_content_and_more_is_further_from_it(stylize):
+    for strength in ("0", "0.4", "1"):
+        assert stylize("content.png", "style.png", "-o", f"{strength}.png", "--strength", strength, steps=20) == 0
+    away = [(image(f"{name}.png") - image("content.png")).abs().mean() for name in ("0", "0.4", "1")]
+    assert away[0] == 0 < away[1] < away[2]
+
+
+@pytest.mark.parametrize("name", ["out.png", "out.tif"])
+def test_sixteen_bits_when_asked_for(stylize, name):
+    assert stylize("content.png", "style.png", "-o", name, "--depth", "16") == 0
+    assert picture.read(name).depth == 16
+
+
+def test_in_place_replaces_the_input(stylize):
+    before = image("content.png")
+    assert stylize("content.png", "style.png", "-o", "content.png", "--in-place") == 0
+    assert not torch.equal(image("content.png"), before)
+
+
+def test_a_start_is_where_it_begins(stylize):
+    assert stylize(*TWO, "--start", "other.png", "--content-weight", "0", "--rate", "1e-9", steps=1) == 0
+    expected = picture.resize(image("other.png"), (48, 64))
+    torch.testing.assert_close(image("out.png"), expected, atol=0.01, rtol=0)
+
+
+def test_previews_are_whole_pictures(stylize, monkeypatch):
+    sizes = []
+    write = picture.write
+
+    def spy(target, *rest, **more):
+        write(target, *rest, **more)
+        sizes.append((str(target), image(target).shape[-1]))
+
+    monkeypatch.setattr(picture, "write", spy)
+    assert stylize(*TWO, "--preview", "now.jpg", "--every", "3", steps=7) == 0
+    previews = [width for name, width in sizes if name == "now.jpg"]
+    assert len(previews) == 3  # after steps 3 and 6, and the last
+    assert previews[-1] == 64
+    assert sizes[-1][0] == "out.png"
+
+
+# ---- masks --------------------------------------------------------------------------------------------------------
+
+
+def test_where_no_mask_reaches_the_content_stays_to_the_bit(stylize, write_map):
+    left = write_map("left.png", left=1)
+    assert stylize(*TWO, "--content-mask", left, size=48, steps=20) == 0
+    plain = picture.resize(image("content.png"), (36, 48))
+    picture.write("plain.png", plain)
+    painted, kept = image("out.png"), image("plain.png")
+    assert torch.equal(painted[:, :, 25:], kept[:, :, 25:])
+    assert not torch.allclose(painted[:, :, :23], kept[:, :, :23], atol=0.05)
+
+
+def test_pairs_of_masks_are_regions_with_their_own_styles(stylize, write_map):
+    masks = ["--content-mask", write_map("left.png", left=1), "--content-mask", write_map("right.png", right=1)]
+    masks += ["--style-mask", write_map("a.png", 1, 0, (40, 40)), "--style-mask", write_map("b.png", 0, 1, (40, 40))]
+    stylize("content.png", "style.png", "other.png", "-o", "both.png", *masks, steps=20)
+    stylize("content.png", "other.png", "style.png", "-o", "swapped.png", *masks, steps=20)
+    assert not torch.allclose(image("both.png"), image("swapped.png"), atol=0.05)
+
+
+def test_strengths_go_with_masks_one_for_all_or_one_each(stylize, write_map):
+    masks = ["--content-mask", write_map("left.png", left=1), "--content-mask", write_map("right.png", right=1)]
+    assert stylize(*TWO, *masks, "--strength", "0", "--strength", "1") == 0
+    assert torch.equal(image("out.png")[:, :, :31], image("content.png")[:, :, :31])
+    assert stylize(*TWO, *masks, "--strength", "0") == 0
+    assert torch.equal(image("out.png"), image("content.png"))
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        (["--content-mask", "left.png", "--style-mask", "a.png", "--style-mask", "a.png"], "2 style masks"),
+        (["--content-mask", "left.png", "--strength", "1", "--strength", "1"], "2 strengths"),
+        (["--style-mask", "a.png"], "without content masks"),
+        (["--strength", "1", "--strength", "1"], "without content masks"),
+        (["--content-mask", "wide.png"], "region 1: its content mask is 64 x 20"),
+        (["--content-mask", "left.png", "--style-mask", "wide.png"], "region 1: its style mask is 64 x 20"),
+        (["--content-mask", "left.png", "--style-mask", "none.png"], "region 'region 1': its style map is empty"),
+        (["--content-mask", "black.png"], "every content mask is empty"),
+        (["--content-mask", "left.png", "--weight", "1"], "weights mix styles"),
+        (["--content-mask", "gone.png"], "gone.png: there is no such file"),
+    ],
+)
+def test_masks_that_do_not_fit_are_refused(stylize, write_map, capsys, flags, words):
+    write_map("left.png", left=1)
+    write_map("black.png")
+    write_map("wide.png", 1, 1, (20, 64))
+    write_map("a.png", 1, 0, (40, 40))
+    write_map("none.png", 0, 0, (40, 40))
+    assert_refused(stylize(*TWO, *flags), 3, capsys, words)
+
+
+def test_a_mask_of_another_size_is_resized_with_a_notice(stylize, write_map, capsys):
+    assert stylize(*TWO, "--content-mask", write_map("small.png", 1, 0, (24, 32))) == 0
+    assert "content mask is 32 x 24, the content picture 64 x 48; it was resized" in told(capsys)
+
+
+def test_an_empty_region_is_left_out_with_a_notice(stylize, write_map, capsys):
+    masks = ["--content-mask", write_map("black.png"), "--content-mask", write_map("left.png", left=1)]
+    assert stylize("content.png", "style.png", "other.png", "-o", "out.png", *masks) == 0
+    assert "region 1: its content mask is empty" in told(capsys)
+    stylize("content.png", "other.png", "-o", "alone.png", *masks[2:])
+    assert torch.equal(image("out.png"), image("alone.png"))
+
+
+# ---- what is refused, and how -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["gone.png", "style.png", "-o", "out.png"], 3, "gone.png: there is no such file"),
+        (["contents.png", "style.png", "-o", "out.png"], 3, "Did you mean 'content.png'?"),
+        (["text.png", "style.png", "-o", "out.png"], 3, "text.png"),
+        (["content.png", "half.png", "-o", "out.png"], 3, "half.png"),
+        (["content.png", "swatch:imk", "-o", "out.png"], 2, "did you mean 'ink'"),
+        (["content.png", "-o", "out.png"], 2, "no style was given"),
+        (["content.png", "style.png"], 2, "--output is missing"),
+        (["content.png", "style.png", "-o", "out.gif"], 2, "out.gif: no picture format 'gif'"),
+        (["content.png", "style.png", "-o", "nowhere/out.png"], 1, "nowhere does not exist"),
+        (["content.png", "style.png", "-o", "content.png"], 2, "--in-place"),
+        (["content.png", "style.png", "-o", "./style.png"], 2, "also the input style.png"),
+        ([*TWO, "--stepz", "3"], 2, "Did you mean --steps?"),
+        ([*TWO, "--method", "gatsy"], 2, "no method 'gatsy': did you mean 'gatys'?"),
+        ([*TWO, "--optimizer", "adan"], 2, "no optimizer 'adan': did you mean 'adam'?"),
+        ([*TWO, "--tv", "x"], 2, "tv = 'x'"),
+        ([*TWO, "--tv", "-1"], 2, "tv = '-1': Input should be greater than or equal to 0"),
+        ([*TWO, "--style-taps", "relu1_1", "--style-taps", "relu1_1"], 2, "names a tap twice"),
+        ([*TWO, "--style-scale", "0"], 2, "style_scale = 0.0"),
+        ([*TWO, "--weight", "nan"], 2, "weight.1 = nan"),
+        ([*TWO, "--weight", "1", "--weight", "2"], 3, "1 styles came with weights"),
+        ([*TWO, "--strength", "-1"], 2, "strength.1 = -1.0"),
+        ([*TWO, "--threads", "0"], 2, "threads = 0"),
+        ([*TWO, "--depth", "12"], 2, "--depth is 12"),
+        (["content.png", "style.png", "-o", "out.jpg", "--depth", "16"], 2, "--depth 16 needs a png or tif"),
+        ([*TWO, "--quality", "0"], 2, "--quality is 0; it must be 1 to 100"),
+        ([*TWO, "--every", "0"], 2, "--every is 0"),
+        ([*TWO, "--keep-every", "nan"], 2, "--keep-every is nan"),
+        ([*TWO, "--preview", "style.png", "--in-place"], 2, "also the input style.png"),
+        ([*TWO, "--preview", "-"], 2, "--preview needs a file"),
+        ([*TWO, "--save-recipe", "./content.png"], 2, "would replace a picture"),
+        ([*TWO, "--save-recipe", "./out.png"], 2, "would replace a picture"),
+        (["content.png", "style.png", "-o", "-", "--resume"], 2, "--resume needs an output file"),
+        ([*TWO, "--frame", "2"], 3, "has no frame 2"),
+        ([*TWO, "--max-pixels", "100"], 3, "more than the limit of 100"),
+        ([*TWO, "--device", "gpu"], 2, "device 'gpu'"),
+        ([*TWO, "--recipe", "gone.json"], 3, "gone.json: cannot be read"),
+        ([*TWO, "--recipe", "style.png"], 3, "style.png holds no recipe"),
+    ],
+)
+def test_what_cannot_be_is_told_in_one_line_before_anything_is_written(stylize, capsys, arguments, code, words):
+    Path("text.png").write_text("not a picture")
+    Path("half.png").write_bytes(Path("style.png").read_bytes()[:700])
+    before = {path.name for path in Path().iterdir()}
+    assert_refused(stylize(*arguments), code, capsys, words)
+    assert {path.name for path in Path().iterdir()} == before
+
+
+def test_an_unknown_encoder_is_told_with_the_nearest(folder, capsys):
+    assert_refused(run(["stylize", *TWO, "--encoder", "tiy"]), 2, capsys, "no encoder 'tiy': did you mean 'toy'?")
+
+
+def test_json_and_a_picture_cannot_share_standard_output(stylize, capsys):
+    assert stylize("content.png", "style.png", "-o", "-", "--json") == 2
+    assert json.loads(capsys.readouterr().out)["event"] == "error"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere names are Unicode")
+def test_a_file_may_be_named_by_any_bytes(stylize):
+    os.rename("content.png", b"c\xff.png")
+    assert stylize("c\udcff.png", "style.png", "-o", "out.png", "--save-recipe", "r.json") == 0
+    assert read_recipe("out.png").content == "c\udcff.png"
+    assert run(["replay", "r.json", "-o", "again.png"]) == 0
+    assert torch.equal(image("again.png"), image("out.png"))
+
+
+def test_a_preview_that_cannot_be_written_does_not_stop_the_painting(stylize, capsys):
+    Path("previews").mkdir()
+
+    class Vanishing(progress.Silent):
+        def start(self, **facts):
+            Path("previews").rmdir()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("intarsia.cli.stylize.reporter", lambda *_: Vanishing())
+        assert stylize(*TWO, "--preview", "previews/now.png", "--every", "1") == 0
+    assert "previews" in told(capsys)
+    assert Path("out.png").exists()
+
+
+# ---- recipes ------------------------------------------------------------------------------------------------------
+
+
+def test_a_recipe_fills_in_what_is_not_said(stylize):
+    stylize(*TWO, "--tv", "0.5", "--no-blends", "--save-recipe", "r.json")
+    assert run(["stylize", "--recipe", "r.json", "-o", "again.png"]) == 0
+    assert torch.equal(image("again.png"), image("out.png"))
+    assert run(["stylize", "--recipe", "out.png", "-o", "more.png", "--tv", "0.25", "--blends"]) == 0
+    method = read_recipe("more.png").build_method()
+    assert (method.tv, method.blends, method.steps) == (0.25, True, 4)
+    assert run(["stylize", "other.png", "--recipe", "r.json", "-o", "third.png"]) == 0
+    assert (read_recipe("third.png").content, read_recipe("third.png").styles) == ("other.png", ["style.png"])
+
+
+def test_a_saved_recipe_knows_its_files_from_its_own_folder(stylize, folder, monkeypatch, write_map):
+    Path("recipes").mkdir()
+    mask = ["--content-mask", write_map("left.png", left=1), "--start", "other.png"]
+    assert stylize(*TWO, *mask, "--save-recipe", "recipes/r.json") == 0
+    data = json.loads(Path("recipes/r.json").read_text())
+    assert (data["content"], data["styles"], data["start"]) == ("../content.png", ["../style.png"], "../other.png")
+    assert "../left.png" in data["content_mask"]
+    assert "../content.png" in data["inputs"]
+    assert run(["stylize", "--recipe", "recipes/r.json", "-o", "again.png"]) == 0
+    monkeypatch.chdir("recipes")
+    assert run(["stylize", "--recipe", "r.json", "-o", "../third.png"]) == 0
+    monkeypatch.chdir(folder)
+    assert torch.equal(image("again.png"), image("out.png"))
+    assert torch.equal(image("third.png"), image("out.png"))
+
+
+def test_a_recipe_file_names_what_has_changed(stylize, capsys):
+    stylize(*TWO, "--save-recipe", "r.json")
+    os.replace("other.png", "style.png")
+    capsys.readouterr()
+    assert run(["stylize", "--recipe", "r.json", "-o", "out.png"]) == 0
+    assert "style.png has changed since the recipe was written" in told(capsys)
+
+
+# ---- stopping and going on ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def stop_at(monkeypatch):
+    """`stop_at(7)`: a Ctrl-C comes while step 7 is being shown."""
+
+    class Stopping(progress.Silent):
+        def frame(self, frame):
+            if frame.step == self.at:
+                signal.raise_signal(signal.SIGINT)
+
+    def when(step: int) -> None:
+        Stopping.at = step
+        monkeypatch.setattr("intarsia.cli.stylize.reporter", lambda *_: Stopping())
+
+    return when
+
+
+@pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
+@pytest.mark.parametrize("step", [1, 13, 23, 29])  # sizes 16, 32 and 64: inside and at the ends
+def test_going_on_gives_the_same_picture_to_the_bit(stylize, stop_at, capsys, optimizer, step):
+    flags = ("--optimizer", optimizer)
+    stylize("content.png", "style.png", "-o", "whole.png", *flags, steps=30)
+    stop_at(step)
+    assert stylize(*TWO, *flags, steps=30) == 130
+    assert f"stopped at step {step} of 30" in told(capsys)
+    assert image("out.png").shape == (3, 48, 64)  # at full size, whatever size was being worked on
+    assert Path("out.png.state").exists()
+    stop_at(0)
+    assert stylize(*TWO, *flags, "--resume", steps=30) == 0
+    assert torch.equal(image("out.png"), image("whole.png"))
+    assert not Path("out.png.state").exists()
+
+
+def test_stopping_where_no_mask_reaches_leaves_the_content_to_the_bit(stylize, stop_at, write_map):
+    stop_at(2)
+    assert stylize(*TWO, "--content-mask", write_map("left.png", left=1), steps=30) == 130
+    assert torch.equal(image("out.png")[:, :, 36:], image("content.png")[:, :, 36:])
+
+
+def test_stopping_in_place_keeps_the_input_that_going_on_needs(stylize, stop_at, capsys):
+    before = Path("content.png").read_bytes()
+    stylize("content.png", "style.png", "-o", "whole.png", steps=30)
+    stop_at(13)
+    inplace = ("content.png", "style.png", "-o", "content.png", "--in-place")
+    assert stylize(*inplace, steps=30) == 130
+    assert "content.png is as it was" in told(capsys)
+    assert Path("content.png").read_bytes() == before
+    stop_at(0)
+    assert stylize(*inplace, "--resume", steps=30) == 0
+    assert torch.equal(image("content.png"), image("whole.png"))
+
+
+def test_a_stop_at_the_last_step_is_no_stop(stylize, stop_at):
+    stop_at(30)
+    assert stylize(*TWO, steps=30) == 0
+    assert not Path("out.png.state").exists()
+
+
+def test_going_on_without_a_state_starts_anew_with_a_notice(stylize, capsys):
+    assert stylize(*TWO, "--resume") == 0
+    assert "there is no out.png.state" in told(capsys)
+
+
+def test_going_on_with_other_settings_is_refused_by_name(stylize, stop_at, capsys):
+    stop_at(13)
+    stylize(*TWO, steps=30)
+    kept = Path("out.png").read_bytes()
+    told(capsys)
+    for change, words in (
+        (["--tv", "0.5"], "tv was None, is 0.5"),
+        (["--strength", "0.5"], "strength was [], is [0.5]"),
+    ):
+        assert stylize(*TWO, *change, "--resume", steps=30) == 3
+        assert words in told(capsys)
+    assert stylize(*TWO, "--resume", steps=31) == 3
+    assert "steps was 30, is 31" in told(capsys)
+    os.replace("other.png", "style.png")
+    assert stylize(*TWO, "--resume", steps=30) == 3
+    assert "the content of style.png has changed" in told(capsys)
+    assert Path("out.png").read_bytes() == kept
+
+
+def test_a_state_that_is_none_is_refused(stylize, stop_at, capsys):
+    stop_at(13)
+    stylize(*TWO, steps=30)
+    whole = Path("out.png.state").read_bytes()
+    save_file({"step": torch.tensor(1)}, "foreign", {"recipe": "{}"})
+    told(capsys)
+    for data in (b"", b"nonsense", whole[:40], whole[: len(whole) // 2], Path("foreign").read_bytes()):
+        Path("out.png.state").write_bytes(data)
+        assert stylize(*TWO, "--resume", steps=30) == 3
+        err = told(capsys)
+        assert "out.png.state is not a s" in err
+        assert err.count("\n") == 1
+
+
+def test_a_state_holds_tensors_alone(stylize, stop_at):
+    stop_at(13)
+    stylize(*TWO, steps=30)
+    state = load_file("out.png.state")
+    assert {"image", "step", "level"} <= state.keys()
+
+
+@pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
+def test_a_diverging_run_keeps_the_last_good_picture(stylize, capsys, optimizer):
+    assert stylize(*TWO, "--optimizer", optimizer, "--rate", "1e25", steps=30) == 1
+    err = told(capsys)
+    assert "The last good step was 2; the picture so far is in out.png" in err
+    assert err.count("\n") == 1
+    assert image("out.png").shape == (3, 48, 64)
+
+
+def test_a_state_that_cannot_be_kept_does_not_stop_the_painting(stylize, capsys):
+    Path("out.png.state").mkdir()
+    assert stylize(*TWO, "--keep-every", "0") == 0
+    assert "So this run cannot be resumed" in told(capsys)

@@ -1,0 +1,125 @@
+"""The command line as a whole: exit codes, one line per fault, and any place that output may go to."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from intarsia.cli import run
+
+
+def last(*arguments: str, **settings) -> subprocess.CompletedProcess:
+    program = [sys.executable, "-c", "from intarsia.cli import main; main()", *arguments]
+    return subprocess.run(program, capture_output=True, timeout=60, **settings)
+
+
+@pytest.mark.parametrize(
+    "command", [[], ["stylize"], ["replay"], ["recipe"], ["recipe", "show"], ["info"], ["swatches"]]
+)
+def test_help_is_there_for_every_command(command, capsys):
+    assert run([*command, "--help"]) == 0
+    out, err = capsys.readouterr()
+    assert "Usage: intarsia" in out
+    assert "130 interrupted" in " ".join(out.split())
+    assert err == ""
+
+
+def test_every_setting_of_the_method_is_a_flag_with_its_help(capsys):
+    from intarsia.methods import METHODS
+
+    run(["stylize", "--help"])
+    told = capsys.readouterr().out
+    for name in METHODS["gatys"].__dataclass_fields__:
+        assert f"--{name.replace('_', '-')}" in told
+
+
+def test_version(capsys):
+    from intarsia import __version__
+
+    assert run(["--version"]) == 0
+    assert capsys.readouterr().out.strip() == __version__
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["stylise"], 'Did you mean "stylize"?'),
+        (["recipe", "shw"], 'Did you mean "show"?'),
+        (["replay"], "PICTURE is missing. See intarsia replay --help."),
+        (["stylize"], "CONTENT is missing"),
+        (["swatches"], "--output is missing"),
+        (["info", "--jsn"], "Did you mean --json?"),
+        (["swatches", "-o", "x.png", "--size", "-"], '"-"'),
+    ],
+)
+def test_wrong_usage_is_one_line_and_code_2(arguments, words, capsys):
+    assert run(arguments) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("intarsia: ")
+    assert err.count("\n") == 1
+    assert words in err
+
+
+def test_an_error_is_an_event_for_programs(capsys):
+    assert run(["replay", "gone.png", "-o", "out.png", "--json"]) == 3
+    out, err = capsys.readouterr()
+    event = json.loads(out)
+    assert (event["event"], event["kind"]) == ("error", "RecipeError")
+    assert event["message"] in err
+
+
+def test_debug_shows_the_traceback_and_keeps_the_code(capsys):
+    assert run(["replay", "gone.png", "-o", "out.png", "--debug"]) == 3
+    err = capsys.readouterr().err
+    assert "Traceback" in err
+    assert err.splitlines()[-1].startswith("intarsia: gone.png")
+
+
+def test_an_unforeseen_failure_is_one_line_too(monkeypatch, capsys):
+    def fails(*_):
+        raise ZeroDivisionError("no\nsuch luck")
+
+    monkeypatch.setattr("intarsia.cli.show.gathered", fails)
+    assert run(["info"]) == 1
+    assert capsys.readouterr().err == (
+        "intarsia: unforeseen failure, ZeroDivisionError: no such luck. --debug shows where.\n"
+    )
+
+
+def test_a_name_cannot_command_the_terminal(capsys):
+    assert run(["recipe", "show", "\x1b[2J.png"]) == 3
+    assert "\x1b" not in capsys.readouterr().err
+
+
+def test_ctrl_c_before_the_painting_leaves_quietly(monkeypatch, capsys):
+    def stopped(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("intarsia.cli.show.gathered", stopped)
+    assert run(["info"]) == 130
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["info", "--json"]])
+def test_a_reader_that_leaves_early_is_no_fault_of_ours(arguments):
+    reading, writing = os.pipe()
+    os.close(reading)
+    program = [sys.executable, "-c", "from intarsia.cli import main; main()", *arguments]
+    with os.fdopen(writing) as pipe:
+        done = subprocess.run(program, stdout=pipe, stderr=subprocess.PIPE, timeout=60)
+    assert done.stderr == b""
+    assert done.returncode == 1
+
+
+def test_a_plain_locale_and_a_narrow_terminal_show_what_they_can():
+    narrow = {**os.environ, "LC_ALL": "C", "PYTHONIOENCODING": "ascii", "COLUMNS": "20", "TERM": "dumb"}
+    done = last("--help", env=narrow)
+    assert done.returncode == 0
+    assert done.stderr == b""
+    assert b"Usage: intarsia" in done.stdout
+    done = last("recipe", "show", "gemälde.png", env=narrow)
+    assert done.returncode == 3
+    assert done.stderr.startswith(b"intarsia: gem")
