@@ -79,7 +79,7 @@ def descend(
 
         before = pixels.detach().clone()
         loss = cast(Tensor, descent.step(closure))  # pyright: ignore[reportCallIssue, reportArgumentType]
-        if bool(torch.isfinite(loss)) and bool(pixels.isfinite().all()):
+        if bool(torch.isfinite(loss)) and bool(pixels.detach().sum().isfinite()):
             good, step = before, step + 1
             losses = {name: float(value.detach()) for name, value in terms.items()}
             yield Descent(pixels.detach(), losses, _state_of(descent, pixels, good, step, retried))

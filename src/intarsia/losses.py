@@ -5,6 +5,7 @@ same for every style, size, tap and encoder. They come one per map, shape (r,), 
 """
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
@@ -17,9 +18,9 @@ def content_loss(
     features: Float[Tensor, "c h w"], target: Float[Tensor, "c h w"], weight: Float[Tensor, "h w"] | None = None
 ) -> Float[Tensor, ""]:
     """Relative squared error of features, each position counted `weight` times (Gatys et al. 2016, eq. 1)."""
-    weight = features.new_ones(()) if weight is None else weight
     wrong = (features.float() - target.float()).square()
-    return (wrong * weight).sum() / target.float().square().sum().clamp_min(1e-12)
+    wrong = wrong if weight is None else wrong * weight
+    return wrong.sum() / target.float().square().sum().clamp_min(1e-12)
 
 
 def gram_loss(image: Moments, style: Moments) -> Distances:
@@ -50,13 +51,14 @@ def wasserstein_loss(image: Moments, style: Moments) -> Distances:
 
 def total_variation(image: Float[Tensor, "c h w"]) -> Float[Tensor, ""]:
     """Mean squared difference of neighboring pixels."""
-    down, right = image[:, 1:] - image[:, :-1], image[:, :, 1:] - image[:, :, :-1]
-    return (down.square().sum() + right.square().sum()) / image[0].numel()
+    down = F.mse_loss(image[:, 1:], image[:, :-1], reduction="sum")
+    right = F.mse_loss(image[:, :, 1:], image[:, :, :-1], reduction="sum")
+    return (down + right) / image[0].numel()
 
 
 def outside_range(image: Float[Tensor, "c h w"]) -> Float[Tensor, ""]:
     """Mean square of what lies below 0 or above 1, where no pixel can follow."""
-    return (image - image.clamp(0, 1)).square().mean()
+    return F.mse_loss(image, image.detach().clamp(0, 1))
 
 
 LOSSES = {"gram": gram_loss, "moments": gaussian_loss, "wasserstein": wasserstein_loss}

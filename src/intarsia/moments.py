@@ -51,23 +51,25 @@ class Moments:
 class Support:
     """Where one map is above zero. The cost of a region's moments is then its own area, not the picture's.
 
-    index: flat positions, or None for all of them; weight: the map there, or None where it is 1 everywhere."""
+    index: flat positions, or None for all of them; weight: the map there, or None where it is 1 everywhere;
+    fresh: no position belongs to another fresh one, so that gradients can be put there rather than added."""
 
     index: Int[Tensor, " m"] | None
     weight: Float[Tensor, " m"] | None
     mass: float
+    fresh: bool = False
 
 
 def supports(maps: Float[Tensor, "r h w"]) -> list[Support]:
-    return [_support(flat) for flat in maps.flatten(1)]
-
-
-def _support(flat: Float[Tensor, " n"]) -> Support:
-    mass = float(flat.sum(dtype=torch.float64))
-    held = flat > 0
-    index = None if bool(held.all()) else held.nonzero()[:, 0]
-    weight = flat if index is None else flat[index]
-    return Support(index, None if bool((weight == 1).all()) else weight, mass)
+    out, taken = [], torch.zeros_like(maps[0], dtype=torch.bool).flatten()
+    for flat in maps.flatten(1):
+        held = flat > 0
+        index = None if bool(held.all()) else held.nonzero()[:, 0]
+        weight = flat if index is None else flat[index]
+        mass, fresh = float(flat.sum(dtype=torch.float64)), not bool((taken & held).any())
+        out.append(Support(index, None if bool((weight == 1).all()) else weight, mass, fresh))
+        taken |= held & fresh
+    return out
 
 
 def moments(
@@ -77,46 +79,57 @@ def moments(
 
     maps: weights per position; or their `supports`, which a loop should make once; None for one map of ones."""
     c, h, w = features.shape
-    rows = features.permute(1, 2, 0).reshape(h * w, c).float()  # (n, c): no copy when channels are last
+    rows = features.permute(1, 2, 0).reshape(h * w, c)  # (n, c): no copy when channels are last
     if maps is None:
-        maps = [Support(None, None, float(h * w))]
+        maps = [Support(None, None, float(h * w), fresh=True)]
     elif isinstance(maps, Tensor):
         maps = supports(maps)
     first, second = _Sums.apply(rows, maps)
-    return Moments(rows.new_tensor([support.mass for support in maps]), first, second)
+    return Moments(first.new_tensor([support.mass for support in maps]), first, second)
 
 
 class _Sums(torch.autograd.Function):
-    """Σ w f and Σ w f fᵀ for every support. Its own backward pass, since autograd would keep and revisit one weighted
-    copy of the features per region."""
+    """Σ w f and Σ w f fᵀ for every support: summed in fp32, since moments are subtracted from each other later.
+
+    Its own backward pass, for speed: autograd would keep one weighted copy of the features per region, and the
+    gradient, a product that nothing is subtracted from, may be formed in the features' own precision."""
 
     @staticmethod
     def forward(ctx, rows: Tensor, maps: Sequence[Support]) -> tuple[Tensor, Tensor]:
-        ctx.save_for_backward(rows)
-        ctx.maps = maps
-        first = rows.new_empty(len(maps), rows.shape[1])
-        second = rows.new_empty(len(maps), rows.shape[1], rows.shape[1])
+        ctx.set_materialize_grads(False)
+        ctx.maps, ctx.shape, ctx.weighted = maps, rows.shape, []
+        c = rows.shape[1]
+        first = rows.new_empty(len(maps), c, dtype=torch.float32)
+        second = rows.new_empty(len(maps), c, c, dtype=torch.float32)
         for r, support in enumerate(maps):
-            here = rows if support.index is None else rows[support.index]
-            weighted = here if support.weight is None else here * support.weight[:, None]
+            here = rows if support.index is None else rows.index_select(0, support.index)
+            exact = here.float()
+            weighted = exact if support.weight is None else exact * support.weight[:, None]
             torch.sum(weighted, 0, out=first[r])
-            torch.mm(weighted.T, here, out=second[r])
+            torch.mm(weighted.T, exact, out=second[r])
+            ctx.weighted.append(here if support.weight is None else weighted.to(rows.dtype))
         return first, second
 
     @staticmethod
-    def backward(ctx, by_first: Tensor, by_second: Tensor):  # pyright: ignore[reportIncompatibleMethodOverride]
-        (rows,) = ctx.saved_tensors
-        whole = [r for r, support in enumerate(ctx.maps) if support.index is None]
-        grad = torch.empty_like(rows) if whole else torch.zeros_like(rows)
-        for r, support in sorted(enumerate(ctx.maps), key=lambda item: item[1].index is not None):
-            here = rows if support.index is None else rows[support.index]
-            part = torch.addmm(by_first[r], here, by_second[r] + by_second[r].T)  # d(w f fᵀ) = w (S + Sᵀ) f
-            if support.weight is not None:
-                part *= support.weight[:, None]
-            if support.index is not None:
-                grad.index_add_(0, support.index, part)
-            elif r == whole[0]:
-                grad = part
-            else:
-                grad += part
+    def backward(ctx, by_first: Tensor | None, by_second: Tensor | None):  # pyright: ignore[reportIncompatibleMethodOverride]
+        grad: Tensor | None = None
+        for r, support in sorted(enumerate(ctx.maps), key=lambda item: not item[1].fresh):
+            part = _gradient(ctx.weighted[r], support, by_first, by_second, r)
+            if support.index is None:
+                grad = part if grad is None else grad.add_(part)
+                continue
+            grad = part.new_zeros(ctx.shape) if grad is None else grad
+            if not support.fresh:
+                part += grad.index_select(0, support.index)
+            grad.index_copy_(0, support.index, part)  # several times as fast as adding by index
         return grad, None
+
+
+def _gradient(weighted: Tensor, support: Support, by_first: Tensor | None, by_second: Tensor | None, r: int) -> Tensor:
+    """d(w f fᵀ) = w (S + Sᵀ) f and d(w f) = w s, per row."""
+    part = None if by_second is None else weighted @ (by_second[r] + by_second[r].T).to(weighted.dtype)
+    if by_first is None:
+        return torch.zeros_like(weighted) if part is None else part
+    more = by_first[r].to(weighted.dtype).expand_as(weighted)
+    more = more if support.weight is None else support.weight[:, None].to(weighted.dtype) * more
+    return more.clone() if part is None else part.add_(more)
