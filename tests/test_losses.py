@@ -33,9 +33,9 @@ def test_descent_reaches_the_target(name):
         loss.backward()
         return loss
 
-    before = float(closure().detach())
+    before = closure().item()
     optimizer.step(closure)
-    assert float(closure()) < 1e-3 * before
+    assert closure().item() < 1e-3 * before
 
 
 @pytest.mark.parametrize("name", LOSSES)
