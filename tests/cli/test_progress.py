@@ -1,0 +1,320 @@
+"""What a run shows while it works, and what signals do to it."""
+
+import fcntl
+import json
+import os
+import pty
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import time
+import warnings
+from pathlib import Path
+
+import pytest
+import torch
+
+from intarsia import picture
+from intarsia.cli import progress
+from intarsia.cli.progress import Clock, Events, Silent, notices, reporter
+from intarsia.cli.progress import _duration as duration
+from intarsia.engine import Frame
+from intarsia.errors import Notice
+
+TWO = ("content.png", "style.png", "-o", "out.png")
+
+
+def frame(step: int = 1, steps: int = 4) -> Frame:
+    return Frame(torch.zeros(3, 48, 64), step, steps, {"style": 1.5, "tv": 0.25}, step / steps, dict)
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """Time that stands still until `clock.wait(seconds)`."""
+
+    class Fake:
+        now = 1000.0
+
+        def wait(self, seconds: float) -> None:
+            self.now += seconds
+
+    fake = Fake()
+    monkeypatch.setattr(progress.time, "monotonic", lambda: fake.now)
+    return fake
+
+
+# ---- time left ----------------------------------------------------------------------------------------------------
+
+
+def test_time_left_is_the_time_that_the_rest_takes_at_this_pace(clock):
+    left = Clock()
+    assert left.left(0.0) is None  # nothing to go by
+    clock.wait(10)
+    assert left.left(0.25) == 30
+    clock.wait(10)
+    assert left.left(0.5) == 20
+    clock.wait(20)
+    assert left.left(1.0) == 0
+
+
+def test_a_run_that_goes_on_counts_from_where_it_began(clock):
+    left = Clock()
+    assert left.left(0.8) is None
+    clock.wait(5)
+    assert left.left(0.9) == 5
+
+
+def test_a_standstill_has_no_time_left(clock):
+    left = Clock()
+    left.left(0.5)
+    clock.wait(60)
+    assert left.left(0.5) is None
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"),
+    [(0, "0 s"), (59.6, "1 min 0 s"), (125, "2 min 5 s"), (3600, "1 h 0 min"), (90061, "25 h 1 min")],
+)
+def test_durations_are_told_in_two_units(seconds, told):
+    assert duration(seconds) == told
+
+
+# ---- events, lines, silence ---------------------------------------------------------------------------------------
+
+
+def test_every_line_of_json_is_an_event(stylize, capsys):
+    assert stylize(*TWO, "--json", size=32) == 0
+    out, err = capsys.readouterr()
+    events = [json.loads(line) for line in out.splitlines()]
+    assert err == ""
+    assert [event["event"] for event in events] == ["notice", "start", *["step"] * 4, "done"]
+    assert "reduced" in events[0]["message"]
+    assert events[1] == {
+        "event": "start",
+        "content": "content.png",
+        "styles": ["style.png"],
+        "size": [32, 24],
+        "method": "gatys",
+    }
+    assert [event["step"] for event in events[2:-1]] == [1, 2, 3, 4]
+    last = events[-2]
+    assert (last["steps"], last["size"], last["done"]) == (4, [32, 24], 1)
+    assert last["loss"] == pytest.approx(sum(last["losses"].values()), abs=1e-5)
+    assert (events[-1]["output"], events[-1]["steps"]) == ("out.png", 4)
+
+
+def test_an_interruption_is_told_in_the_last_event(stylize, capsys, monkeypatch):
+    class Stopping(Events):
+        def frame(self, frame):
+            super().frame(frame)
+            if frame.step == 2:
+                signal.raise_signal(signal.SIGTERM)
+
+    monkeypatch.setattr("intarsia.cli.stylize.reporter", lambda *_: Stopping())
+    assert stylize(*TWO) == 130
+    events = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [event["event"] for event in events] == ["start", "step", "step", "notice", "done"]
+    assert events[-1]["interrupted"] is True
+
+
+def test_quiet_says_nothing_when_all_is_well(stylize, capfd):
+    assert stylize(*TWO, "--quiet") == 0
+    assert capfd.readouterr() == ("", "")
+
+
+def test_quiet_still_says_what_changes_the_picture(stylize, capsys):
+    assert stylize(*TWO, "--quiet", size=32) == 0
+    assert "reduced to 32 x 24" in capsys.readouterr().err
+
+
+def test_without_a_terminal_a_line_comes_now_and_then(clock, capsys):
+    with reporter(as_json=False, quiet=False) as bar:
+        bar.start()
+        for step in range(1, 5):
+            clock.wait(4)
+            bar.frame(frame(step))
+        bar.done(output="out.png", seconds=16.0)
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.splitlines() == [
+        "64 x 48  step 2/4  loss 1.750  50%  8 s left",
+        "64 x 48  step 4/4  loss 1.750  100%  0 s left",
+        "out.png  16.0 s",
+    ]
+
+
+def test_a_notice_comes_once_and_warnings_for_programmers_not_at_all(capsys):
+    with notices(Silent()):
+        for _ in range(2):
+            warnings.warn("mask resized", Notice, stacklevel=1)
+            warnings.warn("deprecated", UserWarning, stacklevel=1)
+    assert capsys.readouterr().err == "intarsia: mask resized\n"
+
+
+def test_a_name_is_no_markup(capsys):
+    with reporter(as_json=False, quiet=False) as bar:
+        bar.notice("[red]odd[/red].png: [link")
+    assert "[red]odd[/red].png: [link" in capsys.readouterr().err
+
+
+# ---- signals ------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def long_run(start):
+    """A run of many steps in a process of its own, which goes on only as its events are read."""
+
+    def begin(*flags: str) -> subprocess.Popen:
+        arguments = ["stylize", *TWO, "--encoder", "toy", "--coarsest", "16", "--size", "64", "--precision", "fp32"]
+        process = start(
+            *arguments, "--json", *flags, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, bufsize=1
+        )
+        if sys.platform == "linux":
+            fcntl.fcntl(process.stdout, fcntl.F_SETPIPE_SZ, 4096)
+        return process
+
+    return begin
+
+
+def read_to_step(process: subprocess.Popen, step: int) -> None:
+    for line in process.stdout:
+        if json.loads(line).get("step") == step:
+            return
+    raise AssertionError(process.stderr.read())
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_first_signal_finishes_the_step_and_keeps_picture_and_state(long_run, number):
+    process = long_run("--steps", "5000")
+    read_to_step(process, 20)
+    process.send_signal(number)
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert err == ""
+    assert json.loads(out.splitlines()[-1])["interrupted"] is True
+    assert picture.read("out.png").image.shape == (3, 48, 64)
+    assert Path("out.png.state").exists()
+
+
+def test_the_second_signal_leaves_at_once(long_run, folder):
+    Path("out.png").write_bytes(b"older")
+    process = long_run("--steps", "5000")
+    read_to_step(process, 20)
+    time.sleep(0.5)  # by now it waits for its events to be read, in the middle of a step
+    process.send_signal(signal.SIGINT)
+    time.sleep(0.5)
+    assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=5) == 130
+    assert Path("out.png").read_bytes() == b"older"
+    assert not list(folder.glob(".*.part"))
+
+
+def test_after_a_kill_the_run_goes_on_from_its_last_state(long_run, stylize):
+    stylize("content.png", "style.png", "-o", "whole.png", "--threads", "1", steps=150)
+    flags = ("--threads", "1", "--steps", "150")
+    process = long_run(*flags, "--keep-every", "0")
+    read_to_step(process, 60)
+    process.kill()
+    process.wait()
+    assert Path("out.png.state").exists()
+    assert not Path("out.png").exists()
+    process = long_run(*flags, "--resume")
+    out, _ = process.communicate(timeout=60)
+    assert process.returncode == 0
+    steps = [event["step"] for event in map(json.loads, out.splitlines()) if event["event"] == "step"]
+    assert 1 < steps[0] <= steps[-1] == 150
+    assert torch.equal(picture.read("out.png").image, picture.read("whole.png").image)
+    assert not Path("out.png.state").exists()
+
+
+def test_a_reader_that_leaves_early_ends_the_run_quietly(long_run):
+    process = long_run("--steps", "5000")
+    read_to_step(process, 20)
+    process.stdout.close()
+    assert process.wait(timeout=10) == 1
+    assert process.stderr.read() == ""
+
+
+# ---- terminals ----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def in_terminal(start):
+    """`in_terminal(20, "stylize", ...)`: a command in a terminal of 20 columns; gives the process and the terminal."""
+    opened = []
+
+    def begin(columns: int, *arguments: str, environment: dict[str, str] | None = None):
+        here, there = pty.openpty()
+        opened.append(here)
+        fcntl.ioctl(there, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+        settings = {"TERM": "xterm-256color", "COLUMNS": str(columns)} | (environment or {})
+        process = start(
+            *arguments,
+            environment=settings,
+            stdin=there,
+            stdout=there,
+            stderr=there,
+            start_new_session=True,
+            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+        )
+        os.close(there)
+        return process, here
+
+    yield begin
+    for terminal in opened:
+        os.close(terminal)
+
+
+def shown(terminal: int, until: bytes | None = None) -> str:
+    """All that comes until these bytes, or until the process has ended."""
+    seen = b""
+    while until is None or until not in seen:
+        try:
+            more = os.read(terminal, 4096)
+        except OSError:  # Linux says so when the last writer has gone
+            break
+        if not more:
+            break
+        seen += more
+    return seen.decode("utf-8", "replace")
+
+
+QUICK = ("stylize", *TWO, "--encoder", "toy", "--coarsest", "16", "--size", "64", "--precision", "fp32")
+
+
+@pytest.mark.parametrize(
+    ("columns", "environment", "drawn"),
+    [(100, {}, True), (20, {}, False), (100, {"TERM": "dumb"}, False), (100, {"PYTHONIOENCODING": "ascii"}, False)],
+)
+def test_a_terminal_of_any_kind_gets_what_it_can_show(in_terminal, columns, environment, drawn):
+    process, terminal = in_terminal(columns, *QUICK, "--steps", "60", environment=environment)
+    seen = shown(terminal)
+    assert process.wait(timeout=30) == 0, seen
+    assert "Traceback" not in seen
+    assert ("━" in seen) == drawn
+    assert seen.rstrip().endswith(" s")
+    assert seen.count("\x1b[?25l") == seen.count("\x1b[?25h")  # the cursor, hidden and shown again
+
+
+def test_ctrl_c_in_a_terminal_keeps_the_picture_and_shows_the_cursor_again(in_terminal):
+    process, terminal = in_terminal(100, *QUICK, "--steps", "100000")
+    before = shown(terminal, until=b"left")
+    os.write(terminal, b"\x03")
+    seen = before + shown(terminal)
+    assert process.wait(timeout=30) == 130, seen
+    assert "stopping after this step; once more leaves at once" in seen
+    assert "--resume goes on" in seen
+    assert seen.count("\x1b[?25l") == seen.count("\x1b[?25h") == 1
+    assert Path("out.png").exists()
+    assert Path("out.png.state").exists()
+
+
+def test_a_fault_shows_the_cursor_again(in_terminal):
+    process, terminal = in_terminal(100, *QUICK, "--steps", "60", "--rate", "1e25")
+    seen = shown(terminal)
+    assert process.wait(timeout=30) == 1
+    assert "left the finite numbers" in seen
+    assert seen.count("\x1b[?25l") == seen.count("\x1b[?25h")
