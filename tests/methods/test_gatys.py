@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from intarsia.encoders import load
+from intarsia.errors import MemoryLimitError
 from intarsia.guide import Guide, Region
 from intarsia.methods.gatys import Gatys, Goal
 from intarsia.pyramid import size_of
@@ -197,3 +198,15 @@ def test_a_region_of_a_few_pixels_is_left_out_where_it_has_no_statistics(picture
 def test_settings_out_of_range_are_refused(wrong):
     with pytest.raises(pydantic.ValidationError):
         Gatys(**wrong)
+
+
+def test_memory_is_forecast_before_the_start(monkeypatch, pictures):
+    content, style, _ = pictures
+    monkeypatch.setattr("intarsia.engine.free_memory", lambda device: 1000)
+    with pytest.raises(MemoryLimitError, match="48 x 32 needs about"):
+        next(FEW(content, Guide.everywhere(style), encoder=TOY))
+
+
+def test_the_forecast_for_compact_is_what_was_measured():
+    compact = load("compact", device="cpu", precision="bf16")
+    assert 900 < Gatys().memory(compact, (1000, 1000)) / 1e6 < 1300  # measured: 1,070 bytes a pixel

@@ -24,13 +24,14 @@ from torch import Tensor
 
 from intarsia import encoders
 from intarsia.encoders import Encoder
-from intarsia.engine import Frame, Image, State, descend
+from intarsia.engine import Frame, Image, State, check_memory, descend
 from intarsia.guide import Guide, blends
 from intarsia.losses import LOSSES, content_loss, outside_range, total_variation
 from intarsia.moments import Moments, Support, moments, supports
 from intarsia.picture import fit, resize
 from intarsia.pyramid import coarse_to_fine, grid_of, pool_to_grid, size_of, split_steps
 
+HISTORY = 10  # pairs of vectors that L-BFGS remembers
 FEWEST = 4.0  # positions at a tap below which a region has no statistics worth matching, and is left out there
 VGG_CHANNELS = {"relu1_1": 64, "relu2_1": 128, "relu3_1": 256, "relu4_1": 512, "relu5_1": 512}
 
@@ -112,6 +113,7 @@ class Gatys:
         if all(region.strength == 0 for region in guide.regions):
             yield Frame(content, self.steps, self.steps, {}, 1.0, dict)
             return
+        check_memory(self.memory(encoder, size_of(content)), size_of(content), encoder.device)
         sizes = coarse_to_fine(size_of(content), self.coarsest, self.factor)[-self.steps :]
         counts = split_steps(self.steps, len(sizes))
         costs = [count * (h * w + 4096) for count, (h, w) in zip(counts, sizes, strict=True)]
@@ -128,13 +130,22 @@ class Gatys:
                 kept = goal.composed(resumed["image"])
                 yield Frame(kept, self.steps, self.steps, {}, 1.0, functools.partial(dict, resumed))
             for i, (pixels, losses, inner) in enumerate(
-                descend(goal, image, count, optimizer=self.optimizer, rate=self.rate, state=resumed),
+                descend(goal, image, count, optimizer=self.optimizer, rate=self.rate, history=HISTORY, state=resumed),
                 start=int(resumed["step"]) + 1 if resumed else 1,
             ):
                 image = goal.composed(pixels)
                 done = (sum(costs[:level]) + costs[level] * i / count) / sum(costs)
                 yield Frame(image, before + i, self.steps, losses, done, _at_level(inner, level))
             state = None if resumed else state
+
+    def memory(self, encoder: Encoder, size: tuple[int, int]) -> float:
+        """Forecast of the bytes that the finest size (h, w) takes on top of what is loaded, from the layers' channels.
+        Measured: 1,070 bytes a pixel with the compact encoder in bf16, where this says 1,100."""
+        taps, content_tap = _taps(self, encoder)
+        deepest = max(encoder.strides[tap] for tap in (*taps, content_tap))
+        layers = sum(c / encoder.strides[t] ** 2 for t, c in encoder.channels.items() if encoder.strides[t] <= deepest)
+        vectors = 2 * HISTORY + 8 if self.optimizer == "lbfgs" else 10  # of 3 floats a pixel
+        return size[0] * size[1] * (3.5 * encoder.precision.itemsize * layers + 12 * vectors)
 
     def load_encoder(self) -> Encoder:
         options = {"pooling": self.pooling} if self.encoder == "vgg19" else {}
