@@ -23,6 +23,7 @@ from PIL import Image as PilImage
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
+from scipy.ndimage import distance_transform_edt
 from torch import Tensor
 
 from intarsia import __version__, picture, sources, swatches
@@ -206,13 +207,15 @@ class Result:
 
 @dataclass(frozen=True, eq=False)
 class Job:
-    """A recipe with its pictures loaded and its maps fitted."""
+    """A recipe with its pictures loaded and its maps fitted. hidden: the content's own colors, which come back where it
+    is transparent."""
 
     recipe: Recipe
     method: Gatys
     content: Image
     guide: Guide
     alpha: Float[Tensor, "h w"] | None = None
+    hidden: Image | None = None
     start: Image | None = None
 
     @classmethod
@@ -224,16 +227,18 @@ class Job:
         files = Files(recipe, given or {})
         method = recipe.build_method()
         content = files.read(recipe.content, frame=recipe.frame)
-        styles = [files.read(name) for name in recipe.styles]
-        guide = _guide(recipe, content, styles, files)
+        shown = _shown(content, recipe.content).image
+        styles = {name: _shown(files.read(name), name) for name in dict.fromkeys(recipe.styles)}
+        guide = _guide(recipe, content, [styles[name] for name in recipe.styles], files)
         size = picture.fit(*size_of(content.image), recipe.size)
         if max(content.image.shape[-2:]) > recipe.size:
             h, w = content.image.shape[-2:]
             _notice(f"{_called(recipe.content)}: {w} x {h} is reduced to {size[1]} x {size[0]} (--size).")
         alpha = None if content.alpha is None else picture.resize(content.alpha[None], size)[0]
+        image, hidden = picture.resize(shown, size), picture.resize(content.image, size)
         start = None if recipe.start is None else picture.resize(files.read(recipe.start).image, size)
         made = {"inputs": files.sums, "threads": torch.get_num_threads(), "version": __version__}
-        return cls(recipe.model_copy(update=made), method, picture.resize(content.image, size), guide, alpha, start)
+        return cls(recipe.model_copy(update=made), method, image, guide, alpha, hidden, start)
 
     def frames(self, state: State | None = None) -> Iterator[Frame]:
         return self.method(self.content, self.guide, start=self.start, state=state)
@@ -245,6 +250,8 @@ class Job:
             image = picture.resize(image, size_of(self.content))
             cover = self.guide.shares(size_of(image)).sum(0)
             image = torch.where(cover > 0, image, self.content)
+        if self.alpha is not None and self.hidden is not None:
+            image = torch.where(self.alpha > 0, image, self.hidden)
         return Result(image, self.recipe, self.alpha, frame)
 
 
@@ -354,9 +361,6 @@ def _guide(recipe: Recipe, content: picture.Opened, styles: list[picture.Opened]
         raise GuideError("style masks came without content masks. Give one --content-mask per --style-mask.")
     images = [style.image for style in styles]
     opaque = [None if style.alpha is None else (style.alpha > 0).float() for style in styles]
-    for name, mask in zip(recipe.styles, opaque, strict=True):
-        if mask is not None and not bool(mask.any()):
-            raise PictureError(f"{_called(name)}: it is transparent everywhere, so there is nothing to take from.")
     if recipe.content_mask:
         if recipe.weight:
             raise GuideError("weights mix styles that share every place; with masks, use strengths.")
@@ -370,7 +374,10 @@ def _guide(recipe: Recipe, content: picture.Opened, styles: list[picture.Opened]
         guide = _everywhere(recipe, images)
     seen = {id(image): mask for image, mask in zip(images, opaque, strict=True)}
     visible = None if content.alpha is None else (content.alpha > 0).float()
-    return Guide(tuple(_opaque(region, seen.get(id(region.style)), visible) for region in guide.regions))
+    regions = tuple(_opaque(region, seen.get(id(region.style)), visible) for region in guide.regions)
+    if not any(region.content_map is None or bool((region.content_map > 0).any()) for region in regions):
+        raise GuideError("the content is transparent wherever it is to be painted. Paint it elsewhere, or fill it in.")
+    return Guide(regions)
 
 
 def _everywhere(recipe: Recipe, images: list[Image]) -> Guide:
@@ -379,6 +386,18 @@ def _everywhere(recipe: Recipe, images: list[Image]) -> Guide:
     guide = Guide.everywhere(*images, weights=recipe.weight or None, style_scale=recipe.style_scale)
     strength = recipe.strength[0] if recipe.strength else 1.0
     return Guide(tuple(dataclasses.replace(region, strength=strength) for region in guide.regions))
+
+
+def _shown(opened: picture.Opened, name: str) -> picture.Opened:
+    """With the nearest visible color in place of each invisible one, which so has no say: not even through resizing, or
+    through the network's reach."""
+    if opened.alpha is None or float(opened.alpha.min()) > 0:
+        return opened
+    if float(opened.alpha.max()) == 0:
+        raise PictureError(f"{_called(name)}: it is transparent everywhere, so there is nothing to see.")
+    nearest = distance_transform_edt((opened.alpha == 0).numpy(), return_distances=False, return_indices=True)
+    y, x = torch.from_numpy(np.asarray(nearest)).long()
+    return opened._replace(image=opened.image[:, y, x])
 
 
 def _opaque(region: Region, style_map: Tensor | None, content_map: Tensor | None) -> Region:
