@@ -9,6 +9,7 @@ import struct
 import subprocess
 import sys
 import termios
+import threading
 import time
 import warnings
 from pathlib import Path
@@ -24,6 +25,7 @@ from intarsia.engine import Frame
 from intarsia.errors import Notice
 
 TWO = ("content.png", "style.png", "-o", "out.png")
+HIDE, SHOW = "\x1b[?25l", "\x1b[?25h"  # the cursor
 
 
 def frame(step: int = 1, steps: int = 4) -> Frame:
@@ -190,7 +192,7 @@ def test_the_first_signal_finishes_the_step_and_keeps_picture_and_state(long_run
     process = long_run("--steps", "5000")
     read_to_step(process, 20)
     process.send_signal(number)
-    out, err = process.communicate(timeout=30)
+    out, err = process.communicate(timeout=60)
     assert process.returncode == 130
     assert err == ""
     assert json.loads(out.splitlines()[-1])["interrupted"] is True
@@ -241,80 +243,106 @@ def test_a_reader_that_leaves_early_ends_the_run_quietly(long_run):
 # ---- terminals ----------------------------------------------------------------------------------------------------
 
 
+class Terminal:
+    """A terminal of so many columns; `shown` is all that was written to it so far."""
+
+    def __init__(self, columns: int):
+        self.ours, self.theirs = pty.openpty()
+        fcntl.ioctl(self.theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+        self.shown = ""
+
+    def type(self, keys: bytes) -> None:
+        os.write(self.ours, keys)
+
+    def read(self, until: str | None = None) -> str:
+        """Until this is shown, or until the last writer has gone."""
+        while until is None or until not in self.shown:
+            try:
+                more = os.read(self.ours, 4096)
+            except OSError:  # how Linux says that nobody is left to write
+                break
+            if not more:
+                break
+            self.shown += more.decode("utf-8", "replace")
+        return self.shown
+
+
 @pytest.fixture
-def in_terminal(start):
-    """`in_terminal(20, "stylize", ...)`: a command in a terminal of 20 columns; gives the process and the terminal."""
+def terminal():
+    """`terminal(20)` is a new one of 20 columns."""
     opened = []
 
-    def begin(columns: int, *arguments: str, environment: dict[str, str] | None = None):
-        here, there = pty.openpty()
-        opened.append(here)
-        fcntl.ioctl(there, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-        settings = {"TERM": "xterm-256color", "COLUMNS": str(columns)} | (environment or {})
-        process = start(
-            *arguments,
-            environment=settings,
-            stdin=there,
-            stdout=there,
-            stderr=there,
-            start_new_session=True,
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
-        )
-        os.close(there)
-        return process, here
+    def begin(columns: int) -> Terminal:
+        opened.append(Terminal(columns))
+        return opened[-1]
 
     yield begin
-    for terminal in opened:
-        os.close(terminal)
+    for one in opened:
+        os.close(one.ours)
 
 
-def shown(terminal: int, until: bytes | None = None) -> str:
-    """All that comes until these bytes, or until the process has ended."""
-    seen = b""
-    while until is None or until not in seen:
-        try:
-            more = os.read(terminal, 4096)
-        except OSError:  # Linux says so when the last writer has gone
-            break
-        if not more:
-            break
-        seen += more
-    return seen.decode("utf-8", "replace")
+@pytest.fixture
+def shown_in_terminal(terminal, stylize, monkeypatch):
+    """`shown_in_terminal(20, "utf-8", "--steps", ...)`: exit code, and what standard error shows in such a terminal."""
 
+    def call(columns: int, encoding: str, *flags: str) -> tuple[int, str]:
+        screen = terminal(columns)
+        monkeypatch.setenv("COLUMNS", str(columns))
+        with os.fdopen(screen.theirs, "w", encoding=encoding) as stream, monkeypatch.context() as patch:
+            patch.setattr(sys, "stderr", stream)
+            reader = threading.Thread(target=screen.read)
+            reader.start()
+            code = stylize(*TWO, *flags, steps=60)
+        reader.join(timeout=20)
+        return code, screen.shown
 
-QUICK = ("stylize", *TWO, "--encoder", "toy", "--coarsest", "16", "--size", "64", "--precision", "fp32")
+    return call
 
 
 @pytest.mark.parametrize(
-    ("columns", "environment", "drawn"),
-    [(100, {}, True), (20, {}, False), (100, {"TERM": "dumb"}, False), (100, {"PYTHONIOENCODING": "ascii"}, False)],
+    ("columns", "kind", "encoding", "drawn"),
+    [
+        (100, "xterm-256color", "utf-8", True),
+        (20, "xterm-256color", "utf-8", False),
+        (100, "dumb", "utf-8", False),
+        (100, "xterm", "ascii", False),
+    ],
 )
-def test_a_terminal_of_any_kind_gets_what_it_can_show(in_terminal, columns, environment, drawn):
-    process, terminal = in_terminal(columns, *QUICK, "--steps", "60", environment=environment)
-    seen = shown(terminal)
-    assert process.wait(timeout=30) == 0, seen
-    assert "Traceback" not in seen
-    assert ("━" in seen) == drawn
-    assert seen.rstrip().endswith(" s")
-    assert seen.count("\x1b[?25l") == seen.count("\x1b[?25h")  # the cursor, hidden and shown again
+def test_a_terminal_of_any_kind_gets_what_it_can_show(shown_in_terminal, monkeypatch, columns, kind, encoding, drawn):
+    monkeypatch.setenv("TERM", kind)
+    code, shown = shown_in_terminal(columns, encoding)
+    assert code == 0
+    assert ("━" in shown) == drawn
+    assert shown.rstrip().endswith(" s")
+    assert shown.count(HIDE) == shown.count(SHOW)
 
 
-def test_ctrl_c_in_a_terminal_keeps_the_picture_and_shows_the_cursor_again(in_terminal):
-    process, terminal = in_terminal(100, *QUICK, "--steps", "100000")
-    before = shown(terminal, until=b"left")
-    os.write(terminal, b"\x03")
-    seen = before + shown(terminal)
-    assert process.wait(timeout=30) == 130, seen
-    assert "stopping after this step; once more leaves at once" in seen
-    assert "--resume goes on" in seen
-    assert seen.count("\x1b[?25l") == seen.count("\x1b[?25h") == 1
+def test_a_fault_shows_the_cursor_again(shown_in_terminal, monkeypatch):
+    monkeypatch.setenv("TERM", "xterm")
+    code, shown = shown_in_terminal(100, "utf-8", "--rate", "1e25")
+    assert code == 1
+    assert "left the finite numbers" in shown
+    assert shown.count(HIDE) == shown.count(SHOW) == 1
+
+
+def test_ctrl_c_in_a_terminal_keeps_the_picture_and_shows_the_cursor_again(start, terminal):
+    screen = terminal(100)
+    process = start(
+        *("stylize", *TWO, "--encoder", "toy", "--coarsest", "16", "--size", "64", "--steps", "100000"),
+        environment={"TERM": "xterm-256color", "COLUMNS": "100"},
+        stdin=screen.theirs,
+        stdout=screen.theirs,
+        stderr=screen.theirs,
+        start_new_session=True,
+        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+    )
+    os.close(screen.theirs)
+    screen.read(until="left")
+    screen.type(b"\x03")
+    shown = screen.read()
+    assert process.wait(timeout=60) == 130, shown
+    assert "stopping after this step; once more leaves at once" in shown
+    assert "--resume goes on" in shown
+    assert shown.count(HIDE) == shown.count(SHOW) == 1
     assert Path("out.png").exists()
     assert Path("out.png.state").exists()
-
-
-def test_a_fault_shows_the_cursor_again(in_terminal):
-    process, terminal = in_terminal(100, *QUICK, "--steps", "60", "--rate", "1e25")
-    seen = shown(terminal)
-    assert process.wait(timeout=30) == 1
-    assert "left the finite numbers" in seen
-    assert seen.count("\x1b[?25l") == seen.count("\x1b[?25h")
