@@ -109,7 +109,8 @@ def test_a_reader_that_leaves_early_is_no_fault_of_ours(arguments):
     os.close(reading)
     program = [sys.executable, "-c", "from intarsia.cli import main; main()", *arguments]
     with os.fdopen(writing) as pipe:
-        done = subprocess.run(program, stdout=pipe, stderr=subprocess.PIPE, timeout=60)
+        buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+        done = subprocess.run(program, stdout=pipe, stderr=subprocess.PIPE, env=buffered, timeout=60)
     assert done.stderr == b""
     assert done.returncode == 1
 

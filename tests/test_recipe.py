@@ -164,6 +164,7 @@ def test_paths_follow_the_recipe(folder):
     assert os.path.samefile(seen.content, "content.png")
     assert seen.styles == ["swatch:ink", "/far/style.png"]
     assert seen.content_mask == ["recipes/left.png"]
+    assert seen.start == "recipes/../start.png"
     assert seen.style_mask == ["-"]
     assert seen.settings == {"weights": "recipes/w.safetensors"}
     assert list(seen.inputs) == [seen.content]
@@ -200,10 +201,7 @@ def frames(job: Job, state=None) -> list[torch.Tensor]:
     return [job.result(frame).image for frame in job.frames(state)]
 
 
-END_OF_A_SIZE = pytest.mark.xfail(reason="Gatys begins the next size from `init` after the last step of a size")
-
-
-@pytest.mark.parametrize("step", [1, 2, pytest.param(3, marks=END_OF_A_SIZE), 4, 6])
+@pytest.mark.parametrize("step", [1, 2, 3, 4, 6])
 def test_a_state_goes_on_to_the_bit(folder, step):
     job = Job.open(Recipe(content="content.png", styles=["style.png"], size=32, settings=settings_of(QUICK)))
     whole = frames(job)
