@@ -124,19 +124,18 @@ class Gatys:
             resumed = state if state is not None and level == int(state["level"]) else None
             here = resize(content, size)
             goal = Goal.build(self, encoder, here, guide)
-            image = self._first(here, guide) if image is None else resize(image.to(encoder.device), size)
-            before = sum(counts[:level])
-            if resumed and int(resumed["step"]) == count and level == len(sizes) - 1:  # nothing left to do
-                kept = goal.composed(resumed["image"])
-                yield Frame(kept, self.steps, self.steps, {}, 1.0, functools.partial(dict, resumed))
-            for i, (pixels, losses, inner) in enumerate(
-                descend(goal, image, count, optimizer=self.optimizer, rate=self.rate, history=HISTORY, state=resumed),
-                start=int(resumed["step"]) + 1 if resumed else 1,
-            ):
+            first, before = int(resumed["step"]) if resumed else 0, sum(counts[:level])
+            if resumed:
+                image = goal.composed(resumed["image"].to(encoder.device))
+            else:
+                image = self._first(here, guide) if image is None else resize(image.to(encoder.device), size)
+            if first == self.steps - before:  # the state of a finished run: nothing is left to do
+                yield Frame(image, self.steps, self.steps, {}, 1.0, functools.partial(dict, resumed or {}))
+            run = descend(goal, image, count, optimizer=self.optimizer, rate=self.rate, history=HISTORY, state=resumed)
+            for i, (pixels, losses, inner) in enumerate(run, start=first + 1):
                 image = goal.composed(pixels)
                 done = (sum(costs[:level]) + costs[level] * i / count) / sum(costs)
                 yield Frame(image, before + i, self.steps, losses, done, _at_level(inner, level))
-            state = None if resumed else state
 
     def memory(self, encoder: Encoder, size: tuple[int, int]) -> float:
         """Forecast of the bytes that the finest size (h, w) takes on top of what is loaded, from the layers' channels.
