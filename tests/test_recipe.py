@@ -202,7 +202,7 @@ def frames(job: Job, state=None) -> list[torch.Tensor]:
 
 
 @pytest.mark.parametrize("step", [1, 2, 3, 4, 6])
-def test_a_state_goes_on_to_the_bit(folder, step):
+def test_a_state_goes_on_to_the_bit(folder, step):  # three steps at each of two sizes
     job = Job.open(Recipe(content="content.png", styles=["style.png"], size=32, settings=settings_of(QUICK)))
     whole = frames(job)
     for frame in job.frames():
