@@ -27,6 +27,7 @@ from scipy.ndimage import distance_transform_edt
 from torch import Tensor
 
 from intarsia import __version__, picture, sources, swatches
+from intarsia.encoders import Encoder
 from intarsia.engine import Frame, Image, State
 from intarsia.errors import GuideError, IntarsiaError, Notice, PictureError, RecipeError, UsageError, unknown
 from intarsia.guide import Guide, Region
@@ -240,8 +241,9 @@ class Job:
         made = {"inputs": files.sums, "threads": torch.get_num_threads(), "version": __version__}
         return cls(recipe.model_copy(update=made), method, image, guide, alpha, hidden, start)
 
-    def frames(self, state: State | None = None) -> Iterator[Frame]:
-        return self.method(self.content, self.guide, start=self.start, state=state)
+    def frames(self, state: State | None = None, encoder: Encoder | None = None) -> Iterator[Frame]:
+        """encoder: one that is loaded already; else the method loads its own."""
+        return self.method(self.content, self.guide, start=self.start, state=state, encoder=encoder)
 
     def result(self, frame: Frame) -> Result:
         """The picture of a frame at full size, also of a frame from a coarse size; untouched places to the bit."""

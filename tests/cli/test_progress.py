@@ -47,6 +47,26 @@ def clock(monkeypatch):
     return fake
 
 
+# ---- downloads ----------------------------------------------------------------------------------------------------
+
+
+def test_a_download_is_told_in_steps_and_at_its_end(capsys):
+    report = Events()
+    for done in range(0, 10_000_001, 1_000_000):
+        report.download(done, 10_000_000)
+    told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [event["bytes"] for event in told] == [0, 4_000_000, 8_000_000, 10_000_000]
+    assert {(event["event"], event["total"]) for event in told} == {("download", 10_000_000)}
+
+
+def test_a_download_without_a_terminal_is_a_line_now_and_then(clock, capsys):
+    with reporter(as_json=False, quiet=False) as report:
+        report.download(1_000_000, None)
+        clock.wait(6)
+        report.download(250_000_000, 500_000_000)
+    assert capsys.readouterr().err == "downloading weights  250 of 500 MB  50%\n"
+
+
 # ---- time left ----------------------------------------------------------------------------------------------------
 
 

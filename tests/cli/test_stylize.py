@@ -437,3 +437,28 @@ def test_a_state_that_cannot_be_kept_does_not_stop_the_painting(stylize, capsys)
     Path("out.png.state").mkdir()
     assert stylize(*TWO, "--keep-every", "0") == 0
     assert "So this run cannot be resumed" in told(capsys)
+
+
+# ---- the vgg19 encoder --------------------------------------------------------------------------------------------
+
+
+def test_vgg19_paints_from_a_local_file(folder):
+    from safetensors.torch import save_file
+
+    from intarsia.encoders.vgg import VGG
+
+    torch.manual_seed(0)
+    save_file(VGG((4, 4, 6, 6, 8, 8, 8, 8, 8, 8, 8, 8, 8)).state_dict(), folder / "vgg19.safetensors")
+    flags = ["--encoder", "vgg19", "--weights", "vgg19.safetensors", "--pooling", "average", "--size", "32"]
+    assert run(["stylize", "content.png", "style.png", "-o", "out.png", "--steps", "2", *flags]) == 0
+    assert "vgg19.safetensors" in picture.read_recipe("out.png")
+
+
+def test_vgg19_without_a_network_says_which_file_to_put_where(folder, monkeypatch, capsys):
+    monkeypatch.setenv("INTARSIA_OFFLINE", "1")
+    monkeypatch.setenv("INTARSIA_CACHE", str(folder / "cache"))
+    assert run(["stylize", "content.png", "style.png", "-o", "out.png", "--encoder", "vgg19"]) == 4
+    said = capsys.readouterr().err
+    assert "vgg19-dcbb9e9d.pth" in said
+    assert "compact" in said
+    assert not (folder / "out.png").exists()

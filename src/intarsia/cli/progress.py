@@ -14,6 +14,8 @@ from typing import Any, Protocol, runtime_checkable
 from intarsia.engine import Frame
 from intarsia.errors import Notice
 
+DOWNLOAD_STEP = 4_000_000  # bytes between two download events
+
 
 @runtime_checkable
 class Reporter(Protocol):
@@ -21,6 +23,7 @@ class Reporter(Protocol):
 
     def __enter__(self) -> "Reporter": ...
     def __exit__(self, *error: object) -> None: ...
+    def download(self, done: int, total: int | None) -> None: ...
     def start(self, **facts: Any) -> None: ...
     def frame(self, frame: Frame) -> None: ...
     def notice(self, text: str) -> None: ...
@@ -38,6 +41,9 @@ class Silent:
         return self
 
     def __exit__(self, *error: object) -> None:
+        pass
+
+    def download(self, done: int, total: int | None) -> None:
         pass
 
     def start(self, **facts: Any) -> None:
@@ -58,12 +64,18 @@ class Events:
 
     def __init__(self) -> None:
         self.clock = Clock()
+        self.downloaded: int | None = None
 
     def __enter__(self) -> "Events":
         return self
 
     def __exit__(self, *error: object) -> None:
         pass
+
+    def download(self, done: int, total: int | None) -> None:
+        if self.downloaded is None or done - self.downloaded >= DOWNLOAD_STEP or done == total:
+            self.downloaded = done
+            self._event("download", {"bytes": done, "total": total})
 
     def start(self, **facts: Any) -> None:
         self._event("start", facts)
@@ -108,6 +120,12 @@ class Bar:
     def __exit__(self, *error: object) -> None:
         self.progress.stop()
 
+    def download(self, done: int, total: int | None) -> None:
+        part = done / total if total else 0.0
+        said = f"downloading weights  {done / 1e6:.0f}" + (f" of {total / 1e6:.0f} MB" if total else " MB")
+        self.progress.update(self.task, completed=part, description=said, left="")
+        self._line(f"{said}  {100 * part:.0f}%")
+
     def start(self, **facts: Any) -> None:
         self.progress.start()
 
@@ -117,9 +135,12 @@ class Bar:
         says = "" if left is None else f"{_duration(left)} left"
         what = f"{w} x {h}  step {frame.step}/{frame.steps}  loss {frame.loss:.3f}"
         self.progress.update(self.task, completed=frame.done, description=what, left=says)
+        self._line(f"{what}  {100 * frame.done:.0f}%  {says}")
+
+    def _line(self, text: str) -> None:
         if not self.live and time.monotonic() - self.told > 5:
             self.told = time.monotonic()
-            print(f"{what}  {100 * frame.done:.0f}%  {says}", file=sys.stderr, flush=True)
+            print(text, file=sys.stderr, flush=True)
 
     def notice(self, text: str) -> None:
         self.console.print(f"note: {text}", markup=False, highlight=False, soft_wrap=True)

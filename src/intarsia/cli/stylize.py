@@ -273,7 +273,8 @@ def _last_frame(
     """The last frame, and whether it is the finished one."""
     frame, due = None, time.monotonic() + outputs.keep_every
     try:
-        for frame in job.frames(state):
+        encoder = job.method.load_encoder(report.download)
+        for frame in job.frames(state, encoder):
             report.frame(frame)
             _preview(outputs, frame, report)
             if interrupts.asked:

@@ -30,6 +30,7 @@ from intarsia.losses import LOSSES, content_loss, outside_range, total_variation
 from intarsia.moments import Moments, Support, moments, supports
 from intarsia.picture import fit, resize
 from intarsia.pyramid import coarse_to_fine, grid_of, pool_to_grid, size_of, split_steps
+from intarsia.weights import Progress
 
 HISTORY = 10  # pairs of vectors that L-BFGS remembers
 FEWEST = 4.0  # positions at a tap below which a region has no statistics worth matching, and is left out there
@@ -80,6 +81,8 @@ class Gatys:
     """The network that looks at the picture."""
     weights: Path | None = None
     """A weights file for the encoder in place of its own."""
+    checkpoint: Literal["torchvision", "caffe"] | None = None
+    """Which public VGG-19 the weights are; told by the file itself where it can be, torchvision for a download."""
     pooling: Literal["max", "average"] = "max"
     """Pooling of vgg19; the compact encoder always uses max."""
     device: str = "auto"
@@ -146,8 +149,10 @@ class Gatys:
         vectors = 2 * HISTORY + 8 if self.optimizer == "lbfgs" else 10  # of 3 floats a pixel
         return size[0] * size[1] * (3.5 * encoder.precision.itemsize * layers + 12 * vectors)
 
-    def load_encoder(self) -> Encoder:
-        options = {"pooling": self.pooling} if self.encoder == "vgg19" else {}
+    def load_encoder(self, on_progress: Progress | None = None) -> Encoder:
+        """The encoder that the settings name. on_progress(bytes so far, bytes in all or None): of a download."""
+        vgg19 = {"checkpoint": self.checkpoint, "pooling": self.pooling, "on_progress": on_progress}
+        options = vgg19 if self.encoder == "vgg19" else {}
         return encoders.load(self.encoder, self.weights, self.device, self.precision, **options)
 
     def _first(self, content: Image, guide: Guide) -> Image:
