@@ -1,5 +1,7 @@
 """What every encoder in the table promises."""
 
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -56,6 +58,7 @@ def test_toy_is_an_isometry_on_its_shallow_taps():
     [
         (lambda: load("compcat"), "no encoder 'compcat': did you mean 'compact'"),
         (lambda: load("toy", device="cuda:99"), "device 'cuda:99' cannot be used here"),
+        (lambda: load("toy", weights=Path("w.safetensors")), "the toy encoder has no weights"),
         (lambda: load("toy", device="gpu"), "device 'gpu' cannot be used here"),
         (lambda: load("toy")(torch.rand(3, 8, 8), ["relu9_1"]), "encoder toy: no tap 'relu9_1'"),
         (lambda: choose_precision("fp8", torch.device("cpu")), "no precision 'fp8'"),

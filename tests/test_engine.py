@@ -83,7 +83,7 @@ def test_the_second_bad_number_stops_with_the_last_good_picture(optimizer):
         terms = bowl(image)
         return {name: value / (1 if next(count) < 10 else 0) for name, value in terms.items()}
 
-    with pytest.raises(DivergedError, match=r"finite numbers at step 6 of 20, twice. Try") as caught:
+    with pytest.raises(DivergedError, match=r"finite numbers at step 6 of 20 at 5 x 6, twice. Try") as caught:
         list(descend(broken_from_the_sixth, START, 20, optimizer=optimizer))
     assert bool(caught.value.image.isfinite().all())
     assert not torch.equal(caught.value.image, START)

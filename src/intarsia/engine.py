@@ -110,8 +110,9 @@ def descend(
             yield Descent(pixels.detach(), losses, _state_of(descent, pixels, good, step, retried))
             continue
         if retried:
+            h, w = image.shape[-2:]
             error = DivergedError(
-                f"the picture left the finite numbers at step {step + 1} of {steps}, twice. "
+                f"the picture left the finite numbers at step {step + 1} of {steps} at {w} x {h}, twice. "
                 "Try a smaller rate, or the other optimizer."
             )
             error.image = good

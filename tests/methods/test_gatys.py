@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from intarsia.encoders import load
-from intarsia.errors import MemoryLimitError
+from intarsia.errors import MemoryLimitError, UsageError
 from intarsia.guide import Guide, Region
 from intarsia.methods.gatys import Gatys, Goal
 from intarsia.pyramid import size_of
@@ -184,6 +184,8 @@ def test_a_region_of_a_few_pixels_is_left_out_where_it_has_no_statistics(picture
     [
         {"steps": 0},
         {"content_weight": -1},
+        {"rate": float("inf")},
+        {"tv": float("nan")},
         {"loss": "gramm"},
         {"factor": 1},
         {"optimizer": "sgd"},
@@ -210,3 +212,10 @@ def test_memory_is_forecast_before_the_start(monkeypatch, pictures):
 def test_the_forecast_for_compact_is_what_was_measured():
     compact = load("compact", device="cpu", precision="bf16")
     assert 900 < Gatys().memory(compact, (1000, 1000)) / 1e6 < 1300  # measured: 1,070 bytes a pixel
+
+
+def test_a_tap_that_the_encoder_lacks_is_told_before_the_start(pictures):
+    content, style, _ = pictures
+    for method in (Gatys(encoder="toy", content_tap="relu9_1"), Gatys(encoder="toy", style_taps=("relu1_2",))):
+        with pytest.raises(UsageError, match="encoder toy: no tap"):
+            next(method(content, Guide.everywhere(style), encoder=TOY))

@@ -36,13 +36,17 @@ class Encoder:
         """Pixels per position along each side, per tap."""
         return self.network.strides
 
+    def check_taps(self, taps: Iterable[str]) -> None:
+        """Raises UsageError for a tap that this encoder does not have."""
+        for tap in taps:
+            if tap not in self.channels:
+                raise UsageError(f"encoder {self.name}: " + unknown("tap", tap, self.channels))
+
     def __call__(self, image: Float[Tensor, "3 h w"], taps: Iterable[str]) -> dict[str, Float[Tensor, "c h2 w2"]]:
         """Features of an image (RGB, 0..1) at `taps`. The image is reflected up to a multiple of the deepest tap's
         stride, so h2 = ceil(h / deepest) * deepest / stride, and so for w2."""
         taps = list(taps)
-        for tap in taps:
-            if tap not in self.channels:
-                raise UsageError(f"encoder {self.name}: " + unknown("tap", tap, self.channels))
+        self.check_taps(taps)
         padded = pad_to_multiple(image, max(self.strides[tap] for tap in taps))
         with torch.autocast(self.device.type, self.precision, enabled=self.precision != torch.float32):
             features = self.network(padded[None], taps)
@@ -65,6 +69,8 @@ def load(
     (pooling, checkpoint, on_progress for vgg19). Raises UsageError for unknown names, WeightsError for bad files."""
     if name not in ENCODERS:
         raise UsageError(unknown("encoder", name, ENCODERS))
+    if name == "toy" and weights is not None:
+        raise UsageError("the toy encoder has no weights. Drop the file, or choose compact or vgg19.")
     place = choose_device(device)
     loaded = ENCODERS[name](**({"weights": weights} if weights else {}), **options)
     dtype = torch.float32 if name == "toy" else choose_precision(precision, place)

@@ -37,7 +37,7 @@ FEWEST = 4.0  # positions at a tap below which a region has no statistics worth 
 VGG_CHANNELS = {"relu1_1": 64, "relu2_1": 128, "relu3_1": 256, "relu4_1": 512, "relu5_1": 512}
 
 
-@dataclass(frozen=True, config=ConfigDict(extra="forbid"))
+@dataclass(frozen=True, config=ConfigDict(extra="forbid", allow_inf_nan=False))
 class Gatys:
     """Paints by optimization: slow next to the feed-forward methods, and the best pictures."""
 
@@ -112,6 +112,7 @@ class Gatys:
         start: a picture to begin with in place of `init`. state: a frame's `state()`, to go on from it exactly.
         encoder: one that is loaded already, instead of the one that the settings name."""
         encoder = encoder or self.load_encoder()
+        encoder.check_taps([*_taps(self, encoder)[0], _taps(self, encoder)[1]])
         content, guide = content.to(encoder.device), guide.merged()
         if all(region.strength == 0 for region in guide.regions):
             yield Frame(content, self.steps, self.steps, {}, 1.0, dict)
