@@ -1,4 +1,4 @@
-"""What the optimizing methods share: the frame that they yield, and one descent at one size."""
+"""What the methods share: the frame that they yield, one descent at one size, the moments of a guide's styles."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -8,7 +8,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from intarsia.encoders import Encoder
 from intarsia.errors import DivergedError, MemoryLimitError
+from intarsia.guide import Guide
+from intarsia.moments import Moments, moments
+from intarsia.picture import fit, resize
+from intarsia.pyramid import pool_to_grid, size_of
 
 Image = Float[Tensor, "3 _ _"]
 State = dict[str, Tensor]  # flat and made of tensors alone, so that it can be kept in a safetensors file
@@ -33,6 +38,27 @@ class Frame:
     @property
     def loss(self) -> float:
         return sum(self.losses.values())
+
+
+def style_moments(encoder: Encoder, guide: Guide, long_side: int, taps: tuple[str, ...]) -> dict[str, Moments]:
+    """Per tap the moments of every region's style under its style map, r at once. A style that several regions use at
+    one scale is encoded once."""
+    found: dict[tuple[int, float], dict[str, Tensor]] = {}
+    rows: dict[str, list[Moments]] = {tap: [] for tap in taps}
+    for region in guide.regions:
+        size = fit(*size_of(region.style), max(16, round(long_side * region.style_scale)))
+        key = (id(region.style), region.style_scale)
+        if key not in found:
+            with torch.no_grad():
+                found[key] = encoder(resize(region.style.to(encoder.device), size), taps)
+        style_map = torch.ones(1, 1) if region.style_map is None else region.style_map
+        weights = resize(style_map[None].to(encoder.device), size)
+        for tap, features in found[key].items():
+            pooled = pool_to_grid(weights, size_of(features), encoder.strides[tap])
+            if float(pooled.sum()) <= 0:  # a map that the resizing lost: its whole style is nearer than nothing
+                pooled = torch.ones_like(pooled)
+            rows[tap].append(moments(features, pooled))
+    return {tap: Moments.stacked(many) for tap, many in rows.items()}
 
 
 def check_memory(needed: float, size: tuple[int, int], device: torch.device) -> None:

@@ -25,6 +25,11 @@ class Moments:
     def __add__(self, other: "Moments") -> "Moments":
         return Moments(self.mass + other.mass, self.first + other.first, self.second + other.second)
 
+    @classmethod
+    def stacked(cls, many: Sequence["Moments"]) -> "Moments":
+        """The maps of each, one after the other."""
+        return cls(*(torch.cat([getattr(one, name) for one in many]) for name in ("mass", "first", "second")))
+
     def gram(self) -> Float[Tensor, "r c c"]:
         """second / mass: the Gram matrix per position (Gatys et al. 2016, eq. 3, less its dependence on area)."""
         return self.second / self._mass()[:, None, None]

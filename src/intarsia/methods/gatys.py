@@ -24,11 +24,11 @@ from torch import Tensor
 
 from intarsia import encoders
 from intarsia.encoders import Encoder
-from intarsia.engine import Frame, Image, State, check_memory, descend
+from intarsia.engine import Frame, Image, State, check_memory, descend, style_moments
 from intarsia.guide import Guide, blends
 from intarsia.losses import LOSSES, content_loss, outside_range, total_variation
 from intarsia.moments import Moments, Support, moments, supports
-from intarsia.picture import fit, resize
+from intarsia.picture import resize
 from intarsia.pyramid import coarse_to_fine, grid_of, pool_to_grid, size_of, split_steps
 from intarsia.weights import Progress
 
@@ -295,28 +295,3 @@ def _content_weight(method: Gatys, features: Tensor) -> float:
     if method.paper == "none":
         return method.content_weight
     return float(features.float().square().sum()) / 2 * {"gatys2016": 1e-3, "partial": 0.05}[method.paper]
-
-
-def style_moments(encoder: Encoder, guide: Guide, long_side: int, taps: tuple[str, ...]) -> dict[str, Moments]:
-    """Per tap the moments of every region's style under its style map, r at once. A style that several regions use at
-    one scale is encoded once."""
-    found: dict[tuple[int, float], dict[str, Tensor]] = {}
-    rows: dict[str, list[Moments]] = {tap: [] for tap in taps}
-    for region in guide.regions:
-        size = fit(*size_of(region.style), max(16, round(long_side * region.style_scale)))
-        key = (id(region.style), region.style_scale)
-        if key not in found:
-            with torch.no_grad():
-                found[key] = encoder(resize(region.style.to(encoder.device), size), taps)
-        style_map = torch.ones(1, 1) if region.style_map is None else region.style_map
-        weights = resize(style_map[None].to(encoder.device), size)
-        for tap, features in found[key].items():
-            pooled = pool_to_grid(weights, size_of(features), encoder.strides[tap])
-            if float(pooled.sum()) <= 0:  # a map that the resizing lost: its whole style is nearer than nothing
-                pooled = torch.ones_like(pooled)
-            rows[tap].append(moments(features, pooled))
-    return {tap: _stacked(many) for tap, many in rows.items()}
-
-
-def _stacked(many: list[Moments]) -> Moments:
-    return Moments(*(torch.cat([getattr(m, name) for m in many]) for name in ("mass", "first", "second")))
