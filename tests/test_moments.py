@@ -95,3 +95,12 @@ def test_an_empty_map_gives_finite_numbers():
     found = moments(features(), torch.zeros(1, 7, 6))
     assert bool(found.gram().isfinite().all())
     assert bool(found.covariance().isfinite().all())
+
+
+@pytest.mark.parametrize("size", [(31, 33), (32, 32), (512, 512), (700, 333)])
+def test_a_large_and_nearly_flat_picture_keeps_its_covariance(size):
+    flat = torch.full((3, *size), 0.9)
+    flat[:, ::2] += 0.02
+    flat[:, 1::2] -= 0.02
+    wanted = torch.cov(flat.flatten(1).double(), correction=0)
+    torch.testing.assert_close(moments(flat).covariance()[0].double(), wanted, rtol=0.01, atol=0)

@@ -13,6 +13,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+BLOCK = 1024  # rows whose products are summed in one go
+
 
 @dataclass(frozen=True, eq=False)
 class Moments:
@@ -110,8 +112,8 @@ class _Sums(torch.autograd.Function):
             here = rows if support.index is None else rows.index_select(0, support.index)
             exact = here.float()
             weighted = exact if support.weight is None else exact * support.weight[:, None]
-            torch.sum(weighted, 0, out=first[r])
-            torch.mm(weighted.T, exact, out=second[r])
+            first[r] = torch.sum(weighted, 0)
+            second[r] = _product(weighted, exact)
             ctx.weighted.append(here if support.weight is None else weighted.to(rows.dtype))
         return first, second
 
@@ -128,6 +130,17 @@ class _Sums(torch.autograd.Function):
                 part += grad.index_select(0, support.index)
             grad.index_copy_(0, support.index, part)  # several times as fast as adding by index
         return grad, None
+
+
+def _product(a: Float[Tensor, "m c"], b: Float[Tensor, "m c"]) -> Float[Tensor, "c c"]:
+    """aᵀ b, by blocks of rows whose products are added in fp64: one long fp32 sum over a large, nearly flat picture
+    would lose its covariance (4e-4 beside a second moment of 0.8 came out 70 % wrong at 512 x 512)."""
+    whole = len(a) // BLOCK * BLOCK
+    tail = a[whole:].T @ b[whole:]
+    if not whole:
+        return tail
+    blocks = torch.bmm(a[:whole].view(-1, BLOCK, a.shape[1]).mT, b[:whole].view(-1, BLOCK, b.shape[1]))
+    return (blocks.sum(0, dtype=torch.float64) + tail).float()
 
 
 def _gradient(weighted: Tensor, support: Support, by_first: Tensor | None, by_second: Tensor | None, r: int) -> Tensor:

@@ -23,6 +23,7 @@ from pydantic.dataclasses import dataclass
 from torch import Tensor
 
 from intarsia import encoders
+from intarsia.color import color_moments
 from intarsia.encoders import Encoder
 from intarsia.engine import Frame, Image, State, check_memory, descend, style_moments
 from intarsia.guide import Guide, blends
@@ -167,17 +168,13 @@ class Gatys:
         shares = guide.shares(size_of(content)).to(content.device)
         out = content * (1 - shares.sum(0))
         for share, region in zip(shares, guide.regions, strict=True):
-            colors = _color_moments(region.style, region.style_map)
-            values, vectors = torch.linalg.eigh(colors.covariance()[0].double())
-            root = ((vectors * values.clamp_min(0).sqrt()) @ vectors.T).float().to(content.device)
-            mean = colors.mean()[0].to(content.device)
+            part = None if region.style_map is None else resize(region.style_map[None], size_of(region.style))[0]
+            colors = color_moments(region.style, part)
+            values, vectors = torch.linalg.eigh(colors.covariance()[0])
+            root = ((vectors * values.clamp_min(0).sqrt()) @ vectors.T).to(content)
+            mean = colors.mean()[0].to(content)
             out = out + share * (mean[:, None, None] + torch.einsum("cd,dhw->chw", root, noise))
         return out.clamp(0, 1)
-
-
-def _color_moments(style: Image, style_map: Tensor | None) -> Moments:
-    maps = None if style_map is None else resize(style_map[None], size_of(style))
-    return moments(style, maps)
 
 
 def _at_level(inner: Callable[[], State], level: int) -> Callable[[], State]:
