@@ -98,9 +98,9 @@ PAINTINGS = {
     "cat-ramp": CAT_RAMP,
     "cat-ramp-no-blends": f"{CAT_RAMP} --no-blends",
     "cup-mixture": "cup.png swatch:starry swatch:scream --weight 1 --weight 1",
-    **{f"face-{w}": f"astronaut.png swatch:starry --size 384 --content-weight {w}" for w in ("0.05", "0.3", "1")},
+    **{f"face-{w}": f"astronaut.png swatch:starry --content-weight {w}" for w in ("1", "4")},
     **{f"scale-{s}": f"cup.png swatch:mosaic --size 384 --style-scale {s}" for s in ("0.5", "1", "2")},
-    **{f"strength-{s}": f"cup.png swatch:woodcut --size 384 --strength {s}" for s in ("0.25", "0.5", "0.75", "1")},
+    **{f"strength-{s}": f"cup.png swatch:woodcut --size 384 --strength {s}" for s in ("0.1", "0.25", "0.5", "1")},
     **{f"steps-{n}": f"cup.png swatch:starry --size 384 --steps {n}" for n in ("15", "60", "300", "1000")},
 }
 
@@ -121,6 +121,8 @@ def tiles(*pairs: str) -> list[Tile]:
     return [Tile(*(part.strip() for part in pair.split("|"))) for pair in pairs]
 
 
+CONTENT_WEIGHTS = (("astronaut-starry", "0.15"), ("face-1", "1"), ("face-4", "4"))
+
 SHEETS: dict[str, list[Tile]] = {
     "astronaut-starry": tiles("astronaut", "swatch:starry", "astronaut-starry"),
     "cup-starry": tiles("cup", "swatch:starry", "cup-starry"),
@@ -136,9 +138,9 @@ SHEETS: dict[str, list[Tile]] = {
     "ramp": tiles("cat", "left | left.png", "right | right.png", "cat-ramp"),
     "blends": tiles("cat-ramp-no-blends | --no-blends", "cat-ramp | blends (default)"),
     "mixture": tiles("cup-starry | starry", "cup-mixture | one to one", "cup-scream | scream"),
-    "content-weight": tiles(*(f"face-{w} | --content-weight {w}" for w in ("0.05", "0.3", "1"))),
+    "content-weight": tiles(*(f"{name} | --content-weight {w}" for name, w in CONTENT_WEIGHTS)),
     "style-scale": tiles(*(f"scale-{s} | --style-scale {s}" for s in ("0.5", "1", "2"))),
-    "strength": tiles(*(f"strength-{s} | --strength {s}" for s in ("0.25", "0.5", "0.75", "1"))),
+    "strength": tiles(*(f"strength-{s} | --strength {s}" for s in ("0.1", "0.25", "0.5", "1"))),
     "steps": tiles(*(f"steps-{n} | --steps {n}" for n in ("15", "60", "300", "1000"))),
     "swatches": [Tile(f"swatch:{name}", name) for name in swatches.SWATCHES],
 }
