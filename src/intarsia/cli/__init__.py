@@ -19,9 +19,9 @@ Exit codes: 0 done; 1 failure; 2 usage; 3 bad input; 4 weights missing or wrong;
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs one command and exits with its code."""
-    # Before torch loads: its threads wait asleep, not spinning. On two idle cores this costs nothing measurable; beside
-    # one other busy program a run of 6 s of work took 12 s instead of 57 to 190 s.
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    # Before torch loads: its threads wait for each other awake only for a moment. With the usual long wait, a run beside
+    # one other busy program took 5 to 15 times as long; with none at all, small sizes on two idle cores twice as long.
+    os.environ.setdefault("GOMP_SPINCOUNT", "1000")
     sys.exit(run(list(sys.argv[1:] if arguments is None else arguments)))
 
 
