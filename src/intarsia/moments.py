@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-BLOCK = 4096  # rows whose products are summed in one go
+BLOCK = 2048  # rows whose products are summed in one go
 
 
 @dataclass(frozen=True, eq=False)
