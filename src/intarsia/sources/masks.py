@@ -1,9 +1,9 @@
-"""Sources make guides; no method knows them."""
+"""Soft maps in pairs: which part of the content takes which part of which style."""
 
 import warnings
 from collections.abc import Sequence
 
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from intarsia.errors import GuideError, Notice
@@ -43,9 +43,9 @@ def masks(
         name = f"region {i + 1}"
         style = styles[i if len(styles) > 1 else 0]
         style_map = style_maps[i] if style_maps else None
-        _check_aspect(name, "content", content_map, content_size)
+        check_aspect(name, "content", content_map, content_size)
         if style_map is not None:
-            _check_aspect(name, "style", style_map, (style.shape[-2], style.shape[-1]))
+            check_aspect(name, "style", style_map, (style.shape[-2], style.shape[-1]))
         if not bool((content_map > 0).any()):
             warnings.warn(f"{name}: its content mask is empty, so it is left out.", Notice, stacklevel=2)
             continue
@@ -58,8 +58,10 @@ def _counted(count: int, what: str) -> str:
     return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
-def _check_aspect(name: str, what: str, given: Map, size: tuple[int, int]) -> None:
-    h, w = given.shape
+def check_aspect(name: str, what: str, given: Shaped[Tensor, "*c _ _"], size: tuple[int, int]) -> None:
+    """Raises GuideError where the aspect of a map is not that of its picture of `size` (h, w); only another size is a
+    Notice."""
+    h, w = given.shape[-2:]
     if (h, w) == size:
         return
     came = f"{name}: its {what} mask is {w} x {h}, the {what} picture {size[1]} x {size[0]}"

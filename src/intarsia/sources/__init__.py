@@ -1,0 +1,51 @@
+"""Sources make guides; no method knows them.
+
+A guide comes from pairs of masks, from label maps, from styles along a ramp, or from patches by meaning. Masks and
+ramps come from gradients and shapes, and `edits` makes maps of maps.
+"""
+
+from collections.abc import Callable
+
+from intarsia.guide import Guide
+from intarsia.sources.edits import add, feather, grow, intersect, invert, refine, shrink, subtract
+from intarsia.sources.gradients import between, from_picture, linear, radial
+from intarsia.sources.labels import Label, label_indices, label_maps, labels, labels_by_color
+from intarsia.sources.masks import masks
+from intarsia.sources.patches import patches
+from intarsia.sources.shapes import ellipse, flood_fill, grab_cut, polygon, rectangle
+
+SOURCES: dict[str, Callable[..., Guide]] = {
+    "masks": masks,
+    "labels": labels,
+    "labels_by_color": labels_by_color,
+    "between": between,
+    "patches": patches,
+}
+
+__all__ = [
+    "SOURCES",
+    "Label",
+    "add",
+    "between",
+    "ellipse",
+    "feather",
+    "flood_fill",
+    "from_picture",
+    "grab_cut",
+    "grow",
+    "intersect",
+    "invert",
+    "label_indices",
+    "label_maps",
+    "labels",
+    "labels_by_color",
+    "linear",
+    "masks",
+    "patches",
+    "polygon",
+    "radial",
+    "rectangle",
+    "refine",
+    "shrink",
+    "subtract",
+]
