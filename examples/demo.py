@@ -1,4 +1,4 @@
-"""A first picture without a download: an astronaut (NASA, public domain, from scikit-image) as a starry night.
+"""A first picture without a download: a cup of coffee (CC0, from scikit-image) as a starry night.
 
 Runs the same command that you would type, and lays content, style and result side by side in demo/."""
 
@@ -18,7 +18,7 @@ FOLDER = Path("demo")
 def main() -> None:
     FOLDER.mkdir(exist_ok=True)
     content, style, result = (FOLDER / f"{name}.png" for name in ("content", "style", "result"))
-    picture.write(content, picture.read(skimage.data.astronaut()).image)
+    picture.write(content, picture.read(skimage.data.coffee()).image)
     picture.write(style, swatches.paint("starry", (512, 512)))
     command = ["intarsia", "stylize", str(content), str(style), "-o", str(result)]
     print(" ".join(command), flush=True)
@@ -27,7 +27,8 @@ def main() -> None:
     seconds = time.monotonic() - began
     shown = [picture.read(path).image for path in (content, style, result)]
     height = shown[-1].shape[-2]
-    picture.write(FOLDER / "sheet.png", torch.cat([picture.resize(one, (height, height)) for one in shown], 2))
+    sized = [picture.resize(one, (height, round(one.shape[-1] * height / one.shape[-2]))) for one in shown]
+    picture.write(FOLDER / "sheet.png", torch.cat(sized, 2))
     print(f"painted in {seconds:.1f} s; look at {FOLDER / 'sheet.png'} (content, style, result)")
 
 

@@ -21,8 +21,8 @@ Exit codes: 0 done; 1 failure; 2 usage; 3 bad input; 4 weights missing or wrong;
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs one command and exits with its code."""
-    # Before torch loads: its threads wait for each other awake only for a moment. With the usual long wait, a run beside
-    # one other busy program took 5 to 15 times as long; on two idle cores the short wait costs about 5 %.
+    # Before torch loads: its threads wait for each other awake only for a moment. With the usual long wait, a run
+    # beside one other busy program took 5 to 15 times as long; on two idle cores the short wait costs about 5 %.
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")
     _keep_freed_memory()
     sys.exit(run(list(sys.argv[1:] if arguments is None else arguments)))
