@@ -45,7 +45,10 @@ class SmallTeacher(nn.Module):
             self.register_buffer(tap, basis)
             self.channels[tap] = len(basis)
 
-    def forward(self, images: Tensor, taps: list[str]) -> dict[str, Tensor]:
+    def basis(self, tap: str) -> None:
+        """Always in place already."""
+
+    def forward(self, images: Tensor, taps: list[str], plain: tuple[str, ...] = ()) -> dict[str, Tensor]:
         found = {}
         for tap, features in self.trunk(images, taps).items():
             ones = features.new_ones(features.shape[0], 1, *features.shape[2:])

@@ -104,3 +104,11 @@ def test_a_large_and_nearly_flat_picture_keeps_its_covariance(size):
     flat[:, 1::2] -= 0.02
     wanted = torch.cov(flat.flatten(1).double(), correction=0)
     torch.testing.assert_close(moments(flat).covariance()[0].double(), wanted, rtol=0.01, atol=0)
+
+
+def test_a_change_of_basis_may_come_before_or_after():
+    basis = torch.randn(6, 5, generator=torch.Generator().manual_seed(3))
+    before = moments(torch.einsum("dc,chw->dhw", basis, features()), maps())
+    after = moments(features(), maps()).through(basis)
+    for name in ("mass", "first", "second"):
+        torch.testing.assert_close(getattr(after, name), getattr(before, name), rtol=1e-4, atol=1e-4)

@@ -43,6 +43,12 @@ class Moments:
         mean = self.mean()
         return self.gram() - mean[:, :, None] * mean[:, None, :]
 
+    def through(self, basis: Float[Tensor, "d c"] | None) -> "Moments":
+        """The moments of basis @ features, from those of the features; None changes nothing."""
+        if basis is None:
+            return self
+        return Moments(self.mass, self.first @ basis.T, basis @ self.second @ basis.T)
+
     def mixed(self, shares: Float[Tensor, "k r"]) -> "Moments":
         """Mixtures of the r textures, each of mass 1: row k takes part shares[k, r] of each. Rows sum to 1.
 

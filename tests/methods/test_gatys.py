@@ -7,7 +7,9 @@ import torch
 from intarsia.encoders import load
 from intarsia.errors import MemoryLimitError, UsageError
 from intarsia.guide import Guide, Region
+from intarsia.losses import gram_loss
 from intarsia.methods.gatys import Gatys, Goal
+from intarsia.moments import moments
 from intarsia.pyramid import size_of
 
 TOY = load("toy", device="cpu")
@@ -219,3 +221,14 @@ def test_a_tap_that_the_encoder_lacks_is_told_before_the_start(pictures):
     for method in (Gatys(encoder="toy", content_tap="relu9_1"), Gatys(encoder="toy", style_taps=("relu1_2",))):
         with pytest.raises(UsageError, match="encoder toy: no tap"):
             next(method(content, Guide.everywhere(style), encoder=TOY))
+
+
+def test_the_basis_of_the_encoder_changes_moments_as_it_would_change_features(pictures):
+    content, style, _ = pictures
+    compact = load("compact", device="cpu", precision="fp32")
+    goal = Goal.build(Gatys(tv=0), compact, content, Guide.everywhere(style))
+    image = style[:, :32].repeat(1, 1, 2)[:, :, :48]
+    features, wanted = compact(image, goal.taps), 0.0
+    for tap, texture in goal.textures.items():
+        wanted += float((texture.importance * gram_loss(moments(features[tap], texture.maps), texture.target)).sum())
+    assert float(goal(image)["style"]) == pytest.approx(wanted, rel=1e-3)

@@ -42,14 +42,21 @@ class Encoder:
             if tap not in self.channels:
                 raise UsageError(f"encoder {self.name}: " + unknown("tap", tap, self.channels))
 
-    def __call__(self, image: Float[Tensor, "3 h w"], taps: Iterable[str]) -> dict[str, Float[Tensor, "c h2 w2"]]:
+    def basis(self, tap: str) -> Float[Tensor, "c c"] | None:
+        """What `plain` features of a tap are multiplied by elsewhere; None = nothing."""
+        return self.network.basis(tap)
+
+    def __call__(
+        self, image: Float[Tensor, "3 h w"], taps: Iterable[str], plain: Iterable[str] = ()
+    ) -> dict[str, Float[Tensor, "c h2 w2"]]:
         """Features of an image (RGB, 0..1) at `taps`. The image is reflected up to a multiple of the deepest tap's
-        stride, so h2 = ceil(h / deepest) * deepest / stride, and so for w2."""
+        stride, so h2 = ceil(h / deepest) * deepest / stride, and so for w2. plain: taps whose features come without
+        their basis, for callers that change the basis of the moments instead, which is cheaper."""
         taps = list(taps)
         self.check_taps(taps)
         padded = pad_to_multiple(image, max(self.strides[tap] for tap in taps))
         with torch.autocast(self.device.type, self.precision, enabled=self.precision != torch.float32):
-            features = self.network(padded[None], taps)
+            features = self.network(padded[None], taps, plain)
         return {tap: found[0] for tap, found in features.items()}
 
 

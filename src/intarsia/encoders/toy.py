@@ -22,7 +22,12 @@ class Toy(nn.Module):
             square = torch.randn(3 * stride**2, 3 * stride**2, generator=generator)
             self.register_buffer(tap, torch.linalg.qr(square).Q[: self.channels[tap]], persistent=False)
 
-    def forward(self, images: Float[Tensor, "b 3 h w"], taps: Iterable[str]) -> dict[str, Float[Tensor, "b c h2 w2"]]:
+    def basis(self, tap: str) -> None:
+        """No other basis than its own."""
+
+    def forward(
+        self, images: Float[Tensor, "b 3 h w"], taps: Iterable[str], plain: Iterable[str] = ()
+    ) -> dict[str, Float[Tensor, "b c h2 w2"]]:
         found = {}
         for tap in taps:
             blocks = F.pixel_unshuffle(images, self.strides[tap])

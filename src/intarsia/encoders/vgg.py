@@ -51,9 +51,16 @@ class VGG(nn.Module):
         """Ready to look at pictures: no gradients to the weights, channels last."""
         return self.requires_grad_(False).eval().to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
 
-    def forward(self, images: Float[Tensor, "b 3 h w"], taps: Iterable[str]) -> dict[str, Float[Tensor, "b c h2 w2"]]:
-        """Features at `taps`, from RGB in 0..1; nothing below the deepest tap is computed."""
-        wanted = set(taps)
+    def basis(self, tap: str) -> Float[Tensor, "c c"] | None:
+        """The matrix that turns a tap's own features into what is returned there; None where that is themselves."""
+        return cast(nn.Conv2d, self.get_submodule(f"basis{tap[4:]}")).weight[..., 0, 0] if tap in self.bases else None
+
+    def forward(
+        self, images: Float[Tensor, "b 3 h w"], taps: Iterable[str], plain: Iterable[str] = ()
+    ) -> dict[str, Float[Tensor, "b c h2 w2"]]:
+        """Features at `taps`, from RGB in 0..1; nothing below the deepest tap is computed. plain: taps of them whose
+        own features are returned, without the basis."""
+        wanted, based = set(taps), self.bases - set(plain)
         deepest = max(TAPS.index(tap) for tap in wanted)
         found, x = {}, images.contiguous(memory_format=torch.channels_last)
         for layer in LAYERS[: deepest + 1]:
@@ -63,7 +70,7 @@ class VGG(nn.Module):
             x = F.relu_(self.conv(layer)(padded))
             tap = f"relu{layer}"
             if tap in wanted:
-                found[tap] = self.get_submodule(f"basis{layer}")(x) if tap in self.bases else x
+                found[tap] = self.get_submodule(f"basis{layer}")(x) if tap in based else x
         return found
 
 

@@ -236,12 +236,14 @@ class Goal:
 
     def __call__(self, image: Image) -> dict[str, Float[Tensor, ""]]:
         shown = image if self.everywhere else torch.where(self.cover > 0, image, self.content)
-        features = self.encoder(shown, self.taps)
+        plain = [tap for tap in self.textures if tap != self.content_tap]
+        features = self.encoder(shown, self.taps, plain)
         distance = LOSSES[self.method.loss]
-        style = [
-            (texture.importance * distance(moments(features[tap], texture.maps), texture.target)).sum()
-            for tap, texture in self.textures.items()
-        ]
+        style = []
+        for tap, texture in self.textures.items():
+            now = moments(features[tap], texture.maps)
+            now = now.through(self.encoder.basis(tap) if tap in plain else None)  # once, not at every position
+            style.append((texture.importance * distance(now, texture.target)).sum())
         return {
             "style": torch.stack(style).sum() if style else shown.new_zeros(()),
             "content": content_loss(features[self.content_tap], self.content_features, self.content_importance),
