@@ -92,6 +92,18 @@ def test_blended_edges_make_no_labels_of_their_own():
     assert bool((found == torch.tensor([nearest(colors, RGB[n]) for n in names])[index])[~border(index, 1)].all())
 
 
+def test_a_blended_pixel_is_one_of_the_labels_beside_it():
+    """Half of blue and red is nearer to dark red than to either; dark red is elsewhere."""
+    content = RGB["blue"][:, None, None].expand(3, 40, 80).clone()
+    content[:, :, 21:] = RGB["red"][:, None, None]
+    content[:, :, 20] = ((RGB["blue"] + RGB["red"]) / 2)[:, None]
+    content[:, :, 50:] = RGB["dark"][:, None, None]
+    colors, found, _ = label_indices(content, content)
+    near = {colors[i] for i in found[:, :46].unique().tolist()}
+    assert near == hexes("blue", "red")
+    assert set(colors) == hexes("blue", "red", "dark")
+
+
 @pytest.mark.parametrize("quality", [95, 60, 30])
 def test_jpeg_noise_makes_no_labels_of_its_own(quality):
     names = ("blue", "red", "white", "dark", "green")

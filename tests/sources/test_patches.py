@@ -69,6 +69,26 @@ def test_overlap_is_how_far_neighbors_reach_into_each_other():
         assert int(((row > 0) & (row < 1)).sum()) == mixed
 
 
+def test_windows_pass_into_each_other_smoothly_and_evenly():
+    content = halves(8, 64)
+    guide = patches(content, content, torch.rand(3, 8, 64), content_patch=32, overlap=1.0, style_patch=8)
+    left, right = sorted(guide.regions, key=lambda region: float(region.content_map[0, -1]))
+    torch.testing.assert_close(left.content_map[0], right.content_map[0].flip(0))
+    fall = left.content_map[0, 16:48]
+    assert bool((fall.diff() < 0).all())
+    assert max(float(1 - fall[0]), float(fall[-1])) < 0.01  # it starts and ends gently
+
+
+def test_patches_that_are_about_as_near_are_taken_too():
+    content, style = torch.zeros(20, 20, dtype=torch.long), torch.zeros(20, 40, dtype=torch.long)
+    style[0, 0] = 1  # 1 of 400
+    (region,) = patches(content, style, torch.rand(3, 20, 40), content_patch=20, style_patch=20).regions
+    assert bool((region.style_map == 1).all())
+    style[:, :5] = 1  # a quarter of the first patch: no longer alike
+    (region,) = patches(content, style, torch.rand(3, 20, 40), content_patch=20, style_patch=20).regions
+    assert not bool(region.style_map[:, :10].any())
+
+
 def test_many_patches_of_few_kinds_stay_few_regions():
     content = blocks(128, 128, 2, 2, 3)
     guide = patches(content, content, torch.rand(3, 128, 128), content_patch=8, style_patch=8, overlap=0.0)
