@@ -1,0 +1,83 @@
+"""The files that a recipe names: read once each, and remembered by their sums."""
+
+import hashlib
+import os
+import warnings
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from PIL import Image as PilImage
+from scipy.ndimage import distance_transform_edt
+from torch import Tensor
+
+from intarsia import picture, swatches
+from intarsia.errors import Notice, PictureError, RecipeError
+from intarsia.recipe.data import Recipe, was_handed_over
+
+Source = str | Path | PilImage.Image | np.ndarray | Tensor
+
+
+class Files:
+    """Reads the files that a recipe names, each once, and remembers their sums."""
+
+    def __init__(self, recipe: Recipe, given: dict[str, Source]):
+        self.recipe, self.given = recipe, given
+        self.sums: dict[str, str] = {}
+        self._read: dict[str, picture.Opened] = {}
+
+    def read(self, name: str, frame: int | None = None) -> picture.Opened:
+        if name not in self._read:
+            self._read[name] = self._fresh(name, frame)
+            for text in self._read[name].notices:
+                notice(text)
+        return self._read[name]
+
+    def map(self, name: str) -> Float[Tensor, "h w"]:
+        return picture.read_map(self._source(name), max_pixels=self.recipe.max_pixels)
+
+    def _fresh(self, name: str, frame: int | None) -> picture.Opened:
+        swatch = swatches.parse(name) if name not in self.given else None
+        if swatch is not None:
+            side = max(256, min(2048, round(self.recipe.size * self.recipe.style_scale)))
+            return picture.Opened(swatches.paint(swatch[0], (side, side), swatch[1]), None, 8, ())
+        return picture.read(self._source(name), frame=frame, max_pixels=self.recipe.max_pixels)
+
+    def _source(self, name: str) -> Source:
+        if name in self.given:
+            return self.given[name]
+        if was_handed_over(name):
+            raise RecipeError(f"{name}: this picture was handed over in Python and is in no file. Hand it over again.")
+        if name != "-" and os.path.isfile(name):
+            self._remember(name)
+        return name
+
+    def _remember(self, name: str) -> None:
+        try:
+            with open(name, "rb") as file:
+                self.sums[name] = hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError:  # whoever opens it next says so better
+            return
+        if self.recipe.inputs.get(name, self.sums[name]) != self.sums[name]:
+            notice(f"{name} has changed since the recipe was written, so the picture will differ.")
+
+
+def visible(opened: picture.Opened, name: str) -> picture.Opened:
+    """With the nearest visible color in place of each invisible one, which so has no say: not even through resizing, or
+    through the network's reach."""
+    if opened.alpha is None or float(opened.alpha.min()) > 0:
+        return opened
+    if float(opened.alpha.max()) == 0:
+        raise PictureError(f"{called(name)}: it is transparent everywhere, so there is nothing to see.")
+    nearest = distance_transform_edt((opened.alpha == 0).numpy(), return_distances=False, return_indices=True)
+    y, x = torch.from_numpy(np.asarray(nearest)).long()
+    return opened._replace(image=opened.image[:, y, x])
+
+
+def called(name: str) -> str:
+    return "standard input" if name == "-" else os.path.basename(name)
+
+
+def notice(text: str) -> None:
+    warnings.warn(text, Notice, stacklevel=3)

@@ -1,0 +1,152 @@
+"""A recipe with its pictures loaded, and the one call that most people need."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pydantic
+import torch
+from jaxtyping import Float
+from PIL import Image as PilImage
+from torch import Tensor
+
+from intarsia import __version__, picture
+from intarsia.encoders import Encoder
+from intarsia.engine import Frame, Image, State
+from intarsia.errors import UsageError
+from intarsia.guide import Guide
+from intarsia.methods import METHODS, Gatys
+from intarsia.pyramid import size_of
+from intarsia.recipe.data import Recipe, checked
+from intarsia.recipe.files import Files, Source, called, notice, visible
+from intarsia.recipe.guides import guide_of
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """The finished picture. image: "3 h w", 0..1; alpha: as the content had it; recipe: what made it."""
+
+    image: Image
+    recipe: Recipe
+    alpha: Float[Tensor, "h w"] | None = None
+    frame: Frame | None = None
+
+    def save(self, target: str | Path, *, depth: int = 8, quality: int = 95) -> None:
+        """Written atomically, with the recipe inside where the format can hold it."""
+        text = self.recipe.to_json()
+        picture.write(target, self.image, alpha=self.alpha, depth=depth, recipe=text, quality=quality)
+
+    def to_pil(self) -> PilImage.Image:
+        return picture.to_pil(self.image, self.alpha)
+
+    def _repr_png_(self) -> bytes:
+        return self.to_pil()._repr_png_() or b""
+
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """A recipe with its pictures loaded and its maps fitted. hidden: the content's own colors, which come back where it
+    is transparent."""
+
+    recipe: Recipe
+    method: Gatys
+    content: Image
+    guide: Guide
+    alpha: Float[Tensor, "h w"] | None = None
+    hidden: Image | None = None
+    start: Image | None = None
+
+    @classmethod
+    def open(cls, recipe: Recipe, folder: Path | None = None, given: dict[str, Source] | None = None) -> "Job":
+        """Reads every picture of the recipe. folder: what its paths are relative to; given: pictures that are at hand
+        already, by the name that the recipe calls them."""
+        if folder is not None:
+            recipe = recipe.renamed(lambda name: str(folder / name))
+        files = Files(recipe, given or {})
+        method = recipe.build_method()
+        content = files.read(recipe.content, frame=recipe.frame)
+        seen = visible(content, recipe.content).image
+        styles = {name: visible(files.read(name), name) for name in dict.fromkeys(recipe.styles)}
+        guide = guide_of(recipe, content, [styles[name] for name in recipe.styles], files)
+        size = picture.fit(*size_of(content.image), recipe.size)
+        if max(content.image.shape[-2:]) > recipe.size:
+            h, w = content.image.shape[-2:]
+            notice(f"{called(recipe.content)}: {w} x {h} is reduced to {size[1]} x {size[0]} (--size).")
+        alpha = None if content.alpha is None else picture.resize(content.alpha[None], size)[0]
+        image, hidden = picture.resize(seen, size), picture.resize(content.image, size)
+        start = None if recipe.start is None else picture.resize(files.read(recipe.start).image, size)
+        made = {"inputs": files.sums, "threads": torch.get_num_threads(), "version": __version__}
+        return cls(recipe.model_copy(update=made), method, image, guide, alpha, hidden, start)
+
+    def frames(self, state: State | None = None, encoder: Encoder | None = None) -> Iterator[Frame]:
+        """encoder: one that is loaded already; else the method loads its own."""
+        return self.method(self.content, self.guide, start=self.start, state=state, encoder=encoder)
+
+    def result(self, frame: Frame) -> Result:
+        """The picture of a frame at full size, also of a frame from a coarse size; untouched places to the bit."""
+        image = frame.image.cpu()
+        if image.shape != self.content.shape:
+            image = picture.resize(image, size_of(self.content))
+            cover = self.guide.shares(size_of(image)).sum(0)
+            image = torch.where(cover > 0, image, self.content)
+        if self.alpha is not None and self.hidden is not None:
+            image = torch.where(self.alpha > 0, image, self.hidden)
+        return Result(image, self.recipe, self.alpha, frame)
+
+
+def stylize(
+    content: Source,
+    *styles: Source,
+    method: Gatys | None = None,
+    size: int = 512,
+    weights: Sequence[float] = (),
+    content_masks: Sequence[Source] = (),
+    style_masks: Sequence[Source] = (),
+    strengths: Sequence[float] = (),
+    style_scale: float = 1.0,
+    on_frame: Callable[[Frame], None] | None = None,
+) -> Result:
+    """Paint `content` in the manner of `styles`.
+
+    Pictures are paths, `swatch:NAME`, PIL images, arrays (h w 3, uint8 or float 0..1) or tensors ("3 h w", 0..1).
+    Several styles without masks are mixed by `weights`; with masks, each pair of masks is a region with its own style.
+    size: long side of the result in pixels. on_frame: called after every step, for previews.
+    Raises an IntarsiaError that says what is wrong with what."""
+    if not styles:
+        raise UsageError("no style was given. Give a picture, or a swatch such as 'swatch:starry'.")
+    given: dict[str, Source] = {}
+
+    def named(source: Source, name: str) -> str:
+        if isinstance(source, (str, Path)):
+            return str(source)
+        given[name] = source
+        return name
+
+    method = method or Gatys()
+    data = {
+        "content": named(content, "<content>"),
+        "styles": [named(style, f"<style {i}>") for i, style in enumerate(styles, 1)],
+        "weight": list(weights),
+        "content_mask": [named(mask, f"<content mask {i}>") for i, mask in enumerate(content_masks, 1)],
+        "style_mask": [named(mask, f"<style mask {i}>") for i, mask in enumerate(style_masks, 1)],
+        "strength": list(strengths),
+        "style_scale": style_scale,
+        "size": size,
+        "method": next(name for name, kind in METHODS.items() if type(method) is kind),
+        "settings": settings_of(method),
+    }
+    job = Job.open(checked("stylize", Recipe, data, UsageError), given=given)
+    frame = None
+    for frame in job.frames():
+        if on_frame is not None:
+            on_frame(frame)
+    assert frame is not None, "every method yields at least one frame"
+    return job.result(frame)
+
+
+def settings_of(method: Gatys) -> dict[str, Any]:
+    """The fields that differ from their defaults, as plain data."""
+    full = pydantic.TypeAdapter(type(method)).dump_python(method, mode="json")
+    usual = pydantic.TypeAdapter(type(method)).dump_python(type(method)(), mode="json")
+    return {name: value for name, value in full.items() if value != usual[name]}

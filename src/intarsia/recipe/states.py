@@ -1,0 +1,52 @@
+"""Where a run was, in a file, so that it can go on from there."""
+
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+
+from intarsia import picture
+from intarsia.engine import Frame, State
+from intarsia.errors import RecipeError
+from intarsia.recipe.data import Recipe
+
+
+def save_state(path: Path, frame: Frame, recipe: Recipe) -> None:
+    """Everything needed to go on, in one safetensors file, written atomically."""
+    tensors = {name: value.cpu().contiguous() for name, value in frame.state().items()}
+    picture.atomic_write(path, save(tensors, {"recipe": recipe.to_json(), "step": str(frame.step)}))
+
+
+def load_state(path: Path, recipe: Recipe) -> State:
+    """The state of a run that had the same recipe and the same inputs. Raises RecipeError, naming what differs."""
+    try:
+        with safe_open(path, "pt") as file:
+            text = (file.metadata() or {}).get("recipe")
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dictionary)
+        then = Recipe.from_json(text or "")
+    except (SafetensorError, OSError) as error:
+        raise RecipeError(f"{path} is not a saved state: {error}. Delete it to start anew.") from None
+    except RecipeError:
+        raise RecipeError(f"{path} is not a state of ours: it holds no recipe. Delete it to start anew.") from None
+    differing = _differences(_flat(then), _flat(recipe))
+    if differing:
+        raise RecipeError(
+            f"{path} belongs to another run: {'; '.join(differing[:3])}. Repeat that run's settings, or leave --resume "
+            "away to start anew."
+        )
+    return tensors
+
+
+def _flat(recipe: Recipe) -> dict[str, Any]:
+    """What decides the picture, by name: settings beside fields, and the sum of each file."""
+    data = recipe.model_dump(mode="json")
+    return data | data.pop("settings") | {f"the content of {name}": sum for name, sum in data.pop("inputs").items()}
+
+
+def _differences(then: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    names = [name for name in now | then if then.get(name) != now.get(name)]
+    return [
+        f"{name} has changed" if name.startswith("the content") else f"{name} was {then.get(name)}, is {now.get(name)}"
+        for name in names
+    ]
