@@ -1,9 +1,20 @@
 import pytest
 import torch
 
+from intarsia import picture
+from intarsia.color import luminance
 from intarsia.encoders import load
 from intarsia.guide import Guide, Region
-from intarsia.measure import band_distances, border_score, content_distance, style_distances
+from intarsia.measure import (
+    band_distances,
+    border_score,
+    content_distance,
+    is_gradient,
+    measured,
+    region_distances,
+    ssim,
+    style_distances,
+)
 
 TOY = load("toy", device="cpu")
 
@@ -31,14 +42,89 @@ def test_a_share_chooses_the_part_that_counts(random_image):
     assert min(style_distances(TOY, both, torch.cat([one, one], 2)).values()) > 1e-4
 
 
+# ---- regions -----------------------------------------------------------------------------------------------------
+
+
+def halves(h=64, w=96):
+    left = torch.zeros(h, w)
+    left[:, : w // 2] = 1
+    return left, 1 - left
+
+
+def test_each_region_is_near_the_texture_that_it_holds_and_far_from_the_other(random_image):
+    one, other = random_image(64, 96, 1), 1 - random_image(64, 96, 2) ** 3
+    left, right = halves()
+    image = torch.where(left > 0, one, other)
+    guide = Guide((Region(one, left, left), Region(other, right, right)))
+    found = region_distances(TOY, image, guide)
+    assert found.diagonal().max() < 1e-6
+    assert min(found[0, 1], found[1, 0]) > 100 * found.diagonal().max() + 1e-3
+    swapped = region_distances(TOY, image, Guide(guide.regions[::-1]))
+    torch.testing.assert_close(swapped, found.flip(0, 1))
+
+
+def test_a_region_alone_is_what_style_distances_says(random_image):
+    image, style = random_image(32, 48, 1), random_image(32, 48, 2)
+    alone = region_distances(TOY, image, Guide.everywhere(style))
+    assert float(alone) == pytest.approx(sum(style_distances(TOY, image, style).values()) / 3, rel=1e-5)
+
+
+def test_measured_takes_content_and_maps_at_any_size(random_image):
+    content, style = random_image(64, 96, 1), random_image(40, 40, 2)
+    left, right = halves()
+    guide = Guide((Region(style, left, name="sky"), Region(1 - style, right, name="sea", strength=0)))
+    half = picture.resize(content, (32, 48))
+    found = measured(TOY, half, content, guide)
+    assert found.regions == ("sky",)  # of no strength is no region
+    assert found.areas == pytest.approx((0.5,))
+    assert found.ssim == pytest.approx(1)
+    assert found.content == pytest.approx(0, abs=1e-9)
+    assert [border.between for border in found.borders] == [("sky", "the content")]
+    assert found.borders[0].score == 0
+    assert found.gap is None
+
+
+# ---- structure ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("size", [(11, 11), (40, 57), (90, 64)])
+def test_structural_similarity_is_the_published_one(random_image, size):
+    structural_similarity = pytest.importorskip("skimage.metrics").structural_similarity
+    one, other = random_image(*size, 1), random_image(*size, 2)
+    mixed = 0.7 * one + 0.3 * other
+    gray, mixed_gray = (luminance(image).double().numpy() for image in (one, mixed))
+    known = structural_similarity(
+        gray, mixed_gray, gaussian_weights=True, sigma=1.5, use_sample_covariance=False, data_range=1
+    )
+    assert ssim(one, mixed) == pytest.approx(known, abs=1e-5)
+
+
+def test_structural_similarity_is_one_with_itself_and_falls_with_noise(random_image):
+    image = random_image(32, 48)
+    noise = torch.rand(image.shape, generator=torch.Generator().manual_seed(1)) - 0.5
+    found = [ssim(image, (image + part * noise).clamp(0, 1)) for part in (0, 0.1, 0.3, 0.9)]
+    assert found[0] == pytest.approx(1)
+    assert found == sorted(found, reverse=True)
+    assert ssim(image[:, :5, :7], image[:, :5, :7]) == pytest.approx(1)  # smaller than its window
+
+
+# ---- gradients ---------------------------------------------------------------------------------------------------
+
+
 def ramp(h=64, w=96):
     return ((torch.arange(w) + 0.5) / w).expand(h, w)
 
 
-def test_bands_of_the_right_mixture_are_near_and_no_mixture_is_far():
+@pytest.fixture
+def two_noises():
+    """A dark and a light texture, and a generator."""
     generator = torch.Generator().manual_seed(0)
     noise = 0.3 * torch.rand(2, 3, 64, 96, generator=generator)
-    dark, light = noise[0], 0.6 + noise[1]
+    return noise[0], 0.6 + noise[1], generator
+
+
+def test_bands_of_the_right_mixture_are_near_and_no_mixture_is_far(two_noises):
+    dark, light, generator = two_noises
     guide = Guide((Region(dark, 1 - ramp()), Region(light, ramp())))
     take = torch.rand(32, 48, generator=generator).repeat_interleave(2, 0).repeat_interleave(2, 1) < ramp()
     patches = torch.where(take, light, dark)  # each place is patches of both, in about the right parts
@@ -48,13 +134,79 @@ def test_bands_of_the_right_mixture_are_near_and_no_mixture_is_far():
     assert max(good) < 0.5 * max(bad)
 
 
+def test_gray_mud_has_a_larger_gap_than_patches_of_both(two_noises):
+    dark, light, generator = two_noises
+    guide = Guide((Region(dark, 1 - ramp()), Region(light, ramp())))
+    take = torch.rand(64, 96, generator=generator) < ramp()
+    mud = (1 - ramp()) * dark.mean() + ramp() * light.mean()
+    judged = [
+        measured(TOY, image, dark, guide, ("relu1_1", "relu2_1"))
+        for image in (torch.where(take, light, dark), mud.expand(3, -1, -1))
+    ]
+    patches, gray = (max(one.bands) for one in judged)
+    assert patches < 0.6 * gray
+
+
+def test_bands_of_three_styles_are_cells_of_the_triangle_whatever_their_order(two_noises):
+    dark, light, _ = two_noises
+    across, down = ramp(), ramp(96, 64).T
+    maps = [(1 - across) * (1 - down), across * (1 - down), down]
+    regions = [Region(style, one) for style, one in zip((dark, light, dark.flip(0)), maps, strict=True)]
+    image = 0.5 * dark + 0.5 * light
+    found = band_distances(TOY, image, Guide(tuple(regions)), ("relu1_1",))
+    turned = band_distances(TOY, image, Guide(tuple(regions[1:] + regions[:1])), ("relu1_1",))
+    assert 15 <= len(found) <= 25
+    assert sorted(turned) == pytest.approx(sorted(found), rel=1e-3)
+
+
+def test_soft_edges_alone_are_no_gradient():
+    left, right = halves()
+    assert is_gradient(torch.stack([ramp(), 1 - ramp()]))
+    assert not is_gradient(torch.stack([left, right]))
+    assert not is_gradient(torch.stack([left, right]) * ramp())  # one region and the content are not mixed styles
+    assert is_gradient(torch.full((2, 8, 8), 0.5))
+
+
+# ---- borders -----------------------------------------------------------------------------------------------------
+
+
 def test_a_seam_scores_and_none_does_not(random_image):
     content = random_image(64, 96, 1)
-    share = (ramp() > 0.5).float()
-    assert border_score(content, content, share) == 0
+    one, other = halves()
+    assert border_score(content, content, one, other) == 0
     seam = content.clone()
     seam[:, :, 47:49] = 1
-    assert border_score(seam, content, share) > 1
+    assert border_score(seam, content, one, other) > 1
+    assert border_score(seam, content, other, one) == border_score(seam, content, one, other)
     smooth = content.clone()
     smooth[:, :, 40:56] = 0.5
-    assert border_score(smooth, content, share) < -0.2
+    assert border_score(smooth, content, one, other) < -0.2
+
+
+def test_the_border_is_compared_with_its_two_regions_alone(random_image):
+    """What happens in a third region has no say; the line is 2 positions wide on either side."""
+    content = random_image(64, 96, 1)
+    one, other = halves()
+    one[:, :20] = 0
+    loud = content.clone()
+    loud[:, :, :17] = (loud[:, :, :17] - 0.5) * 9 + 0.5
+    assert border_score(loud, content, one, other) == pytest.approx(0, abs=1e-6)
+    outside = content.clone()
+    outside[:, :, :45] = 0.5 + 0.5 * (outside[:, :, :45] - 0.5)  # calmer only farther off than the line: more seam
+    assert border_score(outside, content, one, other) > 0.1
+
+
+def test_regions_that_do_not_touch_have_no_border(random_image):
+    image = random_image(64, 96)
+    one, other = halves()
+    other[:, :60] = 0
+    assert border_score(image, image, one, other) is None
+
+
+def test_each_pair_that_touches_is_found_with_its_length(random_image):
+    image = random_image(60, 96)
+    maps = torch.zeros(3, 60, 96)
+    maps[0, :, :32], maps[1, :, 32:64], maps[2, :40, 64:] = 1, 1, 1
+    guide = Guide(tuple(Region(image.roll(i, 0), one, name="abc"[i]) for i, one in enumerate(maps)))
+    found = {border.between: border.length for border in measured(TOY, image, image, guide).borders}
+    assert found == {("a", "b"): 60, ("b", "c"): 40, ("b", "the content"): 20, ("c", "the content"): 32}

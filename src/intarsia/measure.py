@@ -1,30 +1,97 @@
-"""How results are judged. Use an encoder that the run did not optimize: numbers of its own prove nothing."""
+"""How results are judged. Use an encoder that the run did not optimize: numbers of its own prove nothing.
+
+`measured` takes every measure of one picture; the rest are the measures, one by one.
+"""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from intarsia.color import luminance
 from intarsia.encoders import Encoder
 from intarsia.engine import style_moments
 from intarsia.guide import Guide
 from intarsia.losses import content_loss, gram_loss
-from intarsia.moments import moments
+from intarsia.moments import Moments, moments
 from intarsia.picture import fit, resize
 from intarsia.pyramid import pool_to_grid, size_of
 
 Image = Float[Tensor, "3 _ _"]
+Map = Float[Tensor, "_ _"]
+
+TAPS = ("relu1_1", "relu2_1", "relu3_1")
+UNPAINTED = "the content"  # how the part that no region reaches is called
+
+
+@dataclass(frozen=True)
+class Border:
+    """Where two regions touch, and how their seam shows (see `border_score`); length: pixels within reach of it."""
+
+    between: tuple[str, str]
+    score: float
+    length: int
+
+
+@dataclass(frozen=True)
+class Measures:
+    """What `measured` found. style[i][j]: distance of the picture under region i's share to the style of region j;
+    areas: parts of the picture; content: None where the judge lacks the tap; bands: distances of a gradient's bands to
+    their mixtures, empty where the guide is none."""
+
+    regions: tuple[str, ...]
+    areas: tuple[float, ...]
+    style: tuple[tuple[float, ...], ...]
+    content: float | None
+    ssim: float
+    borders: tuple[Border, ...]
+    bands: tuple[float, ...]
+
+    @property
+    def gap(self) -> float | None:
+        """The largest distance of a band to its mixture: gray mud between two vivid ends has a large one."""
+        return max(self.bands, default=None)
+
+
+@torch.no_grad()
+def measured(
+    judge: Encoder,
+    image: Image,
+    content: Image,
+    guide: Guide,
+    taps: Sequence[str] = TAPS,
+    content_tap: str = "relu4_1",
+    gradient: bool | None = None,
+) -> Measures:
+    """All measures of `image` as a painting of `content` by `guide`. Content and maps are brought to its size, and
+    regions that paint alike count as one.
+
+    gradient: whether to cut the guide into bands; None = where much of it is mixed (`is_gradient`)."""
+    guide = guide.merged()
+    content = resize(content, size_of(image))
+    shares = guide.shares(size_of(image))
+    names = [region.name or f"region {i}" for i, region in enumerate(guide.regions, 1)]
+    wanted = is_gradient(shares) if gradient is None else gradient
+    return Measures(
+        regions=tuple(names),
+        areas=tuple(shares.mean((1, 2)).tolist()),
+        style=tuple(tuple(row) for row in region_distances(judge, image, guide, taps).tolist()),
+        content=content_distance(judge, image, content, content_tap) if content_tap in judge.channels else None,
+        ssim=ssim(image, content),
+        borders=tuple(_borders(image, content, shares, [*names, UNPAINTED])),
+        bands=tuple(band_distances(judge, image, guide, taps)) if wanted else (),
+    )
+
+
+# ---- style and content -------------------------------------------------------------------------------------------
 
 
 @torch.no_grad()
 def style_distances(
-    encoder: Encoder,
-    image: Image,
-    style: Image,
-    taps: Sequence[str] = ("relu1_1", "relu2_1", "relu3_1"),
-    share: Float[Tensor, "_ _"] | None = None,
+    encoder: Encoder, image: Image, style: Image, taps: Sequence[str] = TAPS, share: Map | None = None
 ) -> dict[str, float]:
     """|G(image) - G(style)|² / |G(style)|² per tap, the style at the image's long side; 0 = same texture.
 
@@ -42,55 +109,152 @@ def style_distances(
 
 
 @torch.no_grad()
+def region_distances(
+    encoder: Encoder, image: Image, guide: Guide, taps: Sequence[str] = TAPS
+) -> Float[Tensor, "regions regions"]:
+    """Row i, column j: style distance of the image under the share of region i to the style of region j (under its
+    style map, at its scale), mean of the taps. A region's own texture is in its own place where the diagonal is small
+    and the rest is large."""
+    painted = _moments_under(encoder, image, guide.shares(size_of(image)), taps)
+    total = torch.zeros(len(guide.regions), len(guide.regions))
+    for tap, styles in style_moments(encoder, guide, max(size_of(image)), tuple(taps)).items():
+        target = styles.gram()
+        wrong = (painted[tap].gram()[:, None] - target[None]).square().sum((2, 3))
+        total += wrong.cpu() / target.square().sum((1, 2)).clamp_min(1e-12).cpu()
+    return total / len(taps)
+
+
+@torch.no_grad()
 def content_distance(encoder: Encoder, image: Image, content: Image, tap: str = "relu4_1") -> float:
     """|F(image) - F(content)|² / |F(content)|² at one tap; the pictures must be of one size."""
     return float(content_loss(encoder(image, [tap])[tap], encoder(content, [tap])[tap]))
 
 
 @torch.no_grad()
-def band_distances(
-    encoder: Encoder,
-    image: Image,
-    guide: Guide,
-    taps: Sequence[str] = ("relu1_1", "relu2_1", "relu3_1"),
-    bands: int = 5,
-) -> list[float]:
-    """Style distance of each band of a two-region gradient to the mixture of styles that the band is to be, mean of the
-    taps. The bands cut the share of the second region evenly; a band that no place belongs to is left out. The gap
-    score of a gradient is the largest of them: gray mud between two vivid ends has a large one."""
-    size = size_of(image)
-    shares = guide.shares(size)
-    assert len(shares) == 2, "a gradient is between two regions"
-    part = shares[1] / shares.sum(0).clamp_min(1e-12)
-    held = shares.sum(0) > 0
-    at = (part * bands).floor().clamp(max=bands - 1)
-    maps = [((at == band) & held).float() for band in range(bands)]
-    maps = [one for one in maps if bool(one.any())]
-    mixture = torch.stack([torch.stack([1 - part, part])[:, one > 0].mean(1) for one in maps])
-    painted = encoder(image, taps)
-    total = torch.zeros(len(maps))
-    for tap, styles in style_moments(encoder, guide, max(size), tuple(taps)).items():
-        pooled = pool_to_grid(torch.stack(maps), size_of(painted[tap]), encoder.strides[tap])
-        total += gram_loss(moments(painted[tap], pooled), styles.mixed(mixture))
-    return (total / len(taps)).tolist()
+def ssim(image: Image, reference: Image) -> float:
+    """Structural similarity of luminance, 1 = the same picture (Wang, Bovik, Sheikh, Simoncelli 2004, equation 13:
+    Gaussian window of 11 x 11 with deviation 1.5, K1 = 0.01, K2 = 0.03; mean over the windows that lie inside)."""
+    pair = torch.stack([luminance(image), luminance(reference)]).double()[:, None]  # (2, 1, h, w)
+    h, w = pair.shape[-2:]
+    pair = F.pad(pair, (0, max(0, 11 - w), 0, max(0, 11 - h)), mode="replicate")
+    falloff = torch.exp(-((torch.arange(11.0).to(pair) - 5) ** 2) / (2 * 1.5**2))
+    window = torch.outer(falloff, falloff)[None, None] / falloff.sum() ** 2
+    (x, y), products = pair, torch.stack([pair[0] ** 2, pair[1] ** 2, pair[0] * pair[1]])
+    mx, my = F.conv2d(torch.stack([x, y]), window)
+    xx, yy, xy = F.conv2d(products, window) - torch.stack([mx * mx, my * my, mx * my])
+    c1, c2 = 0.01**2, 0.03**2
+    return float(((2 * mx * my + c1) * (2 * xy + c2) / ((mx**2 + my**2 + c1) * (xx + yy + c2))).mean())
+
+
+# ---- gradients ---------------------------------------------------------------------------------------------------
+
+
+def is_gradient(shares: Float[Tensor, "r h w"]) -> bool:
+    """Whether a tenth of the painted area or more belongs to no region by nine tenths."""
+    cover = shares.sum(0)
+    mixed = (shares.amax(0) < 0.9 * cover) & (cover > 0)
+    return bool(mixed.sum() >= 0.1 * (cover > 0).sum().clamp_min(1))
 
 
 @torch.no_grad()
-def border_score(image: Image, content: Image, share: Float[Tensor, "_ _"], reach: int = 2) -> float:
-    """Mean gradient of luminance within `reach` pixels of the border of a region (where its share crosses 1/2), over
-    that elsewhere, less the same ratio in the content; 0 = no seam, above 0 = a line shows."""
-    share = resize(share[None], size_of(image))[0]
-    inside = (share > 0.5).float()[None, None]
-    wide = 2 * reach + 1
-    near = F.max_pool2d(inside, wide, 1, reach) - -F.max_pool2d(-inside, wide, 1, reach) > 0
-    painted, before = _steepness(image), _steepness(content)
-    ratios = [float(steep[near].mean() / steep[~near].mean().clamp_min(1e-6)) for steep in (painted, before)]
+def band_distances(
+    encoder: Encoder, image: Image, guide: Guide, taps: Sequence[str] = TAPS, bands: int = 5
+) -> list[float]:
+    """Style distance of each band of a gradient to the mixture of styles that the band is to be, mean of the taps. The
+    gap score of a gradient is the largest of them.
+
+    A band is where every region's part lies in the same of `bands` equal intervals: five bands across a ramp between
+    two styles, cells of the simplex where there are more. Those below 1 % of the painted area are left out."""
+    shares = guide.shares(size_of(image))
+    maps = _bands(shares, bands)
+    held = maps.flatten(1) @ shares.flatten(1).T
+    mixture = held / held.sum(1, keepdim=True)
+    painted = _moments_under(encoder, image, maps * shares.sum(0), taps)
+    total = torch.zeros(len(maps))
+    for tap, styles in style_moments(encoder, guide, max(size_of(image)), tuple(taps)).items():
+        total += gram_loss(painted[tap], styles.mixed(mixture.to(styles.mass))).cpu()
+    return (total / len(taps)).tolist()
+
+
+def _bands(shares: Float[Tensor, "r h w"], bands: int) -> Float[Tensor, "k h w"]:
+    """In the order of the last region's part."""
+    cover = shares.sum(0)
+    parts = shares / cover.clamp_min(1e-12)
+    cell = (parts.flip(0) * bands + 1e-4).floor().clamp(max=bands - 1).to(torch.uint8)  # (r, h, w)
+    painted = cover > 1e-3
+    _, code, count = torch.unique(cell[:, painted], dim=1, return_inverse=True, return_counts=True)
+    kept = [i for i, many in enumerate(count.tolist()) if many >= 0.01 * int(painted.sum())]
+    at = torch.full_like(cover, -1, dtype=torch.long)
+    at[painted] = code
+    return torch.stack([(at == i).float() for i in kept])
+
+
+# ---- borders -----------------------------------------------------------------------------------------------------
+
+
+def owners(shares: Float[Tensor, "r h w"]) -> Int[Tensor, "h w"]:
+    """The region with the largest part of each position; r where the larger part stays content."""
+    remainder = (1 - shares.sum(0, keepdim=True)).clamp_min(0)
+    return torch.cat([shares, remainder]).argmax(0)
+
+
+def border_score(image: Image, content: Image, one: Map, other: Map, reach: int = 2) -> float | None:
+    """How the border of two regions shows: mean Sobel magnitude of luminance within `reach` pixels of the line where
+    two maps touch, over that elsewhere in both, less the same ratio in the content. 0 = no seam, above 0 a line shows,
+    below 0 a smooth band does.
+
+    The maps are hard (a position belongs where a map exceeds 1/2), so that the line of a gradient is the one of equal
+    shares. None where the regions do not touch, or are nothing but border."""
+    one, other = one > 0.5, other > 0.5
+    near = _near(one, other, reach)
+    away = (one | other) & ~near
+    if not (bool(near.any()) and bool(away.any())):
+        return None
+    both = [_steepness(image), _steepness(content)]
+    ratios = [float(steep[near].mean() / steep[away].mean().clamp_min(1e-6)) for steep in both]
     return ratios[0] - ratios[1]
 
 
-def _steepness(image: Image) -> Float[Tensor, "1 1 h w"]:
+def _borders(image: Image, content: Image, shares: Float[Tensor, "r h w"], names: Sequence[str]) -> list[Border]:
+    """Pairs that touch along 16 positions or more."""
+    owner = owners(shares)
+    found = []
+    for i, j in _touching(owner):
+        one, other = owner == i, owner == j
+        length = int(_near(one, other, 1).sum()) // 2
+        score = border_score(image, content, one.float(), other.float())
+        if score is not None and length >= 16:
+            found.append(Border((names[i], names[j]), score, length))
+    return found
+
+
+def _touching(owner: Int[Tensor, "h w"]) -> list[tuple[int, int]]:
+    """Pairs of owners that stand beside or above each other somewhere."""
+    beside = torch.stack([owner[:, :-1].flatten(), owner[:, 1:].flatten()])
+    above = torch.stack([owner[:-1].flatten(), owner[1:].flatten()])
+    pairs = torch.cat([beside, above], 1).sort(0).values
+    return [(i, j) for i, j in torch.unique(pairs, dim=1).T.tolist() if i != j]
+
+
+def _near(one: Bool[Tensor, "h w"], other: Bool[Tensor, "h w"], reach: int) -> Bool[Tensor, "h w"]:
+    """Positions of either map within `reach` of the other."""
+    grown = F.max_pool2d(torch.stack([one, other]).float(), 2 * reach + 1, 1, reach) > 0
+    return (one & grown[1]) | (other & grown[0])
+
+
+def _steepness(image: Image) -> Float[Tensor, "h w"]:
     """Magnitude of the Sobel gradient of luminance."""
-    gray = (image * image.new_tensor([0.2126, 0.7152, 0.0722])[:, None, None]).sum(0)[None, None]
     across = image.new_tensor([[-1.0, 0, 1], [-2, 0, 2], [-1, 0, 1]]) / 8
     kernels = torch.stack([across, across.T])[:, None]
-    return F.conv2d(F.pad(gray, (1, 1, 1, 1), mode="replicate"), kernels).square().sum(1, keepdim=True).sqrt()
+    padded = F.pad(luminance(image)[None, None], (1, 1, 1, 1), mode="replicate")
+    return F.conv2d(padded, kernels).square().sum((0, 1)).sqrt()
+
+
+def _moments_under(
+    encoder: Encoder, image: Image, maps: Float[Tensor, "r h w"], taps: Sequence[str]
+) -> dict[str, Moments]:
+    painted = encoder(image.to(encoder.device), taps)
+    return {
+        tap: moments(found, pool_to_grid(maps.to(found.device), size_of(found), encoder.strides[tap]))
+        for tap, found in painted.items()
+    }
