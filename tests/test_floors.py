@@ -11,7 +11,7 @@ FLOORS = [
     ["picture", "color", "pyramid", "moments", "match", "weights", "swatches"],
     ["geometry"],
     ["guide", "losses", "transforms", "composite", "nets", "encoders"],
-    ["engine", "measure"],
+    ["engine", "measure", "recolor"],
     ["methods", "sources", "partition"],
     ["recipe", "batch", "training"],
     ["cli", "studio", "__main__"],

@@ -83,6 +83,18 @@ def test_maps_of_another_resolution_mean_the_same(method, pictures):
     assert torch.equal(b[:, :, 26:], content[:, :, 26:])
 
 
+@pytest.mark.parametrize("rule", ["match", "luminance", "histogram"])
+def test_color_rules_hold_for_every_method(method, pictures, rule):
+    """The content's colors stay: nearer to its own than to those of a painting in the style's."""
+    content, style, _ = pictures
+    style = style * torch.tensor([1.0, 0.3, 0.1])[:, None, None]
+    plain = painted(method, content, Guide((Region(style, half()),)))
+    kept = painted(method, content, Guide((Region(style, half(), color=rule),)))
+    wrong, right = ((one[:, :, :24].mean((1, 2)) - content[:, :, :24].mean((1, 2))).norm() for one in (plain, kept))
+    assert float(right) < 0.5 * float(wrong)
+    assert torch.equal(kept[:, :, 24:], content[:, :, 24:])
+
+
 def test_any_size_gives_a_finite_picture_in_range(method, pictures):
     for size in ((1, 1), (1, 40), (5, 7), (33, 31)):
         content = torch.rand(3, *size)

@@ -112,17 +112,29 @@ def unblend_maps(
 
     Mixtures of `mk` maps, being symmetric and positive, always have an inverse, with no more gain than the maps had.
     The other forms can meet a mixture that has none; there the result is finite, but not the color that was."""
-    still = torch.eye(3, dtype=torch.float64)
-    matrices, offsets = torch.stack([one.matrix - still for one in maps]), torch.stack([one.offset for one in maps])
     out = torch.empty_like(image)
     rows = _rows(image, 2**19)  # at a time, since a matrix per pixel is much memory
     for y in range(0, image.shape[1], rows):
         band = slice(y, y + rows)
-        part = _parts(shares[:, band].cpu().double())
-        matrix = still[..., None, None] + torch.einsum("rij,rhw->ijhw", matrices, part)
-        moved = image[:, band].cpu().double() - torch.einsum("ri,rhw->ihw", offsets, part)
-        out[:, band] = _beside(_solved(matrix, moved), image)
+        inverse, offset = unblending(maps, shares[:, band])
+        out[:, band] = _beside(apply_field(inverse, image[:, band].cpu().double() - offset), image)
     return out
+
+
+def unblending(
+    maps: Sequence[AffineMap], shares: Float[Tensor, "r h w"]
+) -> tuple[Float[Tensor, "3 3 h w"], Float[Tensor, "3 h w"]]:
+    """What `unblend_maps` does to each pixel, to do it many times: inverse @ (color - offset); fp64, on the CPU."""
+    still = torch.eye(3, dtype=torch.float64)
+    part = _parts(shares.cpu().double())
+    matrices, offsets = torch.stack([one.matrix - still for one in maps]), torch.stack([one.offset for one in maps])
+    matrix = still[..., None, None] + torch.einsum("rij,rhw->ijhw", matrices, part)
+    return _inverted(matrix), torch.einsum("ri,rhw->ihw", offsets, part)
+
+
+def apply_field(matrix: Float[Tensor, "3 3 h w"], image: Float[Tensor, "3 h w"]) -> Float[Tensor, "3 h w"]:
+    """Every pixel's color by its own matrix."""
+    return (matrix * image).sum(1)
 
 
 def before(
@@ -259,6 +271,7 @@ def _cholesky(source: Matrix, target: Matrix) -> Matrix:
     return torch.linalg.cholesky(target) @ torch.linalg.inv(torch.linalg.cholesky(source))
 
 
+RULES = ("none", "match", "luminance", "histogram")
 FORMS: dict[str, Callable[[Matrix, Matrix], Matrix]] = {"mk": _monge_kantorovich, "pca": _pca, "cholesky": _cholesky}
 
 
@@ -289,15 +302,14 @@ def _parts(shares: Float[Tensor, "r h w"]) -> Float[Tensor, "r h w"]:
     return shares / shares.sum(0).clamp_min(1)
 
 
-def _solved(matrix: Float[Tensor, "3 3 h w"], wanted: Float[Tensor, "3 h w"]) -> Float[Tensor, "3 h w"]:
-    """x with matrix x = wanted at every pixel, by Cramer's rule; finite where there is none."""
+def _inverted(matrix: Float[Tensor, "3 3 h w"]) -> Float[Tensor, "3 3 h w"]:
+    """By Cramer's rule; finite where there is no inverse."""
     a, b, c = matrix.unbind(1)  # columns, (3, h, w)
     rows = torch.stack(
         [torch.linalg.cross(b, c, dim=0), torch.linalg.cross(c, a, dim=0), torch.linalg.cross(a, b, dim=0)]
     )
     volume = (a * rows[0]).sum(0)
-    volume = torch.where(volume.abs() < 1e-9, 1e-9, volume)
-    return (rows * wanted).sum(1) / volume
+    return rows / torch.where(volume.abs() < 1e-9, 1e-9, volume)
 
 
 def _rows(image: Image, pixels: int) -> int:

@@ -13,7 +13,8 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from intarsia.errors import GuideError
+from intarsia.color import FORMS, RULES
+from intarsia.errors import GuideError, unknown
 
 Map = Float[Tensor, "_ _"]  # maps and pictures come in sizes of their own
 Image = Float[Tensor, "3 _ _"]
@@ -28,6 +29,9 @@ class Region:
     strength: 0 leaves the content as it is, 1 applies the style fully.
     style_scale: size of the style's brushwork, 1 = style and content at the same long side.
     content_weight: factor on the method's own weight of the content inside this region.
+    color: whose colors it is painted in (`recolor.py`): none = the style's; match = the content's, by an affine map
+    before and its inverse after, of the form color_form (mk, pca or cholesky); luminance = the content's, only
+    luminance is painted; histogram = the content's, by giving the style its histograms.
     """
 
     style: Image
@@ -36,6 +40,8 @@ class Region:
     strength: float = 1.0
     style_scale: float = 1.0
     content_weight: float = 1.0
+    color: str = "none"
+    color_form: str = "mk"
     name: str = ""
 
     def __post_init__(self):
@@ -52,10 +58,13 @@ class Region:
                 raise GuideError(f"region '{self.name}': {field} is {getattr(self, field)}; it must be 0 or more.")
         if not 0.05 <= self.style_scale <= 20:
             raise GuideError(f"region '{self.name}': style scale is {self.style_scale}; it must be 0.05 to 20.")
+        for what, value, choices in (("color rule", self.color, RULES), ("color form", self.color_form, FORMS)):
+            if value not in choices:
+                raise GuideError(f"region '{self.name}': {unknown(what, value, choices)}")
 
     def paints_like(self, other: "Region") -> bool:
         """Whether both would paint the same, wherever they are."""
-        settings = ("strength", "style_scale", "content_weight")
+        settings = ("strength", "style_scale", "content_weight", "color", "color_form")
         return (
             _same(self.style, other.style)
             and _same(self.style_map, other.style_map)

@@ -31,6 +31,7 @@ from intarsia.losses import LOSSES, content_loss, outside_range, total_variation
 from intarsia.moments import Moments, Support, moments, supports
 from intarsia.picture import resize
 from intarsia.pyramid import coarse_to_fine, grid_of, pool_to_grid, size_of, split_steps
+from intarsia.recolor import Recolored
 from intarsia.weights import Progress
 
 HISTORY = 10  # pairs of vectors that L-BFGS remembers
@@ -118,11 +119,13 @@ class Gatys:
         if all(region.strength == 0 for region in guide.regions):
             yield Frame(content, self.steps, self.steps, {}, 1.0, dict)
             return
+        colors = Recolored.of(content, guide)
+        content, guide = colors.content, colors.guide
         check_memory(self.memory(encoder, size_of(content)), size_of(content), encoder.device)
         sizes = coarse_to_fine(size_of(content), self.coarsest, self.factor)[-self.steps :]
         counts = split_steps(self.steps, len(sizes))
         costs = [count * (h * w + 4096) for count, (h, w) in zip(counts, sizes, strict=True)]
-        image = start
+        image = None if start is None else colors.there(start.to(encoder.device))
         for level, (size, count) in enumerate(zip(sizes, counts, strict=True)):
             if state is not None and level < int(state["level"]):
                 continue
@@ -135,12 +138,12 @@ class Gatys:
             else:
                 image = self._first(here, guide) if image is None else resize(image.to(encoder.device), size)
             if first == self.steps - before:  # the state of a finished run: nothing is left to do
-                yield Frame(image, self.steps, self.steps, {}, 1.0, functools.partial(dict, resumed or {}))
+                yield Frame(colors.back(image), self.steps, self.steps, {}, 1.0, functools.partial(dict, resumed or {}))
             run = descend(goal, image, count, optimizer=self.optimizer, rate=self.rate, history=HISTORY, state=resumed)
             for i, (pixels, losses, inner) in enumerate(run, start=first + 1):
                 image = goal.composed(pixels)
                 done = (sum(costs[:level]) + costs[level] * i / count) / sum(costs)
-                yield Frame(image, before + i, self.steps, losses, done, _at_level(inner, level))
+                yield Frame(colors.back(image), before + i, self.steps, losses, done, _at_level(inner, level))
 
     def memory(self, encoder: Encoder, size: tuple[int, int]) -> float:
         """Forecast of the bytes that the finest size (h, w) takes on top of what is loaded, from the layers' channels.

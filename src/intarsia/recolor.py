@@ -1,0 +1,113 @@
+"""The color rules of a guide: what they do to content and styles before the painting, and to the picture after it.
+
+    content, guide -> Recolored -> any method paints `.content` by `.guide` -> `.back(image)`
+
+Colors differ from region to region, so the maps are blended by the shares, and `back` undoes the very blend that was
+done (`color.unblend_maps`). Source: Gatys et al. 2016, "Preserving Color in Neural Artistic Style Transfer".
+"""
+
+import dataclasses
+from dataclasses import dataclass, field
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from intarsia import color
+from intarsia.color import AffineMap
+from intarsia.guide import Guide, Region
+from intarsia.picture import resize
+from intarsia.pyramid import size_of
+
+Image = Float[Tensor, "3 _ _"]
+Size = tuple[int, int]
+Field = tuple[Float[Tensor, "3 3 h w"], Float[Tensor, "3 h w"]]
+
+
+@dataclass(frozen=True, eq=False)
+class Recolored:
+    """content, guide: what to paint instead; original: the content as it came; maps: one per region."""
+
+    content: Image
+    guide: Guide
+    original: Image
+    maps: tuple[AffineMap, ...]
+    _fields: dict[Size, Field] = field(default_factory=dict)
+    _shares: dict[Size, Float[Tensor, "r h w"]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, content: Image, guide: Guide) -> "Recolored":
+        """The guide should be merged already, so that what paints alike is matched as one."""
+        if all(region.color == "none" for region in guide.regions):
+            return cls(content, guide, content, ())
+        shares = guide.shares(size_of(content)).to(content.device)
+        pairs = list(zip(guide.regions, shares, strict=True))
+        maps = tuple(_map_of(region, share, content) for region, share in pairs)
+        regions = tuple(dataclasses.replace(one, style=_style_of(one, share, content)) for one, share in pairs)
+        out = cls(content, Guide(regions), content, maps)
+        return dataclasses.replace(out, content=out.there(content))
+
+    def there(self, image: Image) -> Image:
+        """A picture in the content's colors, such as one to start with, as the method is to see it."""
+        if not self.maps:
+            return image
+        shares = self._shares_at(size_of(image)).to(image)
+        moved = color.blend_maps(self.maps, shares, image)
+        gray = color.luminance(image).expand_as(image)
+        return torch.lerp(moved, gray, self._luminance_part(shares).expand_as(moved)).clamp(0, 1)
+
+    def back(self, image: Image) -> Image:
+        """What was painted, in the colors that the rules ask for; places that no region owns come back as they were,
+        to the bit."""
+        if not self.maps:
+            return image
+        size = size_of(image)
+        shares = self._shares_at(size).to(image)
+        inverse, offset = (one.to(image) for one in self._field_at(size))
+        moved = color.apply_field(inverse, image - offset).clamp(0, 1)
+        original = resize(self.original, size)
+        part = self._luminance_part(shares)
+        if bool((part > 0).any()):
+            moved = torch.lerp(moved, color.with_luminance(original, color.luminance(image)), part.expand_as(moved))
+        return torch.where(shares.sum(0) > 0, moved, original)
+
+    def _luminance_part(self, shares: Float[Tensor, "r h w"]) -> Float[Tensor, "h w"]:
+        only = shares.new_tensor([region.color == "luminance" for region in self.guide.regions])
+        return torch.einsum("r,rhw->hw", only, shares)
+
+    def _shares_at(self, size: Size) -> Float[Tensor, "r h w"]:
+        if size not in self._shares:
+            self._shares[size] = self.guide.shares(size)
+        return self._shares[size]
+
+    def _field_at(self, size: Size) -> Field:
+        if size not in self._fields:
+            inverse, offset = color.unblending(self.maps, self._shares_at(size))
+            self._fields[size] = inverse.float(), offset.float()
+        return self._fields[size]
+
+
+def _map_of(region: Region, share: Float[Tensor, "h w"], content: Image) -> AffineMap:
+    if region.color != "match":
+        return color.identity()
+    wanted = color.color_moments(region.style, _style_map(region))
+    return color.match_colors(color.color_moments(content, share), wanted, region.color_form)
+
+
+def _style_of(region: Region, share: Float[Tensor, "h w"], content: Image) -> Image:
+    """The style in the colors that the rule asks for. A histogram is matched after mean and covariance, since it knows
+    nothing of how channels go together."""
+    style, style_map = region.style, _style_map(region)
+    if region.color == "luminance":
+        return color.gray_like(style, content, style_map, share)
+    if region.color == "histogram":
+        own, wanted = color.color_moments(style, style_map), color.color_moments(content, share)
+        moved = color.match_colors(own, wanted, region.color_form)(style).clamp(0, 1)
+        return color.match_histogram(moved, content, style_map, share)
+    return style
+
+
+def _style_map(region: Region) -> Float[Tensor, "h w"] | None:
+    if region.style_map is None:
+        return None
+    return resize(region.style_map[None], size_of(region.style))[0]

@@ -1,0 +1,97 @@
+"""The color rules of a guide, on content, styles and what comes back."""
+
+import pytest
+import torch
+
+from intarsia.color import RULES, color_moments, luminance
+from intarsia.errors import GuideError
+from intarsia.guide import Guide, Region
+from intarsia.recolor import Recolored
+
+
+@pytest.fixture
+def pictures(random_image):
+    content, style = random_image(24, 32, 1), random_image(20, 28, 2)
+    return 0.3 + 0.4 * content, (style * torch.tensor([0.9, 0.5, 0.2])[:, None, None]).clamp(0, 1)
+
+
+def half(soft: bool) -> torch.Tensor:
+    across = torch.linspace(1, 0, 32) if soft else (torch.arange(32) < 16).float()
+    return across.expand(24, 32)
+
+
+def test_without_a_rule_nothing_is_touched(pictures):
+    content, style = pictures
+    guide = Guide((Region(style),))
+    colors = Recolored.of(content, guide)
+    assert colors.content is content
+    assert colors.guide is guide
+    assert colors.back(content) is content
+
+
+@pytest.mark.parametrize("form", ["mk", "pca", "cholesky"])
+@pytest.mark.parametrize("soft", [False, True])
+def test_there_and_back_is_the_content(pictures, form, soft):
+    """1e-4 on unclipped pixels, for every form and through soft borders."""
+    content, style = pictures
+    other = 0.25 + style.flip(0) / 2
+    guide = Guide((Region(style, half(soft), color="match", color_form=form), Region(other, 1 - half(soft))))
+    colors = Recolored.of(content, guide)
+    free = ((colors.content > 0) & (colors.content < 1)).all(0)
+    assert float(free.float().mean()) > 0.8
+    assert float((colors.back(colors.content) - content).abs()[:, free].max()) < 1e-4
+
+
+def test_match_gives_the_content_the_colors_of_the_style(pictures):
+    content, style = pictures
+    colors = Recolored.of(content, Guide((Region(style, color="match"),)))
+    now, wanted = color_moments(colors.content), color_moments(style)
+    torch.testing.assert_close(now.mean(), wanted.mean(), atol=0.01, rtol=0)
+    torch.testing.assert_close(now.covariance(), wanted.covariance(), atol=0.01, rtol=0)
+
+
+def test_luminance_keeps_the_hues_and_takes_the_light(pictures):
+    content, style = pictures
+    colors = Recolored.of(content, Guide((Region(style, color="luminance"),)))
+    for gray in (colors.content, colors.guide.regions[0].style):
+        torch.testing.assert_close(gray[0], gray[2])
+    painted = luminance(content).flip(0).expand_as(content)
+    back = colors.back(painted)
+    torch.testing.assert_close(luminance(back), painted[0], atol=1e-5, rtol=0)
+    torch.testing.assert_close(colors.back(colors.content), content, atol=1e-5, rtol=0)
+
+
+def test_histogram_gives_the_style_the_colors_of_its_own_part_of_the_content(pictures):
+    content, style = pictures
+    content = torch.cat([content[:, :, :16] * 0.3, content[:, :, 16:]], 2)
+    guide = Guide((Region(style, half(False), color="histogram"), Region(style, 1 - half(False))))
+    colors = Recolored.of(content, guide)
+    left, right = (region.style for region in colors.guide.regions)
+    for now, wanted in zip(left, content[:, :, :16], strict=True):
+        assert float(now.mean()) == pytest.approx(float(wanted.mean()), abs=0.01)
+        assert float(now.std()) == pytest.approx(float(wanted.std()), abs=0.02)
+    assert right is style
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_places_of_no_region_come_back_to_the_bit(pictures, rule):
+    content, style = pictures
+    colors = Recolored.of(content, Guide((Region(style, half(False), color=rule),)))
+    back = colors.back(colors.content + 0.1 * half(False))
+    assert torch.equal(back[:, :, 16:], content[:, :, 16:])
+    assert not torch.allclose(back[:, :, :16], content[:, :, :16])
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_flat_and_tiny_pictures_stay_finite(rule):
+    for content in (torch.full((3, 8, 8), 0.5), torch.rand(3, 1, 1), torch.zeros(3, 1, 9)):
+        colors = Recolored.of(content, Guide((Region(torch.full((3, 4, 4), 0.2), color=rule),)))
+        assert bool(colors.back(colors.content).isfinite().all())
+        assert bool(colors.guide.regions[0].style.isfinite().all())
+
+
+def test_an_unknown_rule_is_told_with_the_nearest():
+    with pytest.raises(GuideError, match="did you mean 'match'"):
+        Region(torch.rand(3, 4, 4), color="macth")
+    with pytest.raises(GuideError, match="color form"):
+        Region(torch.rand(3, 4, 4), color_form="lu")
