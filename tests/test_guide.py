@@ -2,11 +2,12 @@
 
 import pytest
 import torch
+import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from intarsia.errors import GuideError
-from intarsia.guide import Guide, Region, blends
+from intarsia.guide import Guide, Region, _lattice_corners, blends
 
 STYLE, OTHER = torch.rand(3, 8, 8), torch.rand(3, 9, 9)
 
@@ -134,3 +135,39 @@ def test_one_region_is_its_own_code():
 def test_a_constant_mixture_is_one_code_per_lattice_corner_at_most():
     codes = blends(torch.tensor([0.25, 0.75])[:, None, None].expand(2, 6, 6))
     assert len(codes) == 1
+
+
+@given(st.integers(2, 12), st.integers(0, 50), st.floats(0.3, 6))
+@settings(max_examples=25, deadline=None)
+def test_the_corners_of_a_mixture_average_to_it(regions, seed, sharpness):
+    """Barycentric weights: no mixture of up to 8 regions is bent on its way into the lattice."""
+    drawn = torch.randn(50, regions, generator=torch.Generator().manual_seed(seed)) * sharpness
+    drawn[:, 8:] = -1e9
+    mixture = drawn[:, torch.randperm(regions, generator=torch.Generator().manual_seed(seed))].softmax(1)
+    corners, weights = _lattice_corners(mixture, 4)
+    points = F.one_hot(corners[..., None] // regions ** torch.arange(4) % regions, regions).sum(2)  # (n, m, r)
+    torch.testing.assert_close((weights[..., None] * points).sum(1) / 4, mixture, atol=1e-4, rtol=0)
+    assert float(weights.min()) >= 0
+
+
+def test_a_hard_region_keeps_its_code_however_small():
+    shares = torch.zeros(3, 40, 60)
+    shares[0, :, :30], shares[1, :, 30:] = 1, 1
+    shares[:2, 5:8, 5:8], shares[2, 5:8, 5:8] = 0, 1  # 9 of 2400 positions
+    codes = blends(shares)
+    assert len(codes) == 3
+    assert any(torch.equal(code, shares[2]) for code in codes)
+
+
+def test_many_regions_with_soft_windows_stay_apart():
+    """8 x 8 windows that overlap by half: a code each, most of which is the region's own."""
+    across = ((torch.arange(80) + 0.5) / 10 - 0.5).clamp(0, 7)
+    windows = (1.5 - 2 * (across - torch.arange(8)[:, None]).abs()).clamp(0, 1)
+    windows = windows / windows.sum(0)
+    shares = torch.einsum("ah,bw->abhw", windows, windows).flatten(0, 1)
+    codes = blends(shares)
+    assert len(codes) == 64
+    held = codes.flatten(1) @ shares.flatten(1).T
+    own = held.amax(1) / held.sum(1)
+    assert float(own.min()) > 0.6
+    assert sorted(held.argmax(1).tolist()) == list(range(64))

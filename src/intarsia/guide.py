@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from intarsia.color import FORMS, RULES
@@ -132,20 +132,23 @@ def blends(shares: Float[Tensor, "r h w"], limit: int = 8, steps: int = 4) -> Fl
     One constraint per region under its soft map asks the pixels between two maps to serve two targets at once, and the
     optimum is a gray middle. Instead the mixtures are laid on the lattice of simplex points with coordinates in
     1/`steps`; a position speaks for the corners of its lattice cell by its barycentric weights there (for two regions:
-    hats at shares 0, 1/4, 1/2, 3/4, 1). Hard maps give just the regions themselves. Beyond the larger of `limit` and r,
-    and below 1 % of the painted area, codes are given up to their nearest kept ones. The caller takes each code's
-    weighted mean share, not its nominal one, to mix its target."""
+    hats at shares 0, 1/4, 1/2, 3/4, 1). Hard maps give just the regions themselves, however small. Mixtures beyond the
+    heaviest, so that there are at most `limit` codes (or as many as pure regions), and those below 1 % of the painted
+    area are given up to their nearest kept codes. The caller takes each code's weighted mean share, not its nominal
+    one, to mix its target."""
     regions, h, w = shares.shape
     if regions == 1:
         return shares
     cover = shares.sum(0).flatten()
     mixture = (shares.flatten(1) / cover.clamp_min(1e-12)).T  # (n, r), rows sum to 1
-    corners, weights = _lattice_corners(mixture, steps)  # (n, r, r) whole numbers, (n, r)
+    blocks = [_lattice_corners(block, steps) for block in mixture.split(1 << 16)]
+    corners, weights = (torch.cat(many) for many in zip(*blocks, strict=True))  # (n, m)
     weights = weights * cover[:, None]
     held = weights > 1e-6
-    points, code = torch.unique(corners[held], dim=0, return_inverse=True)
+    known, code = torch.unique(corners[held], return_inverse=True)
+    points = F.one_hot(known[:, None] // regions ** torch.arange(steps) % regions, regions).sum(1)  # (codes, r)
     mass = torch.zeros(len(points)).index_add_(0, code, weights[held])
-    kept = _kept(points, mass, max(limit, regions), steps)
+    kept = _kept(points, mass, limit, steps)
     nearest = torch.cdist(points.float(), points[kept].float()).argmin(1)
     out = torch.zeros(h * w, len(kept))
     place = held.nonzero()[:, 0]
@@ -153,29 +156,36 @@ def blends(shares: Float[Tensor, "r h w"], limit: int = 8, steps: int = 4) -> Fl
     return out.T.reshape(len(kept), h, w)
 
 
-def _lattice_corners(mixture: Float[Tensor, "n r"], steps: int) -> tuple[Tensor, Float[Tensor, "n r"]]:
+def _lattice_corners(mixture: Float[Tensor, "n r"], steps: int) -> tuple[Int[Tensor, "n m"], Float[Tensor, "n m"]]:
     """Corners of the cell of the Kuhn triangulation of the simplex that holds each mixture, and its barycentric
-    weights there. Cumulative sums turn the simplex into a corner of a cube, whose cells are sorted by fraction."""
+    weights there. Cumulative sums turn the simplex into a corner of a cube, whose cells are sorted by fraction.
+
+    A corner is a set of `steps` regions, with repetition, written as the digits of a number to the base r: one step of
+    the mixture each. Only the m regions that a position has, at most its 8 largest, can be in its corners."""
     n, regions = mixture.shape
-    height = (mixture.flip(1).cumsum(1).flip(1)[:, 1:] * steps).clamp(0, steps)  # falling, (n, r - 1)
+    m = min(regions, 8, max(2, int((mixture > 1e-6).sum(1).max())))
+    index = mixture.topk(m).indices.sort(1).values
+    part = mixture.gather(1, index)
+    part = part / part.sum(1, keepdim=True).clamp_min(1e-12)
+    height = (part.flip(1).cumsum(1).flip(1)[:, 1:] * steps).clamp(0, steps)  # falling, (n, m - 1)
     height = torch.where((height - height.round()).abs() < 1e-4, height.round(), height)
     base = height.floor()
     fraction, order = (height - base).sort(dim=1, descending=True, stable=True)
-    climbs = F.one_hot(order, regions - 1).cumsum(1)  # after the j largest fractions
-    levels = torch.cat([base[:, None], base[:, None] + climbs], 1)  # (n, r, r - 1)
-    levels = torch.cat([torch.full((n, regions, 1), float(steps)), levels, torch.zeros(n, regions, 1)], 2)
+    climbs = F.one_hot(order, m - 1).cumsum(1)  # after the j largest fractions
+    levels = torch.cat([base[:, None], base[:, None] + climbs], 1)  # (n, m corners, m - 1)
+    rank = torch.stack([(levels >= step).sum(2) for step in range(1, steps + 1)], 2)  # (n, m, steps), 0..m - 1
+    digits = index[:, None].expand(n, m, m).gather(2, rank)
     edges = torch.cat([torch.ones(n, 1), fraction, torch.zeros(n, 1)], 1)
-    return (levels[..., :-1] - levels[..., 1:]).round().long(), edges[:, :-1] - edges[:, 1:]
+    return (digits * regions ** torch.arange(steps)).sum(2), edges[:, :-1] - edges[:, 1:]
 
 
-def _kept(points: Tensor, mass: Tensor, limit: int, steps: int) -> Tensor:
-    """The heaviest codes, and every pure region that has an area of its own."""
+def _kept(points: Int[Tensor, "k r"], mass: Float[Tensor, " k"], limit: int, steps: int) -> Int[Tensor, " kept"]:
+    """Every pure region, and as many of the heaviest mixtures as the limit leaves room for."""
     pure = points.amax(1) == steps
-    worth = mass > 0.01 * mass.sum()
-    score = mass + (pure & worth) * mass.sum()
-    order = score.argsort(descending=True)[:limit]
-    kept = order[worth[order]]
-    return kept.sort().values if len(kept) else order[:1]
+    order = torch.where(pure, 0, mass).argsort(descending=True)[: max(0, limit - int(pure.sum()))]
+    heavy = order[(mass[order] > 0.01 * mass.sum()) & ~pure[order]]
+    kept = torch.cat([pure.nonzero()[:, 0], heavy])
+    return kept.sort().values if len(kept) else order
 
 
 def _at(content_map: Map | None, size: tuple[int, int], like: Tensor) -> Map:
