@@ -4,7 +4,16 @@ import pytest
 import scipy.linalg
 import torch
 
-from intarsia.losses import LOSSES, content_loss, gram_loss, outside_range, total_variation, wasserstein_loss
+from intarsia.losses import (
+    LOSSES,
+    content_loss,
+    gram_loss,
+    outside_range,
+    patch_loss,
+    total_variation,
+    wasserstein_loss,
+)
+from intarsia.match import places, votes
 from intarsia.moments import moments
 
 
@@ -87,3 +96,21 @@ def test_total_variation_and_range():
     assert float(total_variation(torch.rand(3, 5, 5))) > 0
     assert float(outside_range(torch.rand(3, 5, 5))) == 0
     assert float(outside_range(torch.full((3, 2, 2), 1.5))) == pytest.approx(0.25)
+
+
+def test_patch_loss_is_the_sum_over_matched_patches():
+    image, style = torch.rand(4, 5, 6), torch.rand(4, 7, 5)
+    at, offered = places((5, 6)), places((7, 5))
+    importance = torch.rand(len(at))
+    matched = offered[torch.randint(len(offered), (len(at),))]
+    rows, pool = (x.permute(1, 2, 0).flatten(0, 1) for x in (image, style))
+    wanted = (importance * (rows[at] - pool[matched]).square().sum((1, 2))).sum()
+    torch.testing.assert_close(patch_loss(image, votes(30, at, pool, matched, importance)), wanted)
+
+
+def test_patch_loss_of_the_matches_themselves_is_zero():
+    style = torch.rand(4, 7, 5)
+    at = places((7, 5))
+    said = votes(35, at, style.permute(1, 2, 0).flatten(0, 1), at, torch.ones(len(at)))
+    assert float(patch_loss(style, said)) == pytest.approx(0, abs=1e-5)
+    assert float(patch_loss(style + 0.1, said)) == pytest.approx(0.01 * 4 * 9 * len(at), rel=1e-4)

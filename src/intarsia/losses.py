@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
+from intarsia.match import Votes
 from intarsia.moments import Moments
 
 Distances = Float[Tensor, " r"]
@@ -47,6 +48,14 @@ def wasserstein_loss(image: Moments, style: Moments) -> Distances:
     bures = _trace(spread) + _trace(root @ root) - 2 * overlap
     scale = (target.square().sum(-1) + _trace(root @ root)).clamp_min(1e-12)
     return (((mean - target).square().sum(-1) + bures.clamp_min(0)) / scale).float()
+
+
+def patch_loss(features: Float[Tensor, "c h w"], votes: Votes) -> Float[Tensor, ""]:
+    """Sum over patches of the importance-weighted squared distance to their matches (Li & Wand 2016, eq. 2); see
+    `match.votes`. 0 where every patch is its match."""
+    rows = features.permute(1, 2, 0).flatten(0, 1).float()
+    wrong = (rows - votes.target).square().sum(1)
+    return (wrong * votes.weight).sum() + votes.spread
 
 
 def total_variation(image: Float[Tensor, "c h w"]) -> Float[Tensor, ""]:
