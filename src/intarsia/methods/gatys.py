@@ -7,10 +7,12 @@
 G is the second moment under a map over the map's mass (`moments.py`). Each tap is divided by its target, unlike in the
 paper, so that the weights mean the same for every style, size and encoder; `paper="gatys2016"` has the paper's own
 weighting. Soft borders between regions are constrained as mixtures (`guide.blends`), not one region at a time.
+`loss="patches"` adds the nearest-neighbor patch term (`patchwork.py`).
 """
 
 import dataclasses
 import functools
+import itertools
 import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -27,7 +29,9 @@ from intarsia.color import color_moments
 from intarsia.encoders import Encoder
 from intarsia.engine import Frame, Image, State, check_memory, descend, style_moments
 from intarsia.guide import Guide, blends
-from intarsia.losses import LOSSES, content_loss, outside_range, total_variation
+from intarsia.losses import LOSSES, content_loss, gram_loss, outside_range, patch_loss, total_variation
+from intarsia.match import Votes
+from intarsia.methods.patchwork import Patchwork, patchworks
 from intarsia.moments import Moments, Support, moments, supports
 from intarsia.picture import resize
 from intarsia.pyramid import coarse_to_fine, grid_of, pool_to_grid, size_of, split_steps
@@ -35,6 +39,7 @@ from intarsia.recolor import Recolored
 from intarsia.weights import Progress
 
 HISTORY = 10  # pairs of vectors that L-BFGS remembers
+ROUNDS = 3  # times that patches are matched at each size; 6 gave the same pictures
 FEWEST = 4.0  # positions at a tap below which a region has no statistics worth matching, and is left out there
 VGG_CHANNELS = {"relu1_1": 64, "relu2_1": 128, "relu3_1": 256, "relu4_1": 512, "relu5_1": 512}
 
@@ -49,8 +54,9 @@ class Gatys:
     """How much the content's shapes count against the style; 0 forgets them."""
     tv: Annotated[float, Field(ge=0)] = 0.3
     """Weight of total variation, which calms noise."""
-    loss: Literal["gram", "moments", "wasserstein"] = "gram"
-    """What a texture is: its Gram matrix, its mean and covariance, or the Gaussian they make (Wasserstein distance)."""
+    loss: Literal["gram", "moments", "wasserstein", "patches"] = "gram"
+    """What a texture is: its Gram matrix, its mean and covariance, the Gaussian they make (Wasserstein distance), or
+    its patches beside its Gram matrix."""
     style_taps: Annotated[tuple[str, ...], Field(min_length=1)] = (
         "relu1_1",
         "relu2_1",
@@ -61,6 +67,12 @@ class Gatys:
     """Layers whose statistics are the style."""
     tap_weights: tuple[Annotated[float, Field(ge=0)], ...] = ()
     """Weight of each style tap, in their order; 1 for all when not given."""
+    patch_taps: Annotated[tuple[str, ...], Field(min_length=1)] = ("relu3_1", "relu4_1")
+    """Layers whose patches are matched, with loss patches."""
+    patch_weight: Annotated[float, Field(ge=0)] = 1.0
+    """How much patches count beside Gram matrices, with loss patches."""
+    semantic_weight: Annotated[float, Field(ge=0)] = 1.0
+    """How much the maps count beside the features when patches are matched where regions meet."""
     content_tap: str = "relu4_1"
     """Layer whose features are the content."""
     init: Literal["content", "noise", "statistics"] = "content"
@@ -96,6 +108,8 @@ class Gatys:
     def _taps_fit(self) -> "Gatys":
         if len(set(self.style_taps)) < len(self.style_taps):
             raise ValueError(f"style_taps names a tap twice: {', '.join(self.style_taps)}")
+        if len(set(self.patch_taps)) < len(self.patch_taps):
+            raise ValueError(f"patch_taps names a tap twice: {', '.join(self.patch_taps)}")
         if self.tap_weights and len(self.tap_weights) != len(self.style_taps):
             raise ValueError(f"{len(self.style_taps)} style taps came with {len(self.tap_weights)} tap weights")
         return self
@@ -114,7 +128,7 @@ class Gatys:
         start: a picture to begin with in place of `init`. state: a frame's `state()`, to go on from it exactly.
         encoder: one that is loaded already, instead of the one that the settings name."""
         encoder = encoder or self.load_encoder()
-        encoder.check_taps([*_taps(self, encoder)[0], _taps(self, encoder)[1]])
+        encoder.check_taps(_every_tap(self, encoder))
         content, guide = content.to(encoder.device), guide.merged()
         if all(region.strength == 0 for region in guide.regions):
             yield Frame(content, self.steps, self.steps, {}, 1.0, dict)
@@ -124,32 +138,34 @@ class Gatys:
         check_memory(self.memory(encoder, size_of(content)), size_of(content), encoder.device)
         sizes = coarse_to_fine(size_of(content), self.coarsest, self.factor)[-self.steps :]
         counts = split_steps(self.steps, len(sizes))
+        sizes, counts = _in_rounds(sizes, counts, ROUNDS if self.loss == "patches" else 1)
         costs = [count * (h * w + 4096) for count, (h, w) in zip(counts, sizes, strict=True)]
         image = None if start is None else colors.there(start.to(encoder.device))
+        goal = None
         for level, (size, count) in enumerate(zip(sizes, counts, strict=True)):
             if state is not None and level < int(state["level"]):
                 continue
             resumed = state if state is not None and level == int(state["level"]) else None
-            here = resize(content, size)
-            goal = Goal.build(self, encoder, here, guide)
+            if goal is None or size_of(goal.content) != size:
+                goal = Goal.build(self, encoder, resize(content, size), guide)
             first, before = int(resumed["step"]) if resumed else 0, sum(counts[:level])
             if resumed:
                 image = goal.composed(resumed["image"].to(encoder.device))
             else:
-                image = self._first(here, guide) if image is None else resize(image.to(encoder.device), size)
+                image = self._first(goal.content, guide) if image is None else resize(image.to(encoder.device), size)
+            goal = goal.matched(image, resumed)
             if first == self.steps - before:  # the state of a finished run: nothing is left to do
                 yield Frame(colors.back(image), self.steps, self.steps, {}, 1.0, functools.partial(dict, resumed or {}))
             run = descend(goal, image, count, optimizer=self.optimizer, rate=self.rate, history=HISTORY, state=resumed)
             for i, (pixels, losses, inner) in enumerate(run, start=first + 1):
                 image = goal.composed(pixels)
                 done = (sum(costs[:level]) + costs[level] * i / count) / sum(costs)
-                yield Frame(colors.back(image), before + i, self.steps, losses, done, _at_level(inner, level))
+                yield Frame(colors.back(image), before + i, self.steps, losses, done, _at_level(inner, level, goal))
 
     def memory(self, encoder: Encoder, size: tuple[int, int]) -> float:
         """Forecast of the bytes that the finest size (h, w) takes on top of what is loaded, from the layers' channels.
         Measured: 1,070 bytes a pixel with the compact encoder in bf16, where this says 1,100."""
-        taps, content_tap = _taps(self, encoder)
-        deepest = max(encoder.strides[tap] for tap in (*taps, content_tap))
+        deepest = max(encoder.strides[tap] for tap in _every_tap(self, encoder))
         layers = sum(c / encoder.strides[t] ** 2 for t, c in encoder.channels.items() if encoder.strides[t] <= deepest)
         vectors = 2 * HISTORY + 8 if self.optimizer == "lbfgs" else 10  # of 3 floats a pixel
         return size[0] * size[1] * (3.5 * encoder.precision.itemsize * layers + 12 * vectors)
@@ -180,8 +196,14 @@ class Gatys:
         return out.clamp(0, 1)
 
 
-def _at_level(inner: Callable[[], State], level: int) -> Callable[[], State]:
-    return lambda: inner() | {"level": torch.tensor(level)}
+def _at_level(inner: Callable[[], State], level: int, goal: "Goal") -> Callable[[], State]:
+    return lambda: inner() | goal.state() | {"level": torch.tensor(level)}
+
+
+def _in_rounds(sizes: list[tuple[int, int]], counts: list[int], rounds: int) -> tuple[list[tuple[int, int]], list[int]]:
+    """Each size `rounds` times, with its steps shared out; fewer times where there are fewer steps."""
+    parts = [[(i + 1) * n // k - i * n // k for i in range(k)] for n in counts for k in [min(rounds, n)]]
+    return [size for size, part in zip(sizes, parts, strict=True) for _ in part], list(itertools.chain(*parts))
 
 
 class Texture(NamedTuple):
@@ -205,6 +227,9 @@ class Goal:
     content_tap: str
     content_features: Float[Tensor, "c h2 w2"]
     content_importance: Float[Tensor, "h2 w2"]
+    patchworks: dict[str, Patchwork]
+    matches: dict[str, Tensor] = dataclasses.field(default_factory=dict)  # per tap, of the round that is at work
+    votes: dict[str, Votes] = dataclasses.field(default_factory=dict)
 
     @classmethod
     def build(cls, method: Gatys, encoder: Encoder, content: Image, guide: Guide) -> "Goal":
@@ -214,8 +239,8 @@ class Goal:
         codes = blends(shares.cpu()).to(content.device) if method.blends else shares
         mixture = _mean_shares(codes, shares, cover) if method.blends else torch.eye(len(shares)).to(codes)
         strengths, contents = content.new_tensor([(r.strength, r.content_weight) for r in guide.regions]).unbind(1)
-        taps, content_tap = _taps(method, encoder)
-        deepest = max(encoder.strides[tap] for tap in (*taps, content_tap))
+        (taps, content_tap), every = _taps(method, encoder), _every_tap(method, encoder)
+        deepest = max(encoder.strides[tap] for tap in every)
         grids = {tap: grid_of(size, encoder.strides[tap], deepest) for tap in (*taps, content_tap)}
         textures = {}
         for tap, styles in style_moments(encoder, guide, max(size), taps).items():
@@ -230,24 +255,45 @@ class Goal:
             # cubed: the picture answers to the logarithm of a weight, and 0.5 is to look like half, not like nearly all
             importance = (mixed @ strengths) ** 3 * mass / cover.sum() * _tap_weight(method, tap, target)
             textures[tap] = Texture(maps, target, importance)
-        every = tuple(dict.fromkeys((*taps, content_tap)))
         features = encoder(content, every)[content_tap]
         keep = (shares * contents[:, None, None]).sum(0) + (1 - cover).clamp_min(0)
         keep = pool_to_grid(keep[None], grids[content_tap], encoder.strides[content_tap])[0]
         keep = keep * _content_weight(method, features)
-        return cls(method, encoder, content, cover, every, textures, content_tap, features, keep)
+        patches = {}
+        if method.loss == "patches":
+            patches = patchworks(encoder, content, guide, method.patch_taps, deepest, method.semantic_weight)
+        return cls(method, encoder, content, cover, every, textures, content_tap, features, keep, patches)
+
+    def matched(self, image: Image, state: State | None = None) -> "Goal":
+        """The goal of the next round, in which the patches of `image` are to be those that they now resemble most; with
+        a state, those of its round."""
+        if not self.patchworks:
+            return self
+        if state is None:
+            with torch.no_grad():
+                features = self.encoder(image, self.taps)
+            matches = {tap: patches.matched(features[tap]) for tap, patches in self.patchworks.items()}
+        else:
+            matches = {tap: state[f"matches.{tap}"].to(self.content.device) for tap in self.patchworks}
+        votes = {tap: patches.votes(matches[tap]) for tap, patches in self.patchworks.items()}
+        return dataclasses.replace(self, matches=matches, votes=votes)
+
+    def state(self) -> State:
+        return {f"matches.{tap}": found for tap, found in self.matches.items()}
 
     def __call__(self, image: Image) -> dict[str, Float[Tensor, ""]]:
         shown = image if self.everywhere else torch.where(self.cover > 0, image, self.content)
-        plain = [tap for tap in self.textures if tap != self.content_tap]
+        plain = [tap for tap in self.textures if tap != self.content_tap and tap not in self.votes]
         features = self.encoder(shown, self.taps, plain)
-        distance = LOSSES[self.method.loss]
+        distance = LOSSES.get(self.method.loss, gram_loss)
         style = []
         for tap, texture in self.textures.items():
             now = moments(features[tap], texture.maps)
             now = now.through(self.encoder.basis(tap) if tap in plain else None)  # once, not at every position
             style.append((texture.importance * distance(now, texture.target)).sum())
-        return {
+        near = [patch_loss(features[tap], votes) for tap, votes in self.votes.items()]
+        patches = {"patches": self.method.patch_weight * torch.stack(near).sum()} if near else {}
+        return patches | {
             "style": torch.stack(style).sum() if style else shown.new_zeros(()),
             "content": content_loss(features[self.content_tap], self.content_features, self.content_importance),
             "tv": self.method.tv * total_variation(shown),
@@ -280,6 +326,12 @@ def _taps(method: Gatys, encoder: Encoder) -> tuple[tuple[str, ...], str]:
         return ("relu3_1", "relu4_1", "relu5_1"), "relu4_1"
     deep = "relu4_2" if "relu4_2" in encoder.channels and encoder.name != "compact" else "relu4_1"
     return ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1"), deep
+
+
+def _every_tap(method: Gatys, encoder: Encoder) -> tuple[str, ...]:
+    """Those of style, content and patches: they decide the padding."""
+    style, content = _taps(method, encoder)
+    return tuple(dict.fromkeys((*style, content, *(method.patch_taps if method.loss == "patches" else ()))))
 
 
 def _tap_weight(method: Gatys, tap: str, target: Moments) -> Tensor | float:

@@ -1,0 +1,130 @@
+"""The nearest-neighbor patch term: every small patch of the picture is to be a patch of its region's style.
+
+Li & Wand 2016 ("Combining Markov random fields and convolutional neural networks", eq. 2 and 3), with the meaning of a
+place concatenated to its features for matching only, as in Champandard 2016 ("Semantic style transfer and turning
+two-bit doodles into fine artworks"). The meaning of a place in the content is its shares of the regions; in a style it
+is the style maps of the regions that take from there. A place that belongs to one region is matched within that
+region's part of its style alone; where regions meet or mix, the matches come from each of them.
+"""
+
+import dataclasses
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from intarsia.encoders import Encoder
+from intarsia.engine import Image
+from intarsia.guide import Guide
+from intarsia.match import Places, Votes, centers, nearest, places, votes
+from intarsia.picture import fit, resize
+from intarsia.pyramid import grid_of, pool_to_grid, size_of
+
+WINDOW = 3  # positions along the side of a patch, where there are as many
+
+
+class Side(NamedTuple):
+    """Patches of the content or of the styles at one tap: rows of features (of the styles; the content's change at
+    every step) and of meaning, the places of the patches, and the regions that each of them belongs to."""
+
+    rows: Float[Tensor, "a c"]
+    meaning: Float[Tensor, "a r"]
+    at: Places
+    belongs: Bool[Tensor, "n r"]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Patchwork:
+    """The term at one size and one tap, and the matches that it goes by."""
+
+    wanted: Side
+    offered: Side
+    importance: Float[Tensor, " n"]
+    semantic_weight: float
+
+    @torch.no_grad()
+    def matched(self, features: Float[Tensor, "c h w"]) -> Places:
+        """The places of the patch that is most similar to each wanted one."""
+        return nearest(
+            as_rows(features),
+            self.wanted.at,
+            self.offered.rows,
+            self.offered.at,
+            meaning=(self.wanted.meaning, self.offered.meaning),
+            weight=self.semantic_weight,
+            allowed=(self.wanted.belongs, self.offered.belongs),
+        )
+
+    def votes(self, matches: Tensor) -> Votes:
+        """matches: as `matched` gives them. Relative to the mean square of a style's patch."""
+        whole = self.offered.rows[self.offered.at].float().square().sum((1, 2)).mean().clamp_min(1e-12)
+        places = self.offered.at[matches]
+        return votes(len(self.wanted.rows), self.wanted.at, self.offered.rows, places, self.importance / whole)
+
+
+def as_rows(features: Float[Tensor, "c h w"]) -> Float[Tensor, "h*w c"]:
+    return features.permute(1, 2, 0).flatten(0, 1)
+
+
+def patchworks(
+    encoder: Encoder, content: Image, guide: Guide, taps: tuple[str, ...], deepest: int, semantic_weight: float
+) -> dict[str, Patchwork]:
+    """Per tap; a tap where the guide holds no patch is left out. deepest: stride that the pictures are padded to."""
+    size = size_of(content)
+    shares = guide.shares(size).to(content.device)
+    strengths = content.new_tensor([region.strength for region in guide.regions])
+    pictures = list(_styles(encoder, guide, max(size), taps))
+    out = {}
+    for tap in taps:
+        stride = encoder.strides[tap]
+        grid = grid_of(size, stride, deepest)
+        grids = [grid, *(size_of(features[tap]) for features, _ in pictures)]
+        window = (min(WINDOW, *(h for h, _ in grids)), min(WINDOW, *(w for _, w in grids)))
+        pooled = pool_to_grid(shares, grid, stride)
+        middle = centers(pooled, window).flatten(1).T  # (n, r)
+        held = middle.sum(1) > 0
+        if not bool(held.any()):
+            continue
+        at = places(grid, window).to(content.device)[held]
+        middle = middle[held]
+        belongs = middle >= middle.amax(1, keepdim=True) / 2
+        mixture = middle / middle.sum(1, keepdim=True)
+        importance = (mixture @ strengths) ** 3 * middle.sum(1) / middle.sum()
+        wanted = Side(as_rows(pooled[:0]), as_rows(pooled), at, belongs)
+        out[tap] = Patchwork(wanted, _offered(tap, stride, pictures, window), importance, semantic_weight)
+    return out
+
+
+def _styles(encoder: Encoder, guide: Guide, long_side: int, taps: tuple[str, ...]):
+    """Every picture in use, encoded once, with the map of each region on it (zero for those that take elsewhere)."""
+    groups: dict[tuple[int, float], list[int]] = {}
+    for i, region in enumerate(guide.regions):
+        groups.setdefault((id(region.style), region.style_scale), []).append(i)
+    for (_, scale), members in groups.items():
+        style = guide.regions[members[0]].style.to(encoder.device)
+        size = fit(*size_of(style), max(16, round(long_side * scale)))
+        with torch.no_grad():
+            features = encoder(resize(style, size), taps)
+        maps = style.new_zeros(len(guide.regions), *size)
+        for i in members:
+            part = guide.regions[i].style_map
+            maps[i] = 1.0 if part is None else resize(part[None].to(style), size)[0]
+        yield features, maps
+
+
+def _offered(tap: str, stride: int, pictures, window: tuple[int, int]) -> Side:
+    """The patches of all pictures together. A patch belongs to a region if its map has there half of its peak."""
+    parts, first = [], 0
+    for features, maps in pictures:
+        grid = size_of(features[tap])
+        pooled = pool_to_grid(maps, grid, stride)
+        middle = centers(pooled, window).flatten(1).T
+        users = maps.flatten(1).any(1)
+        peak = middle.amax(0)
+        belongs = (middle >= peak / 2) & users
+        kept = belongs.any(1)
+        at = places(grid, window, first=first).to(middle.device)[kept]
+        parts.append(Side(as_rows(features[tap]), as_rows(pooled), at, belongs[kept]))
+        first += grid[0] * grid[1]
+    return Side(*(torch.cat(column) for column in zip(*parts, strict=True)))
