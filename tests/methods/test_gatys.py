@@ -1,5 +1,7 @@
 """The objective is the paper's; settings do what they say; the picture ends where the guide says."""
 
+import dataclasses
+
 import pydantic
 import pytest
 import torch
@@ -69,6 +71,31 @@ def test_goes_on_exactly_from_any_step(pictures, optimizer, stop):
     assert torch.equal(rest[-1].image, whole.image)
 
 
+@pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
+@pytest.mark.parametrize("stop", [1, 3, 4, 7, 13, 19, 20])
+def test_goes_on_exactly_from_any_step_and_any_match(pictures, optimizer, stop):
+    content, one, other = pictures
+    ramp = torch.linspace(0, 1, 48).expand(32, 48)
+    guide = Guide((Region(one, ramp), Region(other, 1 - ramp)))
+    method = Gatys(steps=20, encoder="toy", coarsest=16, optimizer=optimizer, init="noise", loss="patches")
+    frames = method(content, guide, encoder=TOY)
+    state = next(frame for frame in frames if frame.step == stop).state()
+    whole = run(method, content, guide)
+    rest = list(method(content, guide, encoder=TOY, state=state))
+    assert [frame.step for frame in rest] == (list(range(stop + 1, 21)) or [20])
+    assert torch.equal(rest[-1].image, whole.image)
+
+
+def test_a_state_without_its_matches_would_not_go_on_exactly(pictures):
+    """What the test above would not see if matching came out the same anyway."""
+    content, style, _ = pictures
+    method = Gatys(steps=24, encoder="toy", coarsest=48, loss="patches", init="noise")
+    early, late = (
+        {**frame.state()} for frame in method(content, Guide.everywhere(style), encoder=TOY) if frame.step in (4, 20)
+    )
+    assert not torch.equal(early["matches.relu3_1"], late["matches.relu3_1"])
+
+
 @pytest.mark.parametrize("init", ["content", "noise", "statistics"])
 def test_every_start_is_finite_and_seeded(pictures, init):
     content, style, _ = pictures
@@ -87,7 +114,7 @@ def test_a_start_picture_is_where_it_begins(pictures):
     torch.testing.assert_close(run(frozen, content, Guide.everywhere(style), start=start).image, start)
 
 
-@pytest.mark.parametrize("loss", ["gram", "moments", "wasserstein"])
+@pytest.mark.parametrize("loss", ["gram", "moments", "wasserstein", "patches"])
 def test_every_loss_paints(pictures, loss):
     content, style, _ = pictures
     method = Gatys(steps=30, encoder="toy", coarsest=32, loss=loss, content_weight=0.01)
@@ -232,3 +259,59 @@ def test_the_basis_of_the_encoder_changes_moments_as_it_would_change_features(pi
     for tap, texture in goal.textures.items():
         wanted += float((texture.importance * gram_loss(moments(features[tap], texture.maps), texture.target)).sum())
     assert float(goal(image)["style"]) == pytest.approx(wanted, rel=1e-3)
+
+
+PATCHES = Gatys(encoder="toy", coarsest=64, loss="patches", content_weight=0, tv=0, tap_weights=(0.0,) * 5)
+
+
+def test_patches_of_its_own_style_change_nothing(pictures):
+    style = pictures[0]
+    image = run(dataclasses.replace(PATCHES, steps=8), style, Guide.everywhere(style)).image
+    torch.testing.assert_close(image, style, atol=1e-3, rtol=0)
+
+
+def test_patches_alone_bring_colors_from_each_regions_part_of_the_style(pictures):
+    content = pictures[0]
+    style = torch.zeros(3, 32, 48)
+    style[0, :, :24], style[2, :, 24:] = 0.9, 0.9  # red and blue
+    left = torch.zeros(32, 48)
+    left[:, :24] = 1
+    guide = Guide((Region(style, left, 1 - left), Region(style, 1 - left, left)))  # the other way round
+    method = dataclasses.replace(PATCHES, steps=40, coarsest=16, init="statistics", patch_taps=("relu2_1", "relu3_1"))
+    image = run(method, content, guide).image
+    assert float(image[2, :, :20].mean()) > 5 * float(image[0, :, :20].mean())
+    assert float(image[0, :, 28:].mean()) > 5 * float(image[2, :, 28:].mean())
+
+
+def test_patches_count_as_much_as_they_are_told_to(pictures):
+    content, style, _ = pictures
+    goals = [
+        Goal.build(dataclasses.replace(PATCHES, patch_weight=weight), TOY, content, Guide.everywhere(style))
+        for weight in (1, 3)
+    ]
+    one, three = (float(goal.matched(content)(content)["patches"]) for goal in goals)
+    assert three == pytest.approx(3 * one, rel=1e-5)
+    assert "patches" not in goals[0](content)  # before anything is matched
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 9), (2, 3), (3, 200), (17, 16)])
+def test_tiny_and_narrow_pictures_are_painted_by_patches(size, pictures):
+    for guide in (Guide.everywhere(pictures[1]), Guide((Region(pictures[1], torch.rand(1, 1)),))):
+        frame = run(dataclasses.replace(FEW, steps=4, loss="patches"), torch.rand(3, *size), guide)
+        assert frame.image.shape == (3, *size)
+        assert bool(frame.image.isfinite().all())
+
+
+def test_patches_outside_the_guide_are_left_alone(pictures):
+    content, style, _ = pictures
+    left = torch.zeros(32, 48)
+    left[:, :24] = 1
+    image = run(dataclasses.replace(FEW, loss="patches"), content, Guide((Region(style, left),))).image
+    assert torch.equal(image[:, :, 24:], content[:, :, 24:])
+
+
+def test_patches_are_compared_in_the_basis_of_the_encoder(pictures):
+    style = pictures[0]
+    compact = load("compact", device="cpu", precision="fp32")
+    goal = Goal.build(dataclasses.replace(PATCHES, encoder="compact"), compact, style, Guide.everywhere(style))
+    assert float(goal.matched(style)(style)["patches"]) == pytest.approx(0, abs=1e-4)

@@ -11,7 +11,7 @@ import dataclasses
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from intarsia.encoders import Encoder
@@ -25,10 +25,9 @@ WINDOW = 3  # positions along the side of a patch, where there are as many
 
 
 class Side(NamedTuple):
-    """Patches of the content or of the styles at one tap: rows of features (of the styles; the content's change at
-    every step) and of meaning, the places of the patches, and the regions that each of them belongs to."""
+    """Patches of the content or of the styles at one tap: the meaning of each position, the places of the patches, and
+    the regions that each patch belongs to."""
 
-    rows: Float[Tensor, "a c"]
     meaning: Float[Tensor, "a r"]
     at: Places
     belongs: Bool[Tensor, "n r"]
@@ -36,31 +35,33 @@ class Side(NamedTuple):
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Patchwork:
-    """The term at one size and one tap, and the matches that it goes by."""
+    """The term at one size and one tap. pool: the features of all styles, one below the other."""
 
     wanted: Side
     offered: Side
+    pool: Float[Tensor, "b c"]
     importance: Float[Tensor, " n"]
     semantic_weight: float
 
     @torch.no_grad()
-    def matched(self, features: Float[Tensor, "c h w"]) -> Places:
-        """The places of the patch that is most similar to each wanted one."""
+    def matched(self, features: Float[Tensor, "c h w"]) -> Int[Tensor, " n"]:
+        """For each wanted patch the number of the offered one that it goes by."""
         return nearest(
             as_rows(features),
             self.wanted.at,
-            self.offered.rows,
+            self.pool,
             self.offered.at,
             meaning=(self.wanted.meaning, self.offered.meaning),
             weight=self.semantic_weight,
             allowed=(self.wanted.belongs, self.offered.belongs),
         )
 
-    def votes(self, matches: Tensor) -> Votes:
-        """matches: as `matched` gives them. Relative to the mean square of a style's patch."""
-        whole = self.offered.rows[self.offered.at].float().square().sum((1, 2)).mean().clamp_min(1e-12)
-        places = self.offered.at[matches]
-        return votes(len(self.wanted.rows), self.wanted.at, self.offered.rows, places, self.importance / whole)
+    def votes(self, matches: Int[Tensor, " n"]) -> Votes:
+        """What the matches ask, relative to the mean square of the styles' patches: a black picture has about 1."""
+        squares = self.pool.float().square().sum(1)
+        whole = squares[self.offered.at].sum(1).mean().clamp_min(1e-12)
+        claims, count = self.offered.at[matches], len(self.wanted.meaning)
+        return votes(count, self.wanted.at, self.pool, claims, self.importance / whole)
 
 
 def as_rows(features: Float[Tensor, "c h w"]) -> Float[Tensor, "h*w c"]:
@@ -91,8 +92,9 @@ def patchworks(
         belongs = middle >= middle.amax(1, keepdim=True) / 2
         mixture = middle / middle.sum(1, keepdim=True)
         importance = (mixture @ strengths) ** 3 * middle.sum(1) / middle.sum()
-        wanted = Side(as_rows(pooled[:0]), as_rows(pooled), at, belongs)
-        out[tap] = Patchwork(wanted, _offered(tap, stride, pictures, window), importance, semantic_weight)
+        pool = torch.cat([as_rows(features[tap]) for features, _ in pictures])
+        offered = _offered(tap, stride, pictures, window)
+        out[tap] = Patchwork(Side(as_rows(pooled), at, belongs), offered, pool, importance, semantic_weight)
     return out
 
 
@@ -125,6 +127,6 @@ def _offered(tap: str, stride: int, pictures, window: tuple[int, int]) -> Side:
         belongs = (middle >= peak / 2) & users
         kept = belongs.any(1)
         at = places(grid, window, first=first).to(middle.device)[kept]
-        parts.append(Side(as_rows(features[tap]), as_rows(pooled), at, belongs[kept]))
+        parts.append(Side(as_rows(pooled), at, belongs[kept]))
         first += grid[0] * grid[1]
     return Side(*(torch.cat(column) for column in zip(*parts, strict=True)))
