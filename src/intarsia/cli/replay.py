@@ -6,8 +6,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from intarsia.cli import said
-from intarsia.cli.stylize import Outputs, Switch, paint
+from intarsia.cli.stylize import OUTPUT, RUN, Outputs, Running, paint
 from intarsia.errors import RecipeError
 from intarsia.recipe import Recipe, read_recipe, stored_recipe
 
@@ -16,14 +15,9 @@ def replay(
     picture: str,
     /,
     *,
-    output: Annotated[str, Parameter(name=["--output", "-o"])],
+    outputs: Annotated[Outputs, Parameter(name="*", group=OUTPUT)],
     folder: Path | None = None,
-    resume: Switch = False,
-    in_place: Switch = False,
-    depth: int = 8,
-    quality: int = 95,
-    json: Switch = False,
-    quiet: Switch = False,
+    running: Annotated[Running, Parameter(name="*", group=RUN)] = Running(),  # noqa: B008 (never changed)
 ) -> int:
     """Paint a picture again from the recipe inside it.
 
@@ -33,28 +27,13 @@ def replay(
     ----------
     picture
         A picture that intarsia wrote, or a recipe file.
-    output
-        Where to write.
     folder
         What the recipe's paths are relative to. When not given: the folder of a recipe file, and for a recipe inside a
         picture the current folder.
-    resume
-        Go on from the state that an interrupted run left beside the output, as OUTPUT.state.
-    in_place
-        Allow the output to replace an input.
-    depth
-        Bits per channel, 8 or 16 (png and tif).
-    quality
-        Of jpg, webp and avif, 1 to 100.
-    json
-        One JSON event per line on standard output.
-    quiet
-        Notices and errors only.
     """
     recipe = read_recipe(picture, folder)
     _check_presence(recipe, picture)
-    outputs = Outputs(said(output), depth, quality, in_place)
-    return paint(recipe, outputs, json=json, quiet=quiet, resume=resume)
+    return paint(recipe, outputs, running)
 
 
 def show(picture: str, /) -> None:

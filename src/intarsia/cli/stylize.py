@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated
 
 import torch
-from cyclopts import App, ArgumentCollection, Parameter, Token
+from cyclopts import App, ArgumentCollection, Group, Parameter, Token
 
 from intarsia import picture
 from intarsia.cli import said
@@ -18,157 +18,62 @@ from intarsia.cli.progress import Interrupts, Reporter, notices, reporter
 from intarsia.engine import Frame, State
 from intarsia.errors import DivergedError, MemoryLimitError, OutputError, UsageError, unknown
 from intarsia.methods import METHODS
-from intarsia.recipe import Job, Recipe, Result, checked, load_state, read_recipe, save_state, settings_of
+from intarsia.recipe import (
+    Guidance,
+    Job,
+    Recipe,
+    Result,
+    checked,
+    load_state,
+    maps_of_guide,
+    read_recipe,
+    save_state,
+    settings_of,
+    write_guide,
+)
 
+OUTPUT, PLACES, RUN = (Group(name, sort_key=i) for i, name in ((1, "Output"), (2, "Where and how much"), (5, "Run")))
 Switch = Annotated[bool, Parameter(negative=(), show_default=False)]
 
 
-def stylize_command(app: App, arguments: Sequence[str]) -> None:
-    """Adds `stylize` to the app, with the flags of the method that the arguments (or their recipe) name."""
-    named = _value_of("--recipe", arguments)
-    base = None if named is None else read_recipe(named)
-    method = _value_of("--method", arguments) or (base.method if base else "gatys")
-    if method not in METHODS:
-        raise UsageError(unknown("method", method, METHODS))
-    kind = METHODS[method]
-
-    def stylize(
-        content: str,
-        /,
-        *styles: str,
-        output: Annotated[str, Parameter(name=["--output", "-o"])],
-        size: int = Recipe.model_fields["size"].default,
-        weight: Annotated[list[float], Parameter(show_default=False)] = [],  # noqa: B006 (never changed)
-        content_mask: Annotated[list[str], Parameter(show_default=False)] = [],  # noqa: B006
-        style_mask: Annotated[list[str], Parameter(show_default=False)] = [],  # noqa: B006
-        strength: Annotated[list[float], Parameter(show_default=False)] = [],  # noqa: B006
-        style_scale: float = 1.0,
-        start: str | None = None,
-        frame: int | None = None,
-        max_pixels: int = Recipe.model_fields["max_pixels"].default,
-        threads: int | None = None,
-        method: str = method,
-        recipe: str | None = None,
-        save_recipe: str | None = None,
-        preview: str | None = None,
-        every: int = 20,
-        resume: Switch = False,
-        keep_every: float = 10.0,
-        in_place: Switch = False,
-        depth: int = 8,
-        quality: int = 95,
-        json: Switch = False,
-        quiet: Switch = False,
-        settings: Annotated[kind, Parameter(name="*", group=f"Settings of {method}")] = kind(),  # noqa: B008 # pyright: ignore[reportInvalidTypeForm]
-    ) -> int:
-        """Paint CONTENT in the manner of STYLES.
-
-        A style is a picture file or `swatch:NAME[:SEED]` (see `intarsia swatches`). Several styles are mixed, or,
-        with masks, each region takes its own. `-` is standard input or output.
-
-        Parameters
-        ----------
-        content
-            The picture to paint.
-        styles
-            The pictures to take the manner from.
-        output
-            Where to write; the suffix is the format: png, jpg, webp, tif, avif, bmp, ppm.
-        size
-            Long side of the result in pixels.
-        weight
-            Share of each style in the mixture; one per style.
-        content_mask
-            White where a region is, soft in between; repeatable, one per region.
-        style_mask
-            Which part of its style that region takes; repeatable, one per content mask.
-        strength
-            How much is painted, 0 to 1; one for all, or one per content mask.
-        style_scale
-            Size of the brushwork.
-        start
-            A picture to begin with, in place of --init.
-        frame
-            Which picture of an animated or multi-page content, counted from 1.
-        max_pixels
-            Refuse pictures with more pixels than this.
-        threads
-            Processor threads; the same number gives the same picture, to the bit.
-        method
-            How to paint.
-        recipe
-            Take everything that is not said here from this recipe, or from the recipe inside this picture. Paths in
-            a recipe file are relative to that file, those inside a picture to the current folder.
-        save_recipe
-            Write the recipe of this run as JSON, before it starts.
-        preview
-            Write the picture so far here.
-        every
-            Steps between previews.
-        resume
-            Go on from the state that an interrupted run left beside the output, as OUTPUT.state.
-        keep_every
-            Seconds between the states that are kept in case the run is killed.
-        in_place
-            Allow the output to replace an input.
-        depth
-            Bits per channel, 8 or 16 (png and tif).
-        quality
-            Of jpg, webp and avif, 1 to 100.
-        json
-            One JSON event per line on standard output.
-        quiet
-            Notices and errors only.
-        """
-        data = {
-            "content": content,
-            "styles": list(styles),
-            "weight": weight,
-            "content_mask": content_mask,
-            "style_mask": style_mask,
-            "strength": strength,
-            "style_scale": style_scale,
-            "size": size,
-            "start": start,
-            "frame": frame,
-            "max_pixels": max_pixels,
-            "threads": threads,
-            "method": method,
-            "settings": settings_of(settings),
-            "inputs": base.inputs if base else {},
-        }
-        if not styles:
-            raise UsageError("no style was given. Give a picture, or a swatch such as swatch:starry.")
-        outputs = Outputs(
-            output=said(output),
-            depth=depth,
-            quality=quality,
-            in_place=in_place,
-            preview=said(preview),
-            every=every,
-            keep_every=keep_every,
-            recipe=said(save_recipe),
-        )
-        whole = checked("stylize", Recipe, {name: said(value) for name, value in data.items()}, UsageError)
-        return paint(whole, outputs, json=json, quiet=quiet, resume=resume)
-
-    app.command(stylize, name="stylize")
-    if base is not None:
-        app["stylize"].config = (_filled_from(base),)
-
-
 @dataclass(frozen=True)
+class Running:
+    """What a run shows, and whether it goes on from an earlier one."""
+
+    resume: Switch = False
+    """Go on from the state that an interrupted run left beside the output, as OUTPUT.state."""
+    json: Switch = False
+    """One JSON event per line on standard output."""
+    quiet: Switch = False
+    """Notices and errors only."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Outputs:
     """Where a run writes to, checked before it starts."""
 
-    output: str
+    output: Annotated[str, Parameter(name=["--output", "-o"])]
+    """Where to write; the suffix is the format: png, jpg, webp, tif, avif, bmp, ppm."""
+    in_place: Switch = False
+    """Allow the output to replace an input."""
     depth: int = 8
+    """Bits per channel, 8 or 16 (png and tif)."""
     quality: int = 95
-    in_place: bool = False
+    """Of jpg, webp and avif, 1 to 100."""
     preview: str | None = None
+    """Write the picture so far here."""
     every: int = 20
+    """Steps between previews."""
     keep_every: float = 10.0
-    recipe: str | None = None
+    """Seconds between the states that are kept in case the run is killed."""
+    save_recipe: str | None = None
+    """Write the recipe of this run as JSON, before it starts."""
+    save_guide: str | None = None
+    """Write the guide of this run as JSON, with its maps beside it as PNG, before it starts."""
+
+    def __post_init__(self):
+        for name in ("output", "preview", "save_recipe", "save_guide"):
+            object.__setattr__(self, name, said(getattr(self, name)))
 
     @property
     def state(self) -> Path | None:
@@ -191,14 +96,16 @@ class Outputs:
             and self.output != "-"
         ):
             raise UsageError(f"--depth 16 needs a png or tif output, and {self.output} is neither.")
-        for name, value in (("preview", self.preview), ("save-recipe", self.recipe)):
+        beside = {"save-recipe": self.save_recipe, "save-guide": self.save_guide}
+        for name, value in (beside | {"preview": self.preview}).items():
             if value == "-":
                 raise UsageError(f"--{name} needs a file; standard output is for the picture.")
         picture.check_target(self.output, recipe.files(), self.in_place)
         if self.preview is not None:
             picture.check_target(self.preview, recipe.files())
-        if self.recipe is not None and _is_one_of(self.recipe, [*recipe.files(), self.output]):
-            raise UsageError(f"--save-recipe {self.recipe} would replace a picture. Choose another name.")
+        for name, value in beside.items():
+            if value is not None and _is_one_of(value, [*recipe.files(), self.output]):
+                raise UsageError(f"--{name} {value} would replace a picture. Choose another name.")
 
     def save(self, result: Result) -> None:
         result.save(self.output, depth=self.depth, quality=self.quality)
@@ -210,26 +117,109 @@ class Outputs:
         self.save(result)
         return f"the picture so far is in {self.output}"
 
-    def save_recipe(self, recipe: Recipe) -> None:
+    def write_recipe(self, recipe: Recipe) -> None:
         """With paths relative to its own folder, where they will be looked for."""
-        if self.recipe is not None:
-            folder = os.path.dirname(self.recipe)
+        if self.save_recipe is not None:
+            folder = os.path.dirname(self.save_recipe)
             told = recipe.renamed(lambda name: name if os.path.isabs(name) else os.path.relpath(name, folder or "."))
-            picture.atomic_write(Path(self.recipe), (told.to_json() + "\n").encode())
+            picture.atomic_write(Path(self.save_recipe), (told.to_json() + "\n").encode())
+
+    def write_guide(self, job: Job) -> None:
+        """With its maps, none of which may replace an input or the output."""
+        if self.save_guide is None:
+            return
+        for path in maps_of_guide(self.save_guide, len(job.guide.regions)):
+            if _is_one_of(str(path), [*job.recipe.files(), self.output]):
+                raise UsageError(f"--save-guide {self.save_guide} would replace {path}. Choose another name.")
+        write_guide(self.save_guide, job.guide, job.styles)
 
 
-def paint(recipe: Recipe, outputs: Outputs, *, json: bool, quiet: bool, resume: bool) -> int:
+def stylize_command(app: App, arguments: Sequence[str]) -> None:
+    """Adds `stylize` to the app, with the flags of the method that the arguments (or their recipe) name."""
+    named = _value_of("--recipe", arguments)
+    base = None if named is None else read_recipe(named)
+    method = _value_of("--method", arguments) or (base.method if base else "gatys")
+    if method not in METHODS:
+        raise UsageError(unknown("method", method, METHODS))
+    kind = METHODS[method]
+
+    def stylize(
+        content: str,
+        /,
+        *styles: str,
+        size: int = Recipe.model_fields["size"].default,
+        start: str | None = None,
+        frame: int | None = None,
+        max_pixels: int = Recipe.model_fields["max_pixels"].default,
+        threads: int | None = None,
+        method: str = method,
+        recipe: str | None = None,
+        guidance: Annotated[Guidance, Parameter(name="*", group=PLACES)] = Guidance(),  # noqa: B008
+        outputs: Annotated[Outputs, Parameter(name="*", group=OUTPUT)],
+        running: Annotated[Running, Parameter(name="*", group=RUN)] = Running(),
+        settings: Annotated[kind, Parameter(name="*", group=Group(f"Settings of {method}", sort_key=4))] = kind(),  # noqa: B008 # pyright: ignore[reportInvalidTypeForm]
+    ) -> int:
+        """Paint CONTENT in the manner of STYLES.
+
+        A style is a picture file or `swatch:NAME[:SEED]` (see `intarsia swatches`). Several styles are mixed, or,
+        with masks, each region takes its own. `-` is standard input or output.
+
+        Parameters
+        ----------
+        content
+            The picture to paint.
+        styles
+            The pictures to take the manner from.
+        size
+            Long side of the result in pixels.
+        start
+            A picture to begin with, in place of --init.
+        frame
+            Which picture of an animated or multi-page content, counted from 1.
+        max_pixels
+            Refuse pictures with more pixels than this.
+        threads
+            Processor threads; the same number gives the same picture, to the bit.
+        method
+            How to paint.
+        recipe
+            Take everything that is not said here from this recipe, or from the recipe inside this picture. Paths in
+            a recipe file are relative to that file, those inside a picture to the current folder.
+        """
+        data = guidance.model_dump() | {
+            "content": content,
+            "styles": list(styles),
+            "size": size,
+            "start": start,
+            "frame": frame,
+            "max_pixels": max_pixels,
+            "threads": threads,
+            "method": method,
+            "settings": settings_of(settings),
+            "inputs": base.inputs if base else {},
+        }
+        if not styles:
+            raise UsageError("no style was given. Give a picture, or a swatch such as swatch:starry.")
+        whole = checked("stylize", Recipe, {name: said(value) for name, value in data.items()}, UsageError)
+        return paint(whole, outputs, running)
+
+    app.command(stylize, name="stylize")
+    if base is not None:
+        app["stylize"].config = (_filled_from(base),)
+
+
+def paint(recipe: Recipe, outputs: Outputs, running: Running) -> int:
     """Runs a recipe to its file; gives the exit code. Ctrl-C keeps the picture so far and the state to go on from."""
-    if json and outputs.output == "-":
+    if running.json and outputs.output == "-":
         raise UsageError("--json and -o - both want standard output. Write the picture to a file.")
-    if resume and outputs.state is None:
+    if running.resume and outputs.state is None:
         raise UsageError("--resume needs an output file; standard output leaves no state beside it.")
     outputs.check(recipe)
     if recipe.threads is not None:
         torch.set_num_threads(recipe.threads)
-    with reporter(json, quiet) as report, notices(report), Interrupts() as interrupts:
+    with reporter(running.json, running.quiet) as report, notices(report), Interrupts() as interrupts:
         try:
-            return _paint(recipe, outputs, report, interrupts, resume)
+            return _paint(recipe, outputs, report, interrupts, running.resume)
         except (RuntimeError, MemoryError) as error:
             if isinstance(error, MemoryError) or "out of memory" in str(error) or "allocate memory" in str(error):
                 raise MemoryLimitError("the picture did not fit into memory. Try a smaller --size.") from error
@@ -240,7 +230,8 @@ def _paint(recipe: Recipe, outputs: Outputs, report: Reporter, interrupts: Inter
     began = time.monotonic()
     job = Job.open(recipe)
     state = _state(outputs, job, report) if resume else None
-    outputs.save_recipe(job.recipe)
+    outputs.write_recipe(job.recipe)
+    outputs.write_guide(job)
     size = list(job.content.shape[:0:-1])
     report.start(content=recipe.content, styles=recipe.styles, size=size, method=recipe.method)
     frame, finished = _last_frame(job, outputs, report, interrupts, state)

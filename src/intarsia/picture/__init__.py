@@ -6,7 +6,7 @@ write replaces the old file only when it is complete.
 
 from intarsia.picture.reading import MAX_PIXELS, Opened, Source, read, read_map, read_recipe
 from intarsia.picture.sizes import fit, resize
-from intarsia.picture.writing import atomic_write, check_target, to_pil, write
+from intarsia.picture.writing import atomic_write, check_target, to_pil, write, write_map
 
 __all__ = [
     "MAX_PIXELS",
@@ -21,4 +21,5 @@ __all__ = [
     "resize",
     "to_pil",
     "write",
+    "write_map",
 ]

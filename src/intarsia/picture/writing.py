@@ -78,6 +78,18 @@ def write(
         atomic_write(Path(target), data)
 
 
+def write_map(target: str | os.PathLike[str], one_map: Float[Tensor, "h w"]) -> None:
+    """Write a map (clamped to 0..1) as gray PNG, replaced as a whole like a picture: of 8 bits where these hold it
+    exactly, as they do for hard masks, else of 16. `read_map` gets it back to 1/131,070."""
+    values = one_map.detach().clamp(0, 1).cpu().numpy().astype(np.float64)
+    coarse = np.round(values * 255)
+    exact = bool((np.abs(coarse / 255 - values) < 1e-6).all())
+    gray = Image.fromarray(coarse.astype(np.uint8) if exact else np.round(values * 65535).astype(np.uint16))
+    file = io.BytesIO()
+    gray.save(file, "PNG")
+    atomic_write(Path(target), file.getvalue())
+
+
 def check_target(target: str | os.PathLike[str], sources: Iterable[Any], in_place: bool = False) -> None:
     """Before the painting starts: could `write(target, ...)` work, and would it spare the `sources`?
 

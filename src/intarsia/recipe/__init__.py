@@ -3,20 +3,25 @@
 `Recipe` is the data, `Job` the loaded job, `stylize` the one call that most people need.
 """
 
-from intarsia.recipe.data import Recipe, checked, in_our_words, read_recipe, stored_recipe
+from intarsia.recipe.data import Guidance, Recipe, checked, in_our_words, read_recipe, stored_recipe
+from intarsia.recipe.guidefile import maps_of_guide, read_guide, write_guide
 from intarsia.recipe.job import Job, Result, settings_of, stylize
 from intarsia.recipe.states import load_state, save_state
 
 __all__ = [
+    "Guidance",
     "Job",
     "Recipe",
     "Result",
     "checked",
     "in_our_words",
     "load_state",
+    "maps_of_guide",
+    "read_guide",
     "read_recipe",
     "save_state",
     "settings_of",
     "stored_recipe",
     "stylize",
+    "write_guide",
 ]

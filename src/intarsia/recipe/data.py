@@ -6,35 +6,117 @@ import re
 import reprlib
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import pydantic
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
 
 from intarsia import __version__, picture
-from intarsia.errors import IntarsiaError, RecipeError, unknown
+from intarsia.errors import IntarsiaError, RecipeError, UsageError, unknown
 from intarsia.methods import METHODS, Gatys
+from intarsia.recipe.guidefile import files_of_guide
+from intarsia.recipe.regions import Form, Rule, WrittenGradient, WrittenRegion, checked_map, renamed_map
+from intarsia.sources.written import WrittenMap
 
 Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
-class Recipe(BaseModel):
+def _written(read: Callable[[str], Any]) -> AfterValidator:
+    """Text that `read` understands."""
+
+    def check(text: str) -> str:
+        try:
+            read(text)
+        except pydantic.ValidationError as error:
+            raise ValueError(in_our_words(error, WrittenRegion)) from None
+        except UsageError as error:
+            raise ValueError(str(error)) from None
+        return text
+
+    return AfterValidator(check)
+
+
+def paired(text: str) -> tuple[int, int]:
+    """`1=2`, content and style."""
+    match = re.fullmatch(r"\s*([0-9]{1,2})\s*=\s*([0-9]{1,2})\s*", text)
+    if match is None or "0" in match.groups():
+        raise UsageError(
+            f"'{text}' is no pair. It is written 1=2: region 1 of the content takes region 2 of the style."
+        )
+    return int(match[1]), int(match[2])
+
+
+MapText = Annotated[str, _written(checked_map)]
+RegionText = Annotated[str, _written(WrittenRegion.parse)]
+GradientText = Annotated[str, _written(WrittenGradient.parse)]
+PairText = Annotated[str, _written(paired)]
+ONE_FILE = ("content", "start", "content_map", "guide")
+
+
+class Guidance(BaseModel):
+    """Where what is painted, and how much. Maps are files or words (see `sources.written`)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+    weight: list[Weight] = Field(default=[], max_length=64)
+    """Share of each style in the mixture; one per style."""
+    content_mask: list[MapText] = Field(default=[], max_length=64)
+    """White where a region is, soft in between; repeatable, one per region. A file, or words: "fill 0.5,0.1 | grow
+    3"."""
+    style_mask: list[MapText] = Field(default=[], max_length=64)
+    """Which part of its style that region takes; repeatable, one per content mask."""
+    strength: list[Weight] = Field(default=[], max_length=64)
+    """How much is painted, 0 to 1; one for all, or one per content mask."""
+    style_scale: float = Field(default=1.0, ge=0.05, le=20)
+    """Size of the brushwork."""
+    region: list[RegionText] = Field(default=[], max_length=64)
+    """A region with settings of its own: "sky: content=sky.png style=1:sky_s.png strength=0.8 scale=1.5 color=match
+    content-weight=0.5"; repeatable. Without content= it changes the region of that name that another source makes."""
+    content_map: str | None = None
+    """Label map of the content: flat colors that mean the same on the style's map."""
+    style_map: list[str] = Field(default=[], max_length=64)
+    """Label map of the style; one per style."""
+    content_patch: int | None = Field(default=None, ge=1, le=65_535)
+    """Cut the content into patches of about this side, in pixels of the result; each takes the style's patches of the
+    same labels."""
+    style_patch: int | None = Field(default=None, ge=1, le=65_535)
+    """Side of the style's patches, in pixels of the style; that of the content's patches when not given."""
+    gradient: GradientText | None = None
+    """Styles that pass into each other: "linear 90: 1 -> 2", "radial: 2 -> 1", "luminance: 1 -> 2 -> 3", "depth.png: 1
+    -> 2"."""
+    auto_regions: int | None = Field(default=None, ge=1, le=16)
+    """Partition content and style into so many regions each, and pair them."""
+    match: Literal["appearance", "position", "overlap"] = "appearance"
+    """How the automatic regions are paired."""
+    pair: list[PairText] = Field(default=[], max_length=64)
+    """Pair these automatic regions whatever they look like, as "1=2", content and style."""
+    guide: str | None = None
+    """A guide file, as --save-guide writes it."""
+    color: Rule = "none"
+    """Whose colors the picture has: none = the style's; match, luminance or histogram = the content's."""
+    color_form: Form = "mk"
+    """Of the map of colors that match and histogram use."""
+
+    def regions(self) -> list[WrittenRegion]:
+        return [WrittenRegion.parse(text) for text in self.region]
+
+    def guides_styles(self) -> bool:
+        """Whether anything but weights says where a style goes."""
+        return bool(self.content_mask or self.region or self.gradient or self.guide or self.content_map) or bool(
+            self.auto_regions
+        )
+
+
+class Recipe(Guidance):
     """Everything that decides the picture. Paths in a recipe file are relative to its folder (see `read_recipe`).
 
     `settings` are the fields of the method. `inputs` holds the sha256 of every file that was read, by the name it has
     here, so that a replay can say that one has changed."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
     version: str = __version__
     content: str
     styles: list[str] = Field(min_length=1, max_length=64)
-    weight: list[Weight] = Field([], max_length=64)
-    content_mask: list[str] = Field([], max_length=64)
-    style_mask: list[str] = Field([], max_length=64)
-    strength: list[Weight] = Field([], max_length=64)
-    style_scale: float = Field(1.0, ge=0.05, le=20)
-    size: int = Field(512, ge=1, le=65_535)
+    size: int = Field(default=512, ge=1, le=65_535)
     start: str | None = None
     frame: int | None = Field(default=None, ge=1)
     max_pixels: int = Field(default=200_000_000, ge=1)
@@ -54,8 +136,15 @@ class Recipe(BaseModel):
         return checked(f"method {self.method}", METHODS[self.method], self.settings)
 
     def files(self) -> list[str]:
-        """The names of all files that it needs, weights included; not standard input, nor swatches."""
-        names = [self.content, *self.styles, *self.content_mask, *self.style_mask, *self._paths().values()]
+        """The names of all files that it needs, weights included; not standard input, nor swatches. The maps of a guide
+        file are among them, if that file can be read."""
+        maps = [*self.content_mask, *self.style_mask]
+        names = [self.content, *self.styles, *self.style_map]
+        names += [name for text in maps for name in WrittenMap.parse(text).files()]
+        names += [name for region in self.regions() for name in region.files()]
+        names += [] if self.gradient is None else WrittenGradient.parse(self.gradient).files()
+        names += [] if self.guide is None else files_of_guide(self.guide)
+        names += self._paths().values()
         return [name for name in names if is_file(name)]
 
     def renamed(self, change: Callable[[str], str]) -> "Recipe":
@@ -64,19 +153,25 @@ class Recipe(BaseModel):
         def one(name: str) -> str:
             return change(name) if is_file(name) else name
 
-        lists = {key: [one(name) for name in getattr(self, key)] for key in ("styles", "content_mask", "style_mask")}
-        start = None if self.start is None else one(self.start)
-        settings = self.settings | {key: one(path) for key, path in self._paths().items() if key in self.settings}
-        inputs = {one(name): total for name, total in self.inputs.items()}
-        told = {"content": one(self.content), "start": start, "settings": settings, "inputs": inputs}
-        return self.model_copy(update=lists | told)
+        told: dict[str, Any] = {key: [one(name) for name in getattr(self, key)] for key in ("styles", "style_map")}
+        told |= {key: [renamed_map(text, one) for text in getattr(self, key)] for key in ("content_mask", "style_mask")}
+        told |= {key: one(name) for key in ONE_FILE if (name := getattr(self, key)) is not None}
+        told["region"] = [str(region.renamed(one)) for region in self.regions()]
+        if self.gradient is not None:
+            told["gradient"] = str(WrittenGradient.parse(self.gradient).renamed(one))
+        told["settings"] = self.settings | {
+            key: one(path) for key, path in self._paths().items() if key in self.settings
+        }
+        told["inputs"] = {one(name): total for name, total in self.inputs.items()}
+        return self.model_copy(update=told)
 
     def _paths(self) -> dict[str, str]:
-        """The files beside the lists: the picture to start with, and what the method's settings name."""
-        start = {} if self.start is None else {"start": self.start}
+        """The files beside the lists: the picture to start with, the content's map, and what the method's settings
+        name."""
+        alone = {key: name for key in ("start", "content_map") if (name := getattr(self, key)) is not None}
         method = self.build_method()
         values = {field.name: getattr(method, field.name) for field in dataclasses.fields(method)}
-        return start | {name: str(value) for name, value in values.items() if isinstance(value, Path)}
+        return alone | {name: str(value) for name, value in values.items() if isinstance(value, Path)}
 
     def to_json(self) -> str:
         kept = self.model_dump(mode="json", exclude_defaults=True) | {"version": self.version, "method": self.method}

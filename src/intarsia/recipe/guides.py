@@ -1,16 +1,35 @@
-"""The guide that a recipe asks for."""
+"""The guide that a recipe asks for, from all the sources that it names.
+
+Sources are layers, and what one does not take goes to the next: masks, regions and guide files first, then label maps
+(or patches by them), then a gradient, then automatic regions, and last of all a region whose content is `rest`.
+"""
 
 import dataclasses
+import functools
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
+import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from intarsia import picture, sources
 from intarsia.engine import Image
-from intarsia.errors import GuideError
+from intarsia.errors import GuideError, unknown
 from intarsia.guide import Guide, Region
 from intarsia.pyramid import size_of
-from intarsia.recipe.data import Recipe
-from intarsia.recipe.files import Files
+from intarsia.recipe.data import Recipe, paired
+from intarsia.recipe.files import Files, notice
+from intarsia.recipe.guidefile import read_guide
+from intarsia.recipe.regions import WrittenGradient, WrittenRegion
+from intarsia.sources.masks import check_aspect, check_counts
+from intarsia.sources.written import Canvas, WrittenMap
+
+Map = Float[Tensor, "_ _"]
+LARGEST = 2048  # long side at which shapes are drawn on a style
+NEAR = 64.0  # distance in RGB, 0..255, within which a color means a label
 
 
 def guide_of(recipe: Recipe, content: picture.Opened, styles: list[picture.Opened], files: Files) -> Guide:
@@ -18,15 +37,10 @@ def guide_of(recipe: Recipe, content: picture.Opened, styles: list[picture.Opene
         raise GuideError("style masks came without content masks. Give one --content-mask per --style-mask.")
     images = [style.image for style in styles]
     opaque = [None if style.alpha is None else (style.alpha > 0).float() for style in styles]
-    if recipe.content_mask:
+    if recipe.guides_styles():
         if recipe.weight:
-            raise GuideError("weights mix styles that share every place; with masks, use strengths.")
-        size = size_of(content.image)
-        content_maps = [files.map(name) for name in recipe.content_mask]
-        style_maps = [files.map(name) for name in recipe.style_mask]
-        guide = sources.masks(
-            size, images, content_maps, style_maps, strengths=recipe.strength, style_scale=recipe.style_scale
-        )
+            raise GuideError("weights mix styles that share every place; with masks or regions, use strengths.")
+        guide = Layers(recipe, content.image, images, files).guide()
     else:
         guide = _everywhere(recipe, images)
     seen = {id(image): mask for image, mask in zip(images, opaque, strict=True)}
@@ -37,12 +51,262 @@ def guide_of(recipe: Recipe, content: picture.Opened, styles: list[picture.Opene
     return Guide(regions)
 
 
+@dataclass(frozen=True, eq=False)
+class Draft:
+    """A region on its way: which style may still be open, and settings may still be changed."""
+
+    name: str
+    content_map: Map | None
+    style: int | None = None  # counted from 0
+    style_map: Map | None = None
+    settings: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class Layers:
+    """The sources of a recipe, on its pictures. content: at its full size."""
+
+    recipe: Recipe
+    content: Image
+    styles: Sequence[Image]
+    files: Files
+
+    def guide(self) -> Guide:
+        regions = [*([] if self.recipe.guide is None else read_guide(self.recipe.guide)), *self.recipe.regions()]
+        regions = [self._numbered(region, i) for i, region in enumerate(regions, 1)]
+        placed = [region for region in regions if region.content is not None]
+        last = [region for region in placed if any(one.needs_rest() for one in region.maps())]
+        first = [*self._pairs(), *(self._placed(region) for region in placed if region not in last)]
+        layers = [first, self._labels(), self._gradient(), self._automatic()]
+        drafts = self._stacked([layer for layer in layers if layer])
+        for region in (region for region in regions if region.content is None):
+            drafts = self._amended(drafts, region)
+        drafts += [self._rest(region, drafts) for region in last]
+        kept = [draft for draft in drafts if not _is_empty(draft.content_map)]
+        if not kept:
+            raise GuideError("every content mask is empty, so there is nothing to paint. Paint one, or give no mask.")
+        for draft in (draft for draft in drafts if draft not in kept):
+            notice(f"{draft.name}: its content mask is empty, so it is left out.")
+        for i in set(range(len(self.styles))) - {draft.style for draft in kept}:
+            notice(f"style {i + 1} is not used by any region.")
+        return Guide(tuple(self._region(draft) for draft in kept))
+
+    # ---- layers ------------------------------------------------------------------------------------------------------
+
+    def _pairs(self) -> list[Draft]:
+        """Content masks with their styles, style masks and strengths, in order."""
+        recipe, count = self.recipe, len(self.recipe.content_mask)
+        if not count:
+            if len(recipe.strength) > 1:
+                raise GuideError(f"{len(recipe.strength)} strengths came without content masks. Give one, for all.")
+            return []
+        alone = not (recipe.region or recipe.guide or recipe.gradient or recipe.content_map or recipe.auto_regions)
+        styles = len(self.styles) if alone else min(len(self.styles), count)
+        check_counts(count, styles, len(recipe.style_mask), len(recipe.strength) or 1)
+        drafts = []
+        for i, text in enumerate(recipe.content_mask):
+            name, style = f"region {i + 1}", i if len(self.styles) > 1 else 0
+            style_map = self._style_map(name, recipe.style_mask[i], style) if recipe.style_mask else None
+            strength = {"strength": recipe.strength[i]} if len(recipe.strength) > 1 else {}
+            drafts.append(Draft(name, self._map(name, text, self._canvas), style, style_map, strength))
+        return drafts
+
+    def _placed(self, region: WrittenRegion) -> Draft:
+        assert region.content is not None
+        content_map = self._map(region.name, region.content, self._canvas)
+        return self._told(Draft(region.name, content_map, 0 if len(self.styles) == 1 else None), region)
+
+    def _labels(self) -> list[Draft]:
+        recipe = self.recipe
+        if recipe.content_map is None:
+            if recipe.style_map or recipe.content_patch:
+                raise GuideError("a label map of the style and patches need one of the content. Give --content-map.")
+            return []
+        content_map = self.files.read(recipe.content_map).image
+        check_aspect("label map", "content", content_map, size_of(self.content))
+        style_maps = [self.files.read(name).image for name in recipe.style_map]
+        if recipe.content_patch:
+            return self._patches(content_map, style_maps)
+        if style_maps:
+            return self._drafts(sources.labels(content_map, self.styles, style_maps))
+        maps = sources.maps_of_colors(content_map)
+        return [Draft(color, one, 0 if len(self.styles) == 1 else None) for color, one in maps.items()]
+
+    def _patches(self, content_map: Image, style_maps: list[Image]) -> list[Draft]:
+        if len(style_maps) != 1 or len(self.styles) != 1:
+            raise GuideError(
+                "patches take one style with one label map; "
+                f"{len(self.styles)} styles and {len(style_maps)} label maps came."
+            )
+        assert self.recipe.content_patch is not None
+        style_patch = self.recipe.style_patch or self.recipe.content_patch
+        _, content, style = sources.label_indices(content_map, style_maps[0])
+        on_content = content.shape[1] / self._canvas.size[1]
+        on_style = style.shape[1] / self.styles[0].shape[2]
+        guide = sources.patches(
+            content,
+            style,
+            self.styles[0],
+            content_patch=max(1, round(self.recipe.content_patch * on_content)),
+            style_patch=max(1, round(style_patch * on_style)),
+        )
+        return self._drafts(guide)
+
+    def _gradient(self) -> list[Draft]:
+        if self.recipe.gradient is None:
+            return []
+        gradient = WrittenGradient.parse(self.recipe.gradient)
+        ramp = self._map("gradient", gradient.ramp, self._canvas)
+        styles = [self.styles[self._style(number, "gradient")] for number in gradient.styles]
+        return self._drafts(sources.between(styles, ramp))
+
+    def _automatic(self) -> list[Draft]:
+        recipe = self.recipe
+        if recipe.auto_regions is None:
+            if recipe.pair:
+                raise GuideError("--pair pairs automatic regions. Give --auto-regions K.")
+            return []
+        from intarsia.partition import auto_regions
+
+        fixed = {content - 1: style - 1 for content, style in map(paired, recipe.pair)}
+        guide = auto_regions(self._canvas.image, self.styles, recipe.auto_regions, by=recipe.match, fixed=fixed)
+        return self._drafts(guide)
+
+    def _stacked(self, layers: list[list[Draft]]) -> list[Draft]:
+        """Each layer under those before it. A single layer stays as it is, its maps at their own sizes."""
+        if len(layers) < 2:
+            return [draft for layer in layers for draft in layer]
+        out, free = [], torch.ones(self._canvas.size)
+        for layer in layers:
+            maps = torch.stack([self._at_size(draft.content_map) for draft in layer])
+            maps = maps / maps.sum(0).clamp_min(1) * free
+            free = (free - maps.sum(0)).clamp_min(0)
+            out += [dataclasses.replace(draft, content_map=one) for draft, one in zip(layer, maps, strict=True)]
+        return out
+
+    def _rest(self, region: WrittenRegion, drafts: list[Draft]) -> Draft:
+        assert region.content is not None
+        taken = [self._at_size(draft.content_map) for draft in drafts]
+        rest = 1 - torch.stack(taken).sum(0).clamp(0, 1) if taken else torch.ones(self._canvas.size)
+        content_map = self._map(region.name, region.content, dataclasses.replace(self._canvas, rest=rest))
+        return self._told(Draft(region.name, content_map, 0 if len(self.styles) == 1 else None), region)
+
+    # ---- settings ----------------------------------------------------------------------------------------------------
+
+    def _amended(self, drafts: list[Draft], region: WrittenRegion) -> list[Draft]:
+        """The drafts with what was said of the one of that name."""
+        name = region.name if any(draft.name == region.name for draft in drafts) else _nearest(region.name, drafts)
+        if name is None:
+            known = [draft.name for draft in drafts]
+            told = unknown("region", region.name, known) if known else f"there is no region '{region.name}' to change."
+            raise GuideError(f"{told} To make a new one, say where it is: content=MAP, or content=rest.")
+        return [self._told(draft, region) if draft.name == name else draft for draft in drafts]
+
+    def _told(self, draft: Draft, region: WrittenRegion) -> Draft:
+        keys = {"strength": "strength", "scale": "style_scale", "color": "color", "color_form": "color_form"}
+        keys["content_weight"] = "content_weight"
+        said = {name: getattr(region, key) for key, name in keys.items() if getattr(region, key) is not None}
+        changed: dict[str, Any] = {"settings": draft.settings | said}
+        if region.style is not None:
+            changed |= {"style": self._style(region.style, f"region '{region.name}'"), "style_map": None}
+        if region.style_map is not None:
+            style = changed.get("style", draft.style)
+            changed["style_map"] = self._style_map(region.name, region.style_map, 0 if style is None else style)
+        return dataclasses.replace(draft, **changed)
+
+    def _region(self, draft: Draft) -> Region:
+        recipe = self.recipe
+        usual: dict[str, Any] = {
+            "style_scale": recipe.style_scale,
+            "color": recipe.color,
+            "color_form": recipe.color_form,
+        }
+        usual |= {"strength": recipe.strength[0]} if len(recipe.strength) == 1 else {}
+        settings = usual | draft.settings
+        style = draft.style
+        if style is None and settings.get("strength") == 0:
+            style = 0  # stays as it is, so that any will do
+        if style is None:
+            raise GuideError(
+                f"region '{draft.name}' does not say which of the {len(self.styles)} styles it takes. "
+                f'Say --region "{draft.name}: style=1", or keep in place of it.'
+            )
+        return Region(self.styles[style], draft.content_map, draft.style_map, name=draft.name, **settings)
+
+    def _style(self, number: int, what: str) -> int:
+        if number > len(self.styles):
+            count = "one style was" if len(self.styles) == 1 else f"{len(self.styles)} styles were"
+            raise GuideError(f"{what} takes style {number}, but {count} given.")
+        return number - 1
+
+    # ---- maps --------------------------------------------------------------------------------------------------------
+
+    @functools.cached_property
+    def _canvas(self) -> Canvas:
+        """The content, as large as it will be painted."""
+        return self._canvas_of(self.content, self.recipe.size, "content")
+
+    def _canvas_of(self, image: Image, most: int, side: str) -> Canvas:
+        size = picture.fit(*size_of(image), min(most, max(size_of(image))))
+        return Canvas(picture.resize(image, size), size_of(image), side, self.files.map, self._picture)
+
+    def _picture(self, name: str) -> Image:
+        return self.files.read(name).image
+
+    def _style_map(self, name: str, text: str, style: int) -> Map:
+        return self._map(name, text, self._canvas_of(self.styles[style], LARGEST, "style"))
+
+    def _map(self, name: str, text: str, canvas: Canvas) -> Map:
+        written = WrittenMap.parse(text)
+        drawn = written.draw(canvas)
+        if written.is_file():
+            check_aspect(name, canvas.side, drawn, canvas.full)
+        return drawn
+
+    def _drafts(self, guide: Guide) -> list[Draft]:
+        number = {id(style): i for i, style in enumerate(self.styles)}
+        return [
+            Draft(region.name, region.content_map, number[id(region.style)], region.style_map)
+            for region in guide.regions
+        ]
+
+    def _at_size(self, one_map: Map | None) -> Map:
+        size = self._canvas.size
+        return torch.ones(size) if one_map is None else picture.resize(one_map[None], size)[0]
+
+    @staticmethod
+    def _numbered(region: WrittenRegion, i: int) -> WrittenRegion:
+        return region if region.name else region.model_copy(update={"name": f"region {i}"})
+
+
+def _is_empty(one_map: Map | None) -> bool:
+    return one_map is not None and not bool((one_map > 0).any())
+
+
+def _nearest(name: str, drafts: list[Draft]) -> str | None:
+    """The label whose color is near to the one that is named."""
+    if not re.fullmatch("#[0-9a-fA-F]{6}", name):
+        return None
+    labels = [draft.name for draft in drafts if re.fullmatch("#[0-9a-f]{6}", draft.name)]
+    near = min(labels, key=lambda label: _distance(label, name), default=None)
+    return near if near is not None and _distance(near, name) <= NEAR else None
+
+
+def _distance(a: str, b: str) -> float:
+    return sum((x - y) ** 2 for x, y in zip(bytes.fromhex(a[1:]), bytes.fromhex(b[1:]), strict=True)) ** 0.5
+
+
 def _everywhere(recipe: Recipe, images: list[Image]) -> Guide:
     if len(recipe.strength) > 1:
         raise GuideError(f"{len(recipe.strength)} strengths came without content masks. Give one, for the picture.")
     guide = Guide.everywhere(*images, weights=recipe.weight or None, style_scale=recipe.style_scale)
     strength = recipe.strength[0] if recipe.strength else 1.0
-    return Guide(tuple(dataclasses.replace(region, strength=strength) for region in guide.regions))
+    return Guide(
+        tuple(
+            dataclasses.replace(region, strength=strength, color=recipe.color, color_form=recipe.color_form)
+            for region in guide.regions
+        )
+    )
 
 
 def _opaque(region: Region, style_map: Tensor | None, content_map: Tensor | None) -> Region:

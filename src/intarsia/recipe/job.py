@@ -53,6 +53,7 @@ class Job:
     method: Gatys
     content: Image
     guide: Guide
+    styles: tuple[Image, ...]
     alpha: Float[Tensor, "h w"] | None = None
     hidden: Image | None = None
     start: Image | None = None
@@ -77,7 +78,8 @@ class Job:
         image, hidden = picture.resize(seen, size), picture.resize(content.image, size)
         start = None if recipe.start is None else picture.resize(files.read(recipe.start).image, size)
         made = {"inputs": files.sums, "threads": torch.get_num_threads(), "version": __version__}
-        return cls(recipe.model_copy(update=made), method, image, guide, alpha, hidden, start)
+        opened = tuple(styles[name].image for name in recipe.styles)
+        return cls(recipe.model_copy(update=made), method, image, guide, opened, alpha, hidden, start)
 
     def frames(self, state: State | None = None, encoder: Encoder | None = None) -> Iterator[Frame]:
         """encoder: one that is loaded already; else the method loads its own."""

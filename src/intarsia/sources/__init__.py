@@ -9,10 +9,19 @@ from collections.abc import Callable
 from intarsia.guide import Guide
 from intarsia.sources.edits import add, feather, grow, intersect, invert, refine, shrink, subtract
 from intarsia.sources.gradients import between, from_picture, linear, radial
-from intarsia.sources.labels import Label, label_indices, label_maps, labels, labels_by_color
+from intarsia.sources.labels import (
+    Label,
+    label_indices,
+    label_maps,
+    labels,
+    labels_by_color,
+    map_of_color,
+    maps_of_colors,
+)
 from intarsia.sources.masks import masks
 from intarsia.sources.patches import patches
 from intarsia.sources.shapes import ellipse, flood_fill, grab_cut, polygon, rectangle
+from intarsia.sources.written import Canvas, WrittenMap
 
 SOURCES: dict[str, Callable[..., Guide]] = {
     "masks": masks,
@@ -24,7 +33,9 @@ SOURCES: dict[str, Callable[..., Guide]] = {
 
 __all__ = [
     "SOURCES",
+    "Canvas",
     "Label",
+    "WrittenMap",
     "add",
     "between",
     "ellipse",
@@ -40,6 +51,8 @@ __all__ = [
     "labels",
     "labels_by_color",
     "linear",
+    "map_of_color",
+    "maps_of_colors",
     "masks",
     "patches",
     "polygon",

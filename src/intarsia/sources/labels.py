@@ -51,20 +51,44 @@ def label_maps(content_map: Image, style_map: Image, *, tolerance: float = 64.0)
     return [Label(color, (content == i).float(), (style == i).float()) for i, color in enumerate(colors)]
 
 
-def label_indices(content_map: Image, style_map: Image, *, tolerance: float = 64.0) -> tuple[list[str], Labels, Labels]:
-    """The same as numbers: colors "#rrggbb", and for each pixel of the content and of the style the index of its color.
-    Style pixels of a color that the content map lacks have an index beyond the list.
+def maps_of_colors(label_map: Image) -> dict[str, Map]:
+    """Where a label map has each of its colors ("#rrggbb"), 0 or 1, the largest first."""
+    painted = _Painted.of(label_map)
+    palette, parts, noise = _palette([painted])
+    resolved = _resolve(painted, palette, noise)
+    order = parts[0].argsort(descending=True, stable=True).tolist()
+    return {_hex(palette[i]): (resolved == i).float() for i in order}
 
-    content_map, style_map: RGB in 0..1, of any two sizes. Up to 32 colors, found in both maps together; those that are
-    nearly no part of either go to the nearest other one. tolerance: how far apart (Euclidean, RGB, 0..255) two colors
+
+def map_of_color(label_map: Image, color: str, *, tolerance: float = 64.0) -> Map:
+    """Where a label map has one color, 0 or 1. GuideError if it has nothing within `tolerance` of that color, listing
+    what it has, and for text that is no color."""
+    painted = _Painted.of(label_map)
+    palette, parts, noise = _palette([painted])
+    distance = (palette - _color(color)).norm(dim=1)
+    if float(distance.min()) > tolerance:
+        every = _listed(palette, parts[0], parts[0].argsort(descending=True))
+        raise GuideError(f"the label map has nothing of {color}. It has {every}.")
+    return (_resolve(painted, palette, noise) == int(distance.argmin())).float()
+
+
+def label_indices(
+    content_map: Image, *style_maps: Image, tolerance: float = 64.0
+) -> tuple[list[str], *tuple[Labels, ...]]:
+    """The same as numbers: colors "#rrggbb", and for each pixel of the content and of each style map the index of its
+    color. Style pixels of a color that the content map lacks have an index beyond the list.
+
+    content_map, style_maps: RGB in 0..1, of any sizes. Up to 32 colors, found in all maps together; those that are
+    nearly no part of any go to the nearest other one. tolerance: how far apart (Euclidean, RGB, 0..255) two colors
     may be that still mean the same, where there is no nearer one.
 
-    GuideError if the style map lacks a color of the content map, listing what is left over on both sides, and for more
-    than 32 colors. A color of the style map alone is left unused, with a Notice."""
-    maps = [_Painted.of(content_map), _Painted.of(style_map)]
+    GuideError if all style maps lack a color of the content map, listing what is left over on both sides, and for more
+    than 32 colors. A color of the style maps alone is left unused, with a Notice."""
+    maps = [_Painted.of(one) for one in (content_map, *style_maps)]
     palette, parts, noise = _palette(maps)
-    content_parts, style_parts = parts[0], parts[1]
-    on_content, on_style = (held >= LEAST / 4 for held in parts)
+    content_parts, style_parts = parts[0], parts[1:].amax(0)
+    present = parts >= LEAST / 4
+    on_content, on_style = present[0], present[1:].any(0)
     left, right = (on_content & ~on_style).nonzero()[:, 0], (on_style & ~on_content).nonzero()[:, 0]
     twin = torch.arange(len(palette))
     for a, b in _paired(palette[left], palette[right], tolerance):
@@ -88,21 +112,31 @@ def label_indices(content_map: Image, style_map: Image, *, tolerance: float = 64
     number[shared] = torch.arange(len(shared))
     number[unused] = torch.arange(len(shared), len(shared) + len(unused))
     resolved = []
-    for one, present in zip(maps, (on_content, on_style), strict=True):
-        held = present.nonzero()[:, 0]
+    for one, has in zip(maps, present, strict=True):
+        held = has.nonzero()[:, 0]
         resolved.append(number[twin[held]][_resolve(one, palette[held], noise)])
-    return [_hex(palette[i]) for i in shared], resolved[0], resolved[1]
+    return [_hex(palette[i]) for i in shared], *resolved
 
 
-def labels(content_map: Image, style: Image, style_map: Image, *, tolerance: float = 64.0) -> Guide:
+def labels(
+    content_map: Image, style: Image | Sequence[Image], style_map: Image | Sequence[Image], *, tolerance: float = 64.0
+) -> Guide:
     """One region per color: what has it on the content takes what has it on the style. Regions bear their colors as
-    names.
+    names. Of several styles, each with a map of its own, a color takes the one whose map has most of it.
 
     content_map: of the content's aspect. style_map: of the style's aspect; of another size within 1 % of it, a Notice,
     of another aspect, GuideError. Colors, tolerance and errors as in `label_indices`."""
-    check_aspect("label maps", "style", style_map, (style.shape[-2], style.shape[-1]))
-    found = label_maps(content_map, style_map, tolerance=tolerance)
-    return Guide(tuple(Region(style, label.content_map, label.style_map, name=label.color) for label in found))
+    styles, style_maps = ([one] if isinstance(one, Tensor) else list(one) for one in (style, style_map))
+    if len(styles) != len(style_maps):
+        raise GuideError(f"{len(styles)} styles came with {len(style_maps)} label maps. Give each style one.")
+    for one, its_map in zip(styles, style_maps, strict=True):
+        check_aspect("label maps", "style", its_map, (one.shape[-2], one.shape[-1]))
+    colors, content, *found = label_indices(content_map, *style_maps, tolerance=tolerance)
+    regions = []
+    for i, color in enumerate(colors):
+        most = max(range(len(styles)), key=lambda s: float((found[s] == i).float().mean()))
+        regions.append(Region(styles[most], (content == i).float(), (found[most] == i).float(), name=color))
+    return Guide(tuple(regions))
 
 
 def labels_by_color(content_map: Image, styles: Mapping[str, Image | None], *, tolerance: float = 64.0) -> Guide:

@@ -30,12 +30,7 @@ def masks(
     GuideError. A region whose content map is empty is dropped, with a Notice; an empty style map is a GuideError."""
     count = len(content_maps)
     strengths = strengths or (1.0,)
-    for what, given, least in (("style", styles, 1), ("style mask", style_maps, 0), ("strength", strengths, 1)):
-        if len(given) not in {least, count}:
-            raise GuideError(
-                f"{_counted(count, 'content mask')} came with {_counted(len(given), what)}. "
-                f"Give {'one for all' if least else 'none'}, or one per content mask."
-            )
+    check_counts(count, len(styles), len(style_maps), len(strengths))
     if not any(bool((content_map > 0).any()) for content_map in content_maps):
         raise GuideError("every content mask is empty, so there is nothing to paint. Paint one, or give no mask.")
     regions = []
@@ -52,6 +47,16 @@ def masks(
         strength = strengths[i if len(strengths) > 1 else 0]
         regions.append(Region(style, content_map, style_map, strength, style_scale, name=name))
     return Guide(tuple(regions))
+
+
+def check_counts(count: int, styles: int, style_maps: int, strengths: int) -> None:
+    """Raises GuideError where so many of each cannot go with `count` content maps."""
+    for what, given, least in (("style", styles, 1), ("style mask", style_maps, 0), ("strength", strengths, 1)):
+        if given not in {least, count}:
+            raise GuideError(
+                f"{_counted(count, 'content mask')} came with {_counted(given, what)}. "
+                f"Give {'one for all' if least else 'none'}, or one per content mask."
+            )
 
 
 def _counted(count: int, what: str) -> str:
