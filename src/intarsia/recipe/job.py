@@ -107,13 +107,26 @@ def stylize(
     style_masks: Sequence[Source] = (),
     strengths: Sequence[float] = (),
     style_scale: float = 1.0,
+    regions: Sequence[str] = (),
+    content_map: Source | None = None,
+    style_maps: Sequence[Source] = (),
+    content_patch: int | None = None,
+    style_patch: int | None = None,
+    gradient: str | None = None,
+    auto_regions: int | None = None,
+    match: str = "appearance",
+    pairs: Sequence[str] = (),
+    guide: str | Path | None = None,
+    color: str = "none",
+    color_form: str = "mk",
     on_frame: Callable[[Frame], None] | None = None,
 ) -> Result:
     """Paint `content` in the manner of `styles`.
 
     Pictures are paths, `swatch:NAME`, PIL images, arrays (h w 3, uint8 or float 0..1) or tensors ("3 h w", 0..1).
     Several styles without masks are mixed by `weights`; with masks, each pair of masks is a region with its own style.
-    size: long side of the result in pixels. on_frame: called after every step, for previews.
+    Masks may be told in words ("fill 0.5,0.1 | grow 3"), and regions to color_form are written as on the command line
+    (docs/guides.md). size: long side of the result in pixels. on_frame: called after every step, for previews.
     Raises an IntarsiaError that says what is wrong with what."""
     if not styles:
         raise UsageError("no style was given. Give a picture, or a swatch such as 'swatch:starry'.")
@@ -134,6 +147,18 @@ def stylize(
         "style_mask": [named(mask, f"<style mask {i}>") for i, mask in enumerate(style_masks, 1)],
         "strength": list(strengths),
         "style_scale": style_scale,
+        "region": list(regions),
+        "content_map": None if content_map is None else named(content_map, "<content map>"),
+        "style_map": [named(one, f"<style map {i}>") for i, one in enumerate(style_maps, 1)],
+        "content_patch": content_patch,
+        "style_patch": style_patch,
+        "gradient": gradient,
+        "auto_regions": auto_regions,
+        "match": match,
+        "pair": list(pairs),
+        "guide": None if guide is None else str(guide),
+        "color": color,
+        "color_form": color_form,
         "size": size,
         "method": next(name for name, kind in METHODS.items() if type(method) is kind),
         "settings": settings_of(method),
