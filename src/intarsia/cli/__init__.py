@@ -96,6 +96,12 @@ def _app(arguments: list[str]):
         stylize_command(app, arguments[1:])
     else:
         app.command("intarsia.cli.stylize:stylize_command", name="stylize", help="Paint a picture like other pictures.")
+    if arguments[:1] == ["doodle"]:  # its defaults depend on whether there is a photograph
+        from intarsia.cli.doodle import doodle_command
+
+        doodle_command(app, arguments[1:])
+    else:
+        app.command("intarsia.cli.doodle:doodle_command", name="doodle", help="Paint a label map like a painting.")
     app.command("intarsia.cli.replay:replay", name="replay", help="Paint a picture again from the recipe inside it.")
     recipes = App(name="recipe", help="Read the recipe of a picture.", result_action="return_value")
     recipes.command("intarsia.cli.replay:show", name="show", help="Print the recipe that a picture holds, as JSON.")
