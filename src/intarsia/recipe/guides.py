@@ -259,7 +259,7 @@ class Layers:
     def _map(self, name: str, text: str, canvas: Canvas) -> Map:
         written = WrittenMap.parse(text)
         drawn = written.draw(canvas)
-        if written.is_file():
+        if written.is_file() and size_of(drawn) != canvas.size:  # what a guide file keeps is of that size
             check_aspect(name, canvas.side, drawn, canvas.full)
         return drawn
 
