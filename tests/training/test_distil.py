@@ -12,7 +12,8 @@ from safetensors.torch import load_file, save_file
 
 from intarsia.encoders.vgg import VGG
 from intarsia.training import distil as training
-from intarsia.training.distil import Distil, Teachers, choose_channels, fit_heads, initial_student, split, tap_errors
+from intarsia.training.distil import Distil, Teachers, choose_channels, fit_heads, initial_student, tap_errors
+from intarsia.training.pictures import as_images, read_pictures, split
 
 WIDE = (8, 8, 12, 12, 16, 16, 16, 16)
 DEEP = (6, 6, 8, 8, 10, 10, 10, 10, 12, 12, 12, 12, 14)
@@ -51,13 +52,6 @@ def workshop(tmp_path_factory):
     return folder, vgg19, small
 
 
-def test_every_twentieth_picture_is_held_out():
-    train, held = split([f"{i}" for i in range(45)])
-    assert held == [0, 20, 40]
-    assert len(train) == 42
-    assert not set(train) & set(held)
-
-
 def test_chosen_channels_explain_the_others():
     base = torch.randn(3, 500)
     features = torch.cat([base, base[:2] + 0.01 * torch.randn(2, 500), (base[0] + base[1])[None]]).double()
@@ -71,8 +65,8 @@ def test_chosen_channels_explain_the_others():
 def test_the_fitted_start_beats_a_random_one(workshop):
     folder, vgg19, small = workshop
     teachers = Teachers(vgg19, small)
-    _, pixels = training.read_pictures(folder)
-    images = training.as_images(pixels[1:20])
+    _, pixels = read_pictures(folder)
+    images = as_images(pixels[1:20])
     errors = {}
     for start in ("fitted", "random"):
         settings = Distil(widths=SETTINGS.widths, start=start)
@@ -98,6 +92,6 @@ def test_a_run_resumes_exactly_and_ships_what_it_measured(workshop, tmp_path):
     assert json.loads(metadata["training"])["widths"] == list(SETTINGS.widths)
     told = [float(error) for error in metadata["held_out_errors"].split()]
     run = training.Run.resume(SETTINGS, tmp_path / "whole.pt")
-    names, pixels = training.read_pictures(folder)
+    names, pixels = read_pictures(folder)
     again = tap_errors(*run.averaged(), teachers, pixels[split(names)[1]])
     np.testing.assert_allclose(list(again.values()), told, rtol=1e-3)

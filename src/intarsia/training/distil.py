@@ -12,7 +12,6 @@ pre-activation from the student's own previous layer. Training then starts where
 What is shipped is R f, where H = Q R with orthonormal Q: the same inner products as H f in as few channels as f has.
 """
 
-import csv
 import dataclasses
 import hashlib
 import json
@@ -29,11 +28,11 @@ import torch
 import torch.nn.functional as F
 from cyclopts import Parameter
 from cyclopts import run as run_command
-from PIL import Image
 from safetensors.torch import load_file, save_file
 from torch import Generator, Tensor
 
 from intarsia.encoders.vgg import LAYERS, VGG
+from intarsia.training.pictures import Crops, as_images, draw, kinds, read_pictures, split
 
 TAPS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
 SHALLOW = TAPS[:3]  # taught by VGG-19 itself; the others by the smaller teacher
@@ -59,42 +58,6 @@ class Distil:
     paintings: float = 0.4  # part of the crops from artworks; the training pictures have 0.28
     start: str = "fitted"  # or "random"
     seed: int = 0
-
-
-# ---- pictures ----------------------------------------------------------------------------------------------------
-
-
-def read_pictures(folder: Path) -> tuple[list[str], np.ndarray]:
-    """Names and pixels (n, h, w, 3) of the pictures that `manifest.csv` lists, all of one size."""
-    with open(folder / "manifest.csv", newline="") as file:
-        names = [row["file"] for row in csv.DictReader(file)]
-    return names, np.stack([np.asarray(Image.open(folder / name).convert("RGB")) for name in names])
-
-
-def split(names: list[str]) -> tuple[list[int], list[int]]:
-    """Rows to train on, and rows held out: every 20th, always."""
-    return [i for i in range(len(names)) if i % 20], [i for i in range(len(names)) if i % 20 == 0]
-
-
-def as_images(pixels: np.ndarray) -> Tensor:
-    return torch.from_numpy(np.ascontiguousarray(pixels)).permute(0, 3, 1, 2).float() / 255
-
-
-def draw(pixels: np.ndarray, photos: list[int], arts: list[int], settings: Distil, rng: np.random.Generator) -> Tensor:
-    """One batch of crops, flipped, with channels permuted or noise added now and then."""
-    crops = []
-    for _ in range(settings.batch):
-        rows = arts if rng.random() < settings.paintings else photos
-        picture = pixels[rows[rng.integers(len(rows))]]
-        y, x = rng.integers(np.array(picture.shape[:2]) - settings.crop + 1)
-        crop = picture[y : y + settings.crop, x : x + settings.crop]
-        crop = crop[:, ::-1] if rng.random() < 0.5 else crop
-        crop = crop[..., rng.permutation(3)] if rng.random() < 0.1 else crop
-        if rng.random() < settings.noisy:
-            noise = rng.normal(0, rng.uniform(2, 25), crop.shape)
-            crop = (crop + noise).clip(0, 255)
-        crops.append(crop.astype(np.float32))
-    return as_images(np.stack(crops))
 
 
 # ---- teachers ----------------------------------------------------------------------------------------------------
@@ -335,7 +298,8 @@ def distil(settings: Distil, pictures: Path, teachers: Teachers, checkpoint: Pat
 
     names, pixels = read_pictures(pictures)
     train, held = split(names)
-    arts, photos = ([i for i in train if ("art" in names[i]) == art] for art in (True, False))
+    photos, arts = kinds(names, train)
+    crops = Crops(settings.batch, settings.crop, settings.noisy, settings.paintings)
     rng = np.random.default_rng(settings.seed)
     side = pixels.shape[1] // 4  # the middle of each picture is enough to fit the start on
     some = rng.choice(train, min(192, len(train)), replace=False)
@@ -360,7 +324,7 @@ def distil(settings: Distil, pictures: Path, teachers: Teachers, checkpoint: Pat
         bar = progress.add_task("distil", total=min(until, settings.steps), completed=run.step)
         while run.step < min(until, settings.steps):
             rng = np.random.default_rng((settings.seed, run.step))  # each step draws its own: resuming is exact
-            images = draw(pixels, photos, arts, settings, rng)
+            images = draw(pixels, photos, arts, crops, rng)
             with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
                 targets = teachers.targets(images)
             errors = run.advance(images, targets)
