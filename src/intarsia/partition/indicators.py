@@ -1,0 +1,131 @@
+"""Cluster indicators of one picture: of its colors, and of each tap of an encoder, carried back to pixels."""
+
+import cv2
+import numpy as np
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor
+
+from intarsia.encoders import Encoder
+from intarsia.partition.clustering import Clustering, maximum_entropy
+
+TAPS = ("relu2_1", "relu3_1", "relu4_1", "relu5_1")
+DIRECTIONS = 16  # principal directions of a tap that are clustered
+BLUR = 6.0  # pixels: deviation of the window in which the texture of a tap is taken together
+
+Size = tuple[int, int]
+
+
+def lab(image: Float[Tensor, "3 h w"]) -> Float[Tensor, "3 h w"]:
+    """CIELAB by 100: distances are about as large as differences look."""
+    rgb = np.ascontiguousarray(image.detach().cpu().float().permute(1, 2, 0).numpy())
+    return torch.from_numpy(cv2.cvtColor(rgb, cv2.COLOR_RGB2Lab)).permute(2, 0, 1) / 100
+
+
+def at(maps: Float[Tensor, "c h w"], size: Size) -> Float[Tensor, "c h2 w2"]:
+    """Means where it shrinks, bilinear where it grows."""
+    if tuple(maps.shape[1:]) == size:
+        return maps
+    shrinks = size[0] <= maps.shape[1] and size[1] <= maps.shape[2]
+    return F.interpolate(maps[None], size, mode="area" if shrinks else "bilinear")[0]
+
+
+def color_indicators(
+    image: Float[Tensor, "3 h w"], grid: Size, weights: Float[Tensor, "gh gw"], m: int, seed: int = 0
+) -> Float[Tensor, "m gh gw"]:
+    """m soft clusters of the colors."""
+    found = maximum_entropy(at(lab(image), grid).flatten(1), m, weights=weights.flatten(), seed=seed, ridge=1e-2)
+    return found.soft.view(m, *grid)
+
+
+def tap_indicators(
+    encoder: Encoder,
+    image: Float[Tensor, "3 h w"],
+    grid: Size,
+    weights: Float[Tensor, "gh gw"],
+    m: int,
+    carry: str = "upsample",
+    seed: int = 0,
+) -> list[Float[Tensor, "m gh gw"]]:
+    """m soft clusters of each tap by itself, as maps of the picture on `grid`.
+
+    carry: "upsample" lays the tap's map over the picture; "gradient" propagates the cluster's signal, where it is, back
+    through the network to the pixels, and takes the gradient's magnitude, smoothed (the description's way; 3 to 5 times
+    as slow)."""
+    by_gradient = carry == "gradient"
+    pixels = image.detach().to(encoder.device).requires_grad_(by_gradient)
+    with torch.set_grad_enabled(by_gradient):
+        features = encoder(pixels, TAPS)
+    out = []
+    for tap, found in features.items():
+        stride = encoder.strides[tap]
+        h, w = (-(-side // stride) for side in image.shape[1:])  # what only pads the picture has no say
+        inside = found[:, :h, :w].detach().float().cpu()
+        small = (min(h, grid[0]), min(w, grid[1]))
+        x, basis = _directions(at(_texture(inside, stride), small), at(weights[None], small)[0])
+        clusters = maximum_entropy(x, m, weights=at(weights[None], small).flatten(), seed=seed, ridge=1e-2)
+        maps = clusters.soft.view(m, *small)
+        if by_gradient:
+            maps = _by_gradient(pixels, found, at(maps, (h, w)), clusters, basis)
+        else:
+            maps = _laid_over(maps, (h * stride, w * stride), (image.shape[1], image.shape[2]), grid)
+        out.append(maps if tuple(maps.shape[1:]) == grid else at(maps, grid))
+    return out
+
+
+def _laid_over(maps: Float[Tensor, "m h w"], whole: Size, size: Size, grid: Size) -> Float[Tensor, "m gh gw"]:
+    """The maps cover the picture padded to `whole`; cut to its `size`, on `grid`."""
+    if whole == size:
+        return at(maps, grid)
+    rows = [whole[i] / size[i] for i in (0, 1)]
+    y = (((torch.arange(grid[0]) + 0.5) / grid[0]) / rows[0]) * 2 - 1
+    x = (((torch.arange(grid[1]) + 0.5) / grid[1]) / rows[1]) * 2 - 1
+    places = torch.stack(torch.meshgrid(y, x, indexing="ij")[::-1], -1)[None]
+    return F.grid_sample(maps[None], places, padding_mode="border", align_corners=False)[0]
+
+
+def _texture(features: Float[Tensor, "c h w"], stride: int) -> Float[Tensor, "c h w"]:
+    """Directions rather than lengths (a shadow makes features short), averaged over a window."""
+    length = features.square().sum(0).sqrt()
+    even = features / (length + 0.1 * length.square().mean().sqrt()).clamp_min(1e-12)
+    sigma = BLUR / stride
+    if sigma < 0.3:
+        return even
+    array = np.ascontiguousarray(even.permute(1, 2, 0).numpy())
+    blurred = cv2.GaussianBlur(array, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE).reshape(array.shape)
+    return torch.from_numpy(blurred).permute(2, 0, 1)
+
+
+def _directions(
+    features: Float[Tensor, "c h w"], weights: Float[Tensor, "h w"]
+) -> tuple[Float[Tensor, "q n"], Float[Tensor, "c q"]]:
+    """Features along their principal directions, and these."""
+    x, part = features.flatten(1).double(), weights.flatten().double()
+    part = part / part.sum().clamp_min(1e-12)
+    x = x - (x * part).sum(1, keepdim=True)
+    vectors = torch.linalg.eigh((x * part) @ x.T)[1][:, -DIRECTIONS:].flip(1)
+    vectors = vectors * torch.where(vectors.abs().amax(0) == vectors.amax(0), 1.0, -1.0)  # signs that do not depend
+    return (vectors.T @ x).float(), vectors.float()
+
+
+def _by_gradient(
+    pixels: Float[Tensor, "3 h w"],
+    features: Float[Tensor, "c fh fw"],
+    maps: Float[Tensor, "m h2 w2"],
+    clusters: Clustering,
+    basis: Float[Tensor, "c q"],
+) -> Float[Tensor, "m h w"]:
+    """Each cluster's part of |d signal / d pixel|, where the signal is its logit's slope, weighted by its indicator."""
+    h, w = maps.shape[1:]
+    signals = (basis @ clusters.slope.T).T.to(features)  # (m, c)
+    out = []
+    for one_map, signal in zip(maps, signals, strict=True):
+        seed = torch.zeros_like(features)
+        seed[:, :h, :w] = signal[:, None, None] * one_map.to(features)
+        (gradient,) = torch.autograd.grad(features, pixels, seed, retain_graph=True)
+        strength = gradient.float().abs().sum(0).cpu().numpy()
+        smooth = cv2.GaussianBlur(strength, (0, 0), BLUR, borderType=cv2.BORDER_REPLICATE).reshape(strength.shape)
+        out.append(torch.from_numpy(smooth / max(float(smooth.mean()), 1e-20)))
+    stacked = torch.stack(out)
+    return (stacked + 1e-3) / (stacked + 1e-3).sum(0)
