@@ -9,6 +9,7 @@ the same bytes again."""
 
 import argparse
 import io
+import shlex
 import subprocess
 import sys
 import textwrap
@@ -20,9 +21,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 import skimage.data
+import torch
 from PIL import Image, ImageDraw, ImageFont
 
 from intarsia import picture, swatches
+from intarsia.sources import Canvas, WrittenMap
 
 ROOT = Path(__file__).resolve().parent.parent
 WORK = ROOT / "demo" / "gallery"  # photographs, masks and paintings; the commands run here
@@ -60,11 +63,6 @@ def cup() -> np.ndarray:
     return softened(mask)
 
 
-def ramp() -> np.ndarray:
-    """From 0 at the left to 1 at the right, for the photograph of 451 x 300."""
-    return np.tile(np.linspace(0, 1, 451, dtype=np.float32), (300, 1))
-
-
 def softened(mask: np.ndarray) -> np.ndarray:
     return cv2.GaussianBlur(mask, (0, 0), 2).clip(0, 1)
 
@@ -73,15 +71,82 @@ MASKS: dict[str, Callable[[], np.ndarray]] = {
     "behind-her": lambda: 1 - woman(),
     "the-cup": cup,
     "table": lambda: 1 - cup(),
-    "left": lambda: 1 - ramp(),
-    "right": ramp,
 }
 
+# Maps in words, each on its photograph.
+ELLIPSES = "ellipse 0.463,0.555 0.34,0.41 angle=8 | add ellipse 0.48,0.28 0.19,0.24 | feather 1%"
+WORDS = {
+    "words-ellipse": ("cup", ELLIPSES),
+    "words-fill": ("rocket", "fill 0.3,0.1 tolerance=35 | grow 2 | feather 1%"),
+    "words-cut": (
+        "astronaut",
+        "polygon 0.05,1 0.12,0.55 0.33,0.4 0.32,0.05 0.6,0.05 0.6,0.4 0.8,0.7 0.95,1 | cut band=40",
+    ),
+    "words-radial": ("cat", "radial 0.4,0.4 inner=0.2 outer=0.7 | invert"),
+}
 
-# ---- paintings: what follows `intarsia stylize`, by the name of the output -------------------------------------------
+# ---- label maps: flat colors that mean the same on both sides --------------------------------------------------------
+
+SKY, STAR, HILL, TREE = (58, 110, 165), (242, 199, 68), (61, 122, 77), (122, 31, 47)
+
+
+def starry_map() -> np.ndarray:
+    """Of swatch:starry at 512 x 512."""
+    page = flat((512, 512), SKY)
+    stars = ((65, 75, 50), (127, 33, 24), (219, 26, 20), (165, 143, 31), (54, 236, 28), (430, 28, 26), (440, 77, 24))
+    for x, y, radius in (*stars, (467, 116, 18), (463, 234, 19), (493, 278, 28)):
+        cv2.circle(page, (x, y), radius, STAR, -1)
+    polygon(page, HILL, "0 352 100 335 220 360 330 345 400 350 400 512 0 512")
+    polygon(page, TREE, "415 95 440 150 425 230 435 300 462 380 455 420 495 512 360 512 385 400 380 330 405 240")
+    return page
+
+
+def rocket_map() -> np.ndarray:
+    """Of the photograph of 640 x 427."""
+    page = flat((427, 640), SKY)
+    polygon(page, HILL, "0 395 320 385 640 395 640 427 0 427")
+    for corners in ("35 0 95 0 80 427 0 427 0 330", "305 130 320 118 335 130 342 427 300 427"):
+        polygon(page, TREE, corners)
+    for corners in (
+        "183 200 200 200 206 427 176 427",
+        "440 200 458 200 466 427 434 427",
+        "560 0 640 0 640 427 600 427",
+    ):
+        polygon(page, TREE, corners)
+    for x, y in ((80, 350), (150, 375), (190, 408), (363, 408), (110, 418), (448, 412)):
+        cv2.circle(page, (x, y), 14, STAR, -1)
+    return page
+
+
+def doodle() -> np.ndarray:
+    page = flat((384, 576), SKY)
+    cv2.circle(page, (440, 95), 62, STAR, -1)
+    for x, y, radius in ((60, 60, 24), (300, 50, 20), (255, 150, 26), (545, 200, 20), (340, 190, 16)):
+        cv2.circle(page, (x, y), radius, STAR, -1)
+    polygon(page, HILL, "0 300 110 250 230 285 340 245 450 290 576 255 576 384 0 384")
+    polygon(page, TREE, "120 80 150 150 165 240 190 384 70 384 90 240 100 150")
+    polygon(page, TREE, "215 190 232 240 250 384 185 384 200 240")
+    return page
+
+
+def flat(size: tuple[int, int], color: tuple[int, int, int]) -> np.ndarray:
+    return np.full((*size, 3), color, np.uint8)
+
+
+def polygon(page: np.ndarray, color: tuple[int, int, int], corners: str) -> None:
+    cv2.fillPoly(page, [np.array(corners.split(), np.int32).reshape(-1, 2)], color, cv2.LINE_AA)
+
+
+LABEL_MAPS = {"starry-map": starry_map, "rocket-map": rocket_map, "doodle": doodle}
+
+
+# ---- paintings: what follows `intarsia stylize` (or its own command), by the name of the output ----------------------
 
 CUP_REGIONS = "cup.png swatch:starry swatch:scream --content-mask the-cup.png --content-mask table.png"
-CAT_RAMP = "cat.png swatch:woodcut swatch:scream --content-mask left.png --content-mask right.png"
+CAT = "cat.png swatch:woodcut swatch:scream"
+CAT_RAMP = f"{CAT} --gradient 'linear 0: 1 -> 2'"
+ROCKET = "rocket.png starry.png --content-map rocket-map.png --style-map starry-map.png"
+EYES = "ellipse 0.36,0.38 0.09,0.11 | add ellipse 0.71,0.45 0.07,0.1 | feather 1%"
 
 PAINTINGS = {
     "astronaut-starry": "astronaut.png swatch:starry",
@@ -97,6 +162,18 @@ PAINTINGS = {
     "astronaut-untouched": "astronaut.png swatch:starry --content-mask behind-her.png",
     "cat-ramp": CAT_RAMP,
     "cat-ramp-no-blends": f"{CAT_RAMP} --no-blends",
+    "cat-radial": f"{CAT} --gradient 'radial 0.5,0.4 outer=0.7: 2 -> 1'",
+    "cat-light": f"{CAT} --gradient 'luminance | levels black=0.2 white=0.8: 1 -> 2'",
+    "kept-eyes": f"{CAT_RAMP} --region \"eyes: content='{EYES}' keep\"",
+    "own-settings": "cup.png swatch:mosaic swatch:starry"
+    " --region 'cup: content=the-cup.png style=1 scale=0.6 color=match'"
+    " --region 'table: content=rest style=2 content-weight=2'",
+    "rocket-labels": ROCKET,
+    "rocket-patches": f"{ROCKET} --content-patch 96 --style-patch 128",
+    "doodle-painted": "doodle doodle.png --style starry.png --style-map starry-map.png",
+    "auto": "astronaut.png swatch:scream --auto-regions 2",
+    "astronaut-scream": "astronaut.png swatch:scream",
+    **{f"cup-{rule}": f"cup.png swatch:starry --color {rule}" for rule in ("match", "luminance", "histogram")},
     "cup-mixture": "cup.png swatch:starry swatch:scream --weight 1 --weight 1",
     **{f"face-{w}": f"astronaut.png swatch:starry --content-weight {w}" for w in ("1", "4")},
     **{f"scale-{s}": f"cup.png swatch:mosaic --size 384 --style-scale {s}" for s in ("0.5", "1", "2")},
@@ -135,7 +212,20 @@ SHEETS: dict[str, list[Tile]] = {
     "region-masks": tiles("the-cup | the-cup.png", "table | table.png"),
     "region-strength": tiles("cup-regions | strength 1 and 1", "cup-regions-half | cup 0.4, table 1"),
     "untouched": tiles("astronaut", "behind-her | behind-her.png", "astronaut-untouched"),
-    "ramp": tiles("cat", "left | left.png", "right | right.png", "cat-ramp"),
+    "ramp": tiles("cat", "swatch:woodcut", "swatch:scream", "cat-ramp"),
+    "words": tiles(*(f"{name} | {text.split()[0]}" for name, (_, text) in WORDS.items())),
+    "own-settings": tiles("cup", "swatch:mosaic", "swatch:starry", "own-settings"),
+    "kept-eyes": tiles("cat", "kept-eyes"),
+    "gradients": tiles("cat-ramp | linear", "cat-radial | radial", "cat-light | luminance"),
+    "label-maps": tiles(
+        "rocket", "rocket-map | rocket-map.png", "starry", "starry-map | starry-map.png", "rocket-labels"
+    ),
+    "patches": tiles("rocket-labels | labels", "rocket-patches | patches"),
+    "doodle": tiles("doodle | doodle.png", "starry", "starry-map | starry-map.png", "doodle-painted"),
+    "auto-regions": tiles(
+        "astronaut", "auto-map | photograph and style", "auto | --auto-regions 2", "astronaut-scream | without"
+    ),
+    "color": tiles("cup-starry | none", *(f"cup-{rule} | {rule}" for rule in ("match", "luminance", "histogram"))),
     "blends": tiles("cat-ramp-no-blends | --no-blends", "cat-ramp | blends (default)"),
     "mixture": tiles("cup-starry | starry", "cup-mixture | one to one", "cup-scream | scream"),
     "content-weight": tiles(*(f"{name} | --content-weight {w}" for name, w in CONTENT_WEIGHTS)),
@@ -197,18 +287,34 @@ def prepare() -> None:
         Image.fromarray(load()).save(WORK / f"{name}.png")
     for name, draw in MASKS.items():
         Image.fromarray(np.round(draw() * 255).astype(np.uint8)).save(WORK / f"{name}.png")
+    for name, draw in LABEL_MAPS.items():
+        Image.fromarray(draw()).save(WORK / f"{name}.png")
+    picture.write(WORK / "starry.png", swatches.paint("starry", (512, 512)))
+    for name, (photograph, text) in WORDS.items():
+        picture.write(WORK / f"{name}.png", shaded(picture.read(WORK / f"{photograph}.png").image, text))
+
+
+def shaded(image: torch.Tensor, text: str) -> torch.Tensor:
+    """The photograph where the map is, and darkened where it is not."""
+    size = (image.shape[1], image.shape[2])
+    canvas = Canvas(image, size, "content", picture.read_map, lambda name: picture.read(name).image)
+    return image * (0.25 + 0.75 * WrittenMap.parse(text).draw(canvas))
 
 
 def paint(name: str, threads: int, keep: bool) -> None:
     target = f"{name}.png"
     if keep and (WORK / target).exists():
         return
-    words = ["intarsia", "stylize", *PAINTINGS[name].split(), "-o", target]
-    lines = textwrap.wrap(" ".join(words), 110, subsequent_indent="    ", break_on_hyphens=False)
+    said = shlex.split(PAINTINGS[name])
+    words = ["intarsia", *([] if said[0] == "doodle" else ["stylize"]), *said, "-o", target]
+    lines = textwrap.wrap(shlex.join(words), 110, subsequent_indent="    ", break_on_hyphens=False)
     print(*lines, sep=" \\\n", flush=True)
     began = time.monotonic()
     command = str(Path(sys.executable).with_name("intarsia"))
     subprocess.run([command, *words[1:], "--threads", str(threads), "--quiet"], cwd=WORK, check=True)
+    if name == "auto":
+        partition = [command, "partition", "--match", "astronaut.png", "swatch:scream", "-k", "2", "-o", "auto-map.png"]
+        subprocess.run(partition, cwd=WORK, check=True)
     print(f"    {time.monotonic() - began:.0f} s", flush=True)
 
 
