@@ -19,6 +19,7 @@ from intarsia import picture, sources
 from intarsia.engine import Image
 from intarsia.errors import GuideError, unknown
 from intarsia.guide import Guide, Region
+from intarsia.partition import auto_regions
 from intarsia.pyramid import size_of
 from intarsia.recipe.data import Recipe, paired
 from intarsia.recipe.files import Files, notice
@@ -161,15 +162,16 @@ class Layers:
         return self._drafts(sources.between(styles, ramp))
 
     def _automatic(self) -> list[Draft]:
+        """With the styles that no written region takes, or all of them if each is taken."""
         recipe = self.recipe
         if recipe.auto_regions is None:
             if recipe.pair:
                 raise GuideError("--pair pairs automatic regions. Give --auto-regions K.")
             return []
-        from intarsia.partition import auto_regions
-
+        named = {region.style for region in self.recipe.regions() if region.content is not None}
+        free = [style for i, style in enumerate(self.styles, 1) if i not in named] or list(self.styles)
         fixed = {content - 1: style - 1 for content, style in map(paired, recipe.pair)}
-        guide = auto_regions(self._canvas.image, self.styles, recipe.auto_regions, by=recipe.match, fixed=fixed)
+        guide = auto_regions(self._canvas.image, free, recipe.auto_regions, by=recipe.match, fixed=fixed)
         return self._drafts(guide)
 
     def _stacked(self, layers: list[list[Draft]]) -> list[Draft]:
