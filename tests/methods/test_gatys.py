@@ -86,14 +86,15 @@ def test_goes_on_exactly_from_any_step_and_any_match(pictures, optimizer, stop):
     assert torch.equal(rest[-1].image, whole.image)
 
 
-def test_a_state_without_its_matches_would_not_go_on_exactly(pictures):
-    """What the test above would not see if matching came out the same anyway."""
-    content, style, _ = pictures
-    method = Gatys(steps=24, encoder="toy", coarsest=48, loss="patches", init="noise")
-    early, late = (
-        {**frame.state()} for frame in method(content, Guide.everywhere(style), encoder=TOY) if frame.step in (4, 20)
-    )
-    assert not torch.equal(early["matches.relu3_1"], late["matches.relu3_1"])
+def test_a_state_brings_its_matches(pictures):
+    """They are not those that the picture has by now."""
+    content, style, other = pictures
+    goal = Goal.build(dataclasses.replace(FEW, loss="patches"), TOY, content, Guide.everywhere(style))
+    now = other[:, :32].repeat(1, 1, 2)[:, :, :48]
+    kept = goal.matched(now, goal.matched(content).state())
+    for tap, matches in kept.matches.items():
+        assert torch.equal(matches, goal.matched(content).matches[tap])
+        assert not torch.equal(matches, goal.matched(now).matches[tap])
 
 
 @pytest.mark.parametrize("init", ["content", "noise", "statistics"])
