@@ -62,6 +62,17 @@ class OutputError(IntarsiaError):
     pass
 
 
+def explained(error: Exception) -> IntarsiaError:
+    """Any failure as one of ours: itself, memory that ran out, or one that nobody foresaw."""
+    if isinstance(error, IntarsiaError):
+        return error
+    text = str(error)
+    ran_out = isinstance(error, RuntimeError) and ("out of memory" in text or "allocate memory" in text)
+    if ran_out or isinstance(error, MemoryError):
+        return MemoryLimitError("the picture did not fit into memory. Try a smaller --size.")
+    return IntarsiaError(f"unforeseen failure, {type(error).__name__}: {text[:300]}. --debug shows where.")
+
+
 def unknown(kind: str, name: str, choices: Iterable[str]) -> str:
     """`no method 'gatsy': did you mean 'gatys'? There are: gatys, wct.`"""
     choices = sorted(choices)

@@ -115,16 +115,14 @@ def _app(arguments: list[str]):
 def _explained(error: Exception) -> "IntarsiaError":
     from cyclopts import CycloptsError, MissingArgumentError
 
-    from intarsia.errors import IntarsiaError, UsageError
+    from intarsia.errors import UsageError, explained
 
-    if isinstance(error, IntarsiaError):
-        return error
     if isinstance(error, MissingArgumentError) and error.argument is not None and error.command_chain:
         command = " ".join(error.command_chain)
         return UsageError(f"{command}: {error.argument.name} is missing. See intarsia {command} --help.")
     if isinstance(error, CycloptsError):
         return UsageError(_told_by_settings(error) or str(error).replace(STREAM, "-"))
-    return IntarsiaError(f"unforeseen failure, {type(error).__name__}: {str(error)[:300]}. --debug shows where.")
+    return explained(error)
 
 
 def _told_by_settings(error: Exception) -> str | None:

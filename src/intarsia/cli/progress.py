@@ -26,6 +26,7 @@ class Reporter(Protocol):
     def download(self, done: int, total: int | None) -> None: ...
     def start(self, **facts: Any) -> None: ...
     def frame(self, frame: Frame) -> None: ...
+    def part(self, event: str, done: float, says: str, **facts: Any) -> None: ...
     def notice(self, text: str) -> None: ...
     def done(self, **facts: Any) -> None: ...
 
@@ -51,6 +52,9 @@ class Silent:
 
     def frame(self, frame: Frame) -> None:
         pass
+
+    def part(self, event: str, done: float, says: str, **facts: Any) -> None:
+        """Of a job of many pictures: the event in one word, the part of the whole that is done, what it says."""
 
     def notice(self, text: str) -> None:
         print(f"intarsia: {text}", file=sys.stderr)
@@ -86,6 +90,9 @@ class Events:
         facts = {"step": frame.step, "steps": frame.steps, "size": [w, h], "done": round(frame.done, 4)}
         losses = {name: round(value, 6) for name, value in frame.losses.items()}
         self._event("step", facts | {"loss": round(frame.loss, 6), "losses": losses, "seconds_left": left})
+
+    def part(self, event: str, done: float, says: str, **facts: Any) -> None:
+        self._event(event, facts | {"done": round(done, 4), "seconds_left": self.clock.left(done)})
 
     def notice(self, text: str) -> None:
         self._event("notice", {"message": text})
@@ -131,11 +138,13 @@ class Bar:
 
     def frame(self, frame: Frame) -> None:
         h, w = frame.image.shape[-2:]
-        left = self.clock.left(frame.done)
-        says = "" if left is None else f"{_duration(left)} left"
-        what = f"{w} x {h}  step {frame.step}/{frame.steps}  loss {frame.loss:.3f}"
-        self.progress.update(self.task, completed=frame.done, description=what, left=says)
-        self._line(f"{what}  {100 * frame.done:.0f}%  {says}")
+        self.part("step", frame.done, f"{w} x {h}  step {frame.step}/{frame.steps}  loss {frame.loss:.3f}")
+
+    def part(self, event: str, done: float, says: str, **facts: Any) -> None:
+        left = self.clock.left(done)
+        after = "" if left is None else f"{_duration(left)} left"
+        self.progress.update(self.task, completed=done, description=says, left=after)
+        self._line(f"{says}  {100 * done:.0f}%  {after}")
 
     def _line(self, text: str) -> None:
         if not self.live and time.monotonic() - self.told > 5:
@@ -172,8 +181,8 @@ class Interrupts:
     At once is also in the middle of a long step, when Python hears no signal: a thread of its own listens for the
     bytes that the interpreter's C code sends."""
 
-    def __init__(self) -> None:
-        self.asked = False
+    def __init__(self, stopping: str = "stopping after this step") -> None:
+        self.asked, self.stopping = False, stopping
 
     def __enter__(self) -> "Interrupts":
         self.listening, self.sending = os.pipe()
@@ -197,7 +206,7 @@ class Interrupts:
         while sent := os.read(self.listening, 1):
             heard += sent[0] in self.before
             if heard == 1:
-                _tell_terminal("\nstopping after this step; once more leaves at once\n")
+                _tell_terminal(f"\n{self.stopping}; once more leaves at once\n")
             elif heard == 2:
                 _tell_terminal("\x1b[?25h")  # the cursor, which the bar hides
                 os._exit(130)  # outputs are only ever replaced whole, so nothing can be left half-written

@@ -16,7 +16,7 @@ from intarsia import picture
 from intarsia.cli import said
 from intarsia.cli.progress import Interrupts, Reporter, notices, reporter
 from intarsia.engine import Frame, State
-from intarsia.errors import DivergedError, MemoryLimitError, OutputError, UsageError, unknown
+from intarsia.errors import DivergedError, OutputError, UsageError, unknown
 from intarsia.methods import METHODS
 from intarsia.recipe import (
     Guidance,
@@ -136,9 +136,9 @@ class Outputs:
 
 def stylize_command(app: App, arguments: Sequence[str]) -> None:
     """Adds `stylize` to the app, with the flags of the method that the arguments (or their recipe) name."""
-    named = _value_of("--recipe", arguments)
+    named = value_of("--recipe", arguments)
     base = None if named is None else read_recipe(named)
-    method = _value_of("--method", arguments) or (base.method if base else "gatys")
+    method = value_of("--method", arguments) or (base.method if base else "gatys")
     if method not in METHODS:
         raise UsageError(unknown("method", method, METHODS))
     kind = METHODS[method]
@@ -205,7 +205,7 @@ def stylize_command(app: App, arguments: Sequence[str]) -> None:
 
     app.command(stylize, name="stylize")
     if base is not None:
-        app["stylize"].config = (_filled_from(base),)
+        app["stylize"].config = (filled_from(base),)
 
 
 def paint(recipe: Recipe, outputs: Outputs, running: Running) -> int:
@@ -218,12 +218,7 @@ def paint(recipe: Recipe, outputs: Outputs, running: Running) -> int:
     if recipe.threads is not None:
         torch.set_num_threads(recipe.threads)
     with reporter(running.json, running.quiet) as report, notices(report), Interrupts() as interrupts:
-        try:
-            return _paint(recipe, outputs, report, interrupts, running.resume)
-        except (RuntimeError, MemoryError) as error:
-            if isinstance(error, MemoryError) or "out of memory" in str(error) or "allocate memory" in str(error):
-                raise MemoryLimitError("the picture did not fit into memory. Try a smaller --size.") from error
-            raise
+        return _paint(recipe, outputs, report, interrupts, running.resume)
 
 
 def _paint(recipe: Recipe, outputs: Outputs, report: Reporter, interrupts: Interrupts, resume: bool) -> int:
@@ -320,7 +315,7 @@ def _is_one_of(target: str, others: Iterable[str]) -> bool:
 # ---- recipes as defaults -------------------------------------------------------------------------------------------
 
 
-def _value_of(flag: str, arguments: Sequence[str]) -> str | None:
+def value_of(flag: str, arguments: Sequence[str]) -> str | None:
     """The value of a flag before the arguments are parsed, since it decides what the others are."""
     for i, argument in enumerate(arguments):
         if argument == flag and i + 1 < len(arguments):
@@ -330,10 +325,12 @@ def _value_of(flag: str, arguments: Sequence[str]) -> str | None:
     return None
 
 
-def _filled_from(recipe: Recipe):
-    """A cyclopts configuration: every argument that was not given takes its value from the recipe."""
+def filled_from(recipe: Recipe, **others: str | list[str] | None):
+    """A cyclopts configuration: every argument that was not given takes its value from the recipe, or from `others`,
+    where a command has another name for one."""
     values = json.loads(recipe.to_json())
     values |= values.pop("settings", {})
+    values |= others
 
     def fill(app: App, commands: tuple[str, ...], arguments: ArgumentCollection) -> None:
         for argument in arguments:

@@ -27,6 +27,15 @@ class Files:
         self.sums: dict[str, str] = {}
         self._read: dict[str, picture.Opened] = {}
 
+    def of(self, recipe: Recipe) -> "Files":
+        """For another content: what has been read of the styles is not read again."""
+        files = Files(recipe, self.given)
+        for name in (*recipe.styles, *recipe.style_map):
+            if name in self._read:
+                files._read[name] = self._read[name]
+                files.sums |= {name: self.sums[name]} if name in self.sums else {}
+        return files
+
     def read(self, name: str, frame: int | None = None) -> picture.Opened:
         if name not in self._read:
             self._read[name] = self._fresh(name, frame)

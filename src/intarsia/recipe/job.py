@@ -59,12 +59,19 @@ class Job:
     start: Image | None = None
 
     @classmethod
-    def open(cls, recipe: Recipe, folder: Path | None = None, given: dict[str, Source] | None = None) -> "Job":
+    def open(
+        cls,
+        recipe: Recipe,
+        folder: Path | None = None,
+        given: dict[str, Source] | None = None,
+        files: Files | None = None,
+    ) -> "Job":
         """Reads every picture of the recipe. folder: what its paths are relative to; given: pictures that are at hand
-        already, by the name that the recipe calls them."""
+        already, by the name that the recipe calls them; files: of a job with the same styles, which are then not read
+        again."""
         if folder is not None:
             recipe = recipe.renamed(lambda name: str(folder / name))
-        files = Files(recipe, given or {})
+        files = Files(recipe, given or {}) if files is None else files.of(recipe)
         method = recipe.build_method()
         content = files.read(recipe.content, frame=recipe.frame)
         seen = visible(content, recipe.content).image
