@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from intarsia.errors import UsageError, unknown
-from intarsia.sources.written import WrittenMap, words_of
+from intarsia.sources.written import WrittenMap, numeral, quoted, short, words_of
 
 Rule = Literal["none", "match", "luminance", "histogram"]
 Form = Literal["mk", "pca", "cholesky"]
@@ -51,7 +51,7 @@ class WrittenRegion(BaseModel):
             if word == "keep":
                 data["strength"] = 0
             elif not equals or key not in cls.model_fields or key in ("name", "style_map"):
-                raise UsageError(f"region '{name}': {unknown('setting', key, [*_KEYS, 'keep'])}")
+                raise UsageError(f"region '{short(name)}': {unknown('setting', short(key), [*_KEYS, 'keep'])}")
             elif key == "style":
                 data["style"], colon, style_map = value.partition(":")
                 data |= {"style_map": style_map} if colon else {}
@@ -61,12 +61,12 @@ class WrittenRegion(BaseModel):
 
     def __str__(self) -> str:
         told = self.model_dump(exclude_none=True, exclude={"name", "style_map"})
-        words = [f"{key.replace('_', '-')}={_quoted(self._told(key, value))}" for key, value in told.items()]
+        words = [f"{key.replace('_', '-')}={_told(self._said(key, value))}" for key, value in told.items()]
         return f"{self.name}: {' '.join(words)}"
 
-    def _told(self, key: str, value: Any) -> str:
+    def _said(self, key: str, value: Any) -> str:
         style_map = f":{self.style_map}" if key == "style" and self.style_map is not None else ""
-        return (f"{value:g}" if isinstance(value, float) else str(value)) + style_map
+        return (numeral(value) if isinstance(value, float) else str(value)) + style_map
 
     def maps(self) -> Iterator[WrittenMap]:
         return (WrittenMap.parse(text) for text in (self.content, self.style_map) if text is not None)
@@ -94,7 +94,9 @@ class WrittenGradient(BaseModel):
         ramp, colon, row = text.rpartition(":")
         styles = [part.strip() for part in row.split("->")]
         if not colon or len(styles) < 2 or not all(re.fullmatch("[1-9][0-9]?", one) for one in styles):
-            raise UsageError(f"gradient '{text}': it is written 'linear 90: 1 -> 2', a ramp and two or more styles.")
+            raise UsageError(
+                f"gradient '{short(text)}': it is written 'linear 90: 1 -> 2', a ramp and two or more styles."
+            )
         return cls(ramp=checked_map(ramp.strip()), styles=tuple(map(int, styles)))
 
     def __str__(self) -> str:
@@ -126,10 +128,5 @@ def _named(text: str) -> tuple[str, str]:
     return (match[1], match[2]) if match else ("", text)
 
 
-def _quoted(text: str) -> str:
-    if not re.search(r"[\s'\"]", text):
-        return text
-    mark = "'" if '"' in text else '"'
-    if mark in text:
-        raise UsageError(f"{text}: a value with both kinds of quotes cannot be written in one line. Use a guide file.")
-    return f"{mark}{text}{mark}"
+def _told(text: str) -> str:
+    return quoted(text) if re.search(r"[\s'\"]", text) or not text else text

@@ -5,11 +5,13 @@
     EDIT  = a word of EDITS with what it takes
 
 X,Y are points, 0..1 from the top left corner. Distances are pixels of the picture that is drawn on, or, with %, parts
-of its long side. A file whose name begins with one of the words, or has a | in it, is put in quotes.
+of its long side; what is longer than its diagonal counts as its diagonal. A file whose name begins with one of the
+words, or has a | or a quote in it, is put in quotes.
 """
 
 import dataclasses
 import difflib
+import math
 import re
 import shlex
 from collections.abc import Callable, Iterator
@@ -17,11 +19,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from intarsia.errors import GuideError, UsageError, unknown
-from intarsia.picture import resize
+from intarsia.errors import UsageError, unknown
 from intarsia.pyramid import size_of
 from intarsia.sources import edits, gradients, shapes
 from intarsia.sources.labels import map_of_color
@@ -57,7 +59,7 @@ class File:
     name: str
 
     def __str__(self) -> str:
-        return _quoted(self.name) if _needs_quotes(self.name) else self.name
+        return quoted(self.name) if _needs_quotes(self.name) else self.name
 
 
 @dataclass(frozen=True)
@@ -68,16 +70,16 @@ class Distance:
     percent: bool
 
     def pixels(self, size: tuple[int, int]) -> float:
-        return self.value / 100 * max(size) if self.percent else self.value
+        return min(self.value / 100 * max(size) if self.percent else self.value, math.hypot(*size))
 
     def __str__(self) -> str:
-        return f"{self.value:g}%" if self.percent else f"{self.value:g}"
+        return f"{numeral(self.value)}{'%' if self.percent else ''}"
 
 
 @dataclass(frozen=True)
 class Verb:
-    """draw: makes or edits the map; words: kinds of what follows, `more` any number of the last one, of which `least`
-    must be there; settings: names of NAME=NUMBER."""
+    """draw: makes or edits the map; words: kinds of what follows, at least `least` of them and, with `more`, any number
+    of the last one; settings: names of NAME=NUMBER."""
 
     draw: Callable[..., Map]
     words: tuple[str, ...] = ()
@@ -104,7 +106,7 @@ class Step:
     def __str__(self) -> str:
         if not self.word:
             return str(self.takes[0])
-        settings = [f"{name}={value:g}" for name, value in self.settings]
+        settings = [f"{name}={numeral(value)}" for name, value in self.settings]
         return " ".join([self.word, *map(_shown, self.takes), *settings])
 
 
@@ -146,7 +148,7 @@ class WrittenMap:
         drawn = first.draw(canvas)
         for step in others:
             drawn = step.draw(canvas, drawn)
-        return drawn
+        return settled(drawn)
 
 
 def _everywhere(canvas: Canvas) -> Map:
@@ -155,8 +157,10 @@ def _everywhere(canvas: Canvas) -> Map:
 
 def _rest(canvas: Canvas) -> Map:
     if canvas.rest is None:
+        where = "of a style" if canvas.side == "style" else "outside a region"
         raise UsageError(
-            f"'rest' is what the other regions leave of the content; here it is asked of the {canvas.side}."
+            f"'rest' is what the other regions leave of the content, and cannot be had {where}. Say it as "
+            '--region "NAME: content=rest".'
         )
     return canvas.rest
 
@@ -180,15 +184,13 @@ def _fill(canvas: Canvas, *points: Point, tolerance: float = 10) -> Map:
 def _label(canvas: Canvas, file: str, color: str) -> Map:
     image = canvas.read(file)
     check_aspect(f"label map {file}", canvas.side, image, canvas.full)
-    return resize(map_of_color(image, color)[None], canvas.size)[0]
+    return fitted(map_of_color(image, color), canvas.size)
 
 
-def _linear(canvas: Canvas, *takes: float | Point) -> Map:
-    if len(takes) == 1 and isinstance(takes[0], float):
-        return gradients.linear(canvas.size, takes[0])
-    if len(takes) == 2 and all(isinstance(one, tuple) for one in takes):
-        return gradients.linear(canvas.size, start=takes[0], end=takes[1])  # pyright: ignore[reportArgumentType]
-    raise UsageError("linear takes an angle in degrees, as in 'linear 90', or two points, as in 'linear 0,0 1,0.5'.")
+def _linear(canvas: Canvas, first: float | Point, end: Point | None = None) -> Map:
+    if isinstance(first, tuple):
+        return gradients.linear(canvas.size, start=first, end=end)
+    return gradients.linear(canvas.size, first)
 
 
 def _radial(canvas: Canvas, center: Point = (0.5, 0.5), inner: float = 0.0, outer: float = 0.5) -> Map:
@@ -228,11 +230,11 @@ def _intersect(canvas: Canvas, one_map: Map, other: Map) -> Map:
 
 
 def _refine(canvas: Canvas, one_map: Map, radius: float = 8, eps: float = 1e-4) -> Map:
-    return edits.refine(one_map, canvas.image, int(radius), eps)
+    return edits.refine(one_map, canvas.image, min(round(radius), max(canvas.size)), eps)
 
 
 def _cut(canvas: Canvas, one_map: Map, band: float | None = None) -> Map:
-    return shapes.grab_cut(canvas.image, one_map, band)
+    return shapes.grab_cut(canvas.image, one_map, None if band is None else min(band, math.hypot(*canvas.size)))
 
 
 def _levels(canvas: Canvas, one_map: Map, black: float = 0, white: float = 1, gamma: float = 1) -> Map:
@@ -243,9 +245,9 @@ MAKERS: dict[str, Verb] = {
     "everywhere": Verb(_everywhere),
     "rest": Verb(_rest),
     "rectangle": Verb(_rectangle, ("point", "point")),
-    "ellipse": Verb(_ellipse, ("point", "point"), settings=("angle",)),
-    "polygon": Verb(_polygon, ("point",), least=3, more=True),
-    "fill": Verb(_fill, ("point",), least=1, more=True, settings=("tolerance",)),
+    "ellipse": Verb(_ellipse, ("point", "radii"), settings=("angle",)),
+    "polygon": Verb(_polygon, ("point", "point", "point"), more=True),
+    "fill": Verb(_fill, ("point",), more=True, settings=("tolerance",)),
     "label": Verb(_label, ("file", "color")),
     "linear": Verb(_linear, ("angle or point", "point"), least=1),
     "radial": Verb(_radial, ("point",), least=0, settings=("inner", "outer")),
@@ -272,7 +274,21 @@ def _from_file(canvas: Canvas, name: str) -> Map:
     """At the canvas's size, to go together with other maps."""
     one_map = canvas.read_map(name)
     check_aspect(f"mask {name}", canvas.side, one_map, canvas.full)
-    return resize(one_map[None], canvas.size)[0]
+    return fitted(one_map, canvas.size)
+
+
+def fitted(one_map: Map, size: tuple[int, int]) -> Map:
+    """The map at another size (h, w), as a guide has it at that size: the covered part of each pixel where it shrinks,
+    else in between; nothing stays exactly nothing, and all exactly all."""
+    h, w = one_map.shape
+    mode = "area" if size[0] <= h and size[1] <= w else "bilinear"
+    return one_map if size == (h, w) else settled(F.interpolate(one_map[None, None], size, mode=mode)[0, 0])
+
+
+def settled(one_map: Map) -> Map:
+    """Without what rounding left of 0 and of 1, so that what is not painted is so to the bit."""
+    settled = torch.where(one_map < 1e-5, 0, one_map)
+    return torch.where(settled > 1 - 1e-5, 1, settled)
 
 
 def _value(one: Any, canvas: Canvas) -> Any:
@@ -289,12 +305,14 @@ def _value(one: Any, canvas: Canvas) -> Any:
 def _segments(text: str) -> list[str]:
     """Cut at every | that is not in quotes."""
     parts = re.findall(r"""(?:"[^"]*"|'[^']*'|[^|])+""", text)
+    if not text.strip():
+        raise UsageError("a map is missing. Give a file, or a shape such as 'ellipse 0.5,0.5 0.2,0.1'.")
     if (
         not parts
         or len(parts) != len(re.sub(r""""[^"]*"|'[^']*'""", "", text).split("|"))
         or "" in map(str.strip, parts)
     ):
-        raise UsageError(f"'{text}' is no map: something is missing before or after a |.")
+        raise UsageError(f"'{short(text)}' is no map: something is missing before or after a |.")
     return [part.strip() for part in parts]
 
 
@@ -305,28 +323,39 @@ def words_of(text: str) -> list[str]:
     try:
         return list(lexer)
     except ValueError:
-        raise UsageError(f"'{text}': a quote is opened and not closed.") from None
+        raise UsageError(f"'{short(text)}': a quote is opened and not closed.") from None
 
 
 def _maker(text: str) -> Step:
-    first = text.split()[0]
-    if first in MAKERS:
-        return _step(first, MAKERS[first], words_of(text)[1:])
-    near = difflib.get_close_matches(first.lower(), MAKERS, 1, 0.75)
-    if near and len(text.split()) > 1:
-        raise UsageError(f"'{text}': {unknown('shape', first, MAKERS)} A file of that name is written in quotes.")
     if text[0] in "\"'":
         words = words_of(text)
         if len(words) != 1:
-            raise UsageError(f"{text}: there is more than one file name. Put them together with | add.")
+            raise UsageError(f"{short(text)}: there is more than one file name. Put them together with | add.")
         return Step("", (File(words[0]),))
+    first = text.split()[0]
+    if first in MAKERS:
+        return _step(first, MAKERS[first], words_of(text)[1:])
+    if _is_in_words(text):
+        what = "this edit comes after a map, as in 'FILE | " + f"{first} ...'." if first in EDITS else None
+        told = what or unknown("shape", short(first), MAKERS)
+        raise UsageError(f"'{short(text)}': {told} A file of that name is written in quotes.")
     return Step("", (File(text),))
+
+
+def _is_in_words(text: str) -> bool:
+    """Whether it is meant as words and not as the name of a file, well spelled or not."""
+    first, *others = text.split() or [""]
+    if not others or first in MAKERS:
+        return first in MAKERS
+    numbers = any(re.fullmatch(r"[-+.\d]+,[-+.\d]+", one) for one in others)
+    edit = first in EDITS and re.fullmatch(r"[-+.\d]+%?|[a-z]+=.*", others[0])
+    return numbers or bool(edit) or bool(difflib.get_close_matches(first.lower(), MAKERS, 1, 0.75))
 
 
 def _edit(text: str) -> Step:
     word, *others = text.split(None, 1)
     if word not in EDITS:
-        raise UsageError(f"'{text}': {unknown('edit', word, EDITS)}")
+        raise UsageError(f"'{short(text)}': {unknown('edit', short(word), EDITS)}")
     if EDITS[word].words == ("map",):
         if not others:
             raise UsageError(f"'{word}' takes a map: a file, or a shape such as 'ellipse 0.5,0.5 0.2,0.1'.")
@@ -335,30 +364,34 @@ def _edit(text: str) -> Step:
 
 
 def _step(word: str, verb: Verb, words: list[str]) -> Step:
-    plain = [one for one in words if not re.match(r"[a-z]+=", one)]
+    plain = [one for one in words if not (verb.settings and re.match(r"[a-z]+=", one))]
     settings = []
     for name, _, value in (one.partition("=") for one in words if one not in plain):
         if name not in verb.settings:
-            raise UsageError(
-                f"'{word}': {unknown('setting', name, verb.settings)}" if verb.settings else _form(word, verb)
-            )
+            raise UsageError(f"'{word}': {unknown('setting', short(name), verb.settings)}")
         settings.append((name, _number(value, word, verb)))
     least = len(verb.words) if verb.least is None else verb.least
     if len(plain) < least or (len(plain) > len(verb.words) and not verb.more):
         raise UsageError(_form(word, verb))
     kinds = [verb.words[min(i, len(verb.words) - 1)] for i in range(len(plain))]
-    return Step(
-        word, tuple(_read(one, kind, word, verb) for one, kind in zip(plain, kinds, strict=True)), tuple(settings)
-    )
+    takes = tuple(_read(one, kind, word, verb) for one, kind in zip(plain, kinds, strict=True))
+    if "angle or point" in kinds and isinstance(takes[0], tuple) != (len(takes) == 2):
+        raise UsageError(_form(word, verb))
+    return Step(word, takes, tuple(settings))
 
 
 def _read(text: str, kind: str, word: str, verb: Verb) -> Any:
     if kind == "file":
         return File(text)
     if kind == "color":
+        if not re.fullmatch("#?[0-9a-fA-F]{6}", text):
+            raise UsageError(f"'{short(text)}' is no color. {_form(word, verb)}")
         return text
     if kind == "distance":
-        return Distance(_number(text.removesuffix("%"), word, verb), text.endswith("%"))
+        distance = Distance(_number(text.removesuffix("%"), word, verb), text.endswith("%"))
+        if distance.value < 0:
+            raise UsageError(f"a distance of {text} cannot be. Take 0 or more.")
+        return distance
     if kind == "angle or point" and "," not in text:
         return _number(text, word, verb)
     x, comma, y = text.partition(",")
@@ -372,46 +405,50 @@ def _number(text: str, word: str, verb: Verb) -> float:
         value = float(text)
     except ValueError:
         value = float("nan")
-    if not abs(value) < float("inf"):
-        raise UsageError(f"'{text}' is no number. {_form(word, verb)}")
+    if not abs(value) <= 1e9:  # also where it is not a number; more than that is no picture's
+        raise UsageError(f"'{short(text)}' is no number that can be. {_form(word, verb)}")
     return value
 
 
 def _form(word: str, verb: Verb) -> str:
-    shown = {
-        "point": "X,Y",
-        "file": "FILE",
-        "color": "#RRGGBB",
-        "distance": "PIXELS or %",
-        "angle or point": "DEGREES or X,Y",
-    }
-    takes = " ".join([shown[kind] for kind in verb.words] + (["..."] if verb.more else []))
-    settings = "".join(f" [{name}=NUMBER]" for name in verb.settings)
-    return f"It is written '{word}{' ' if takes else ''}{takes}{settings}'."
+    if "angle or point" in verb.words:
+        return f"It is written '{word} DEGREES' or '{word} X,Y X,Y'."
+    shown = {"point": "X,Y", "radii": "RX,RY", "file": "FILE", "color": "#RRGGBB", "distance": "PIXELS or PART%"}
+    least = len(verb.words) if verb.least is None else verb.least
+    takes = [shown[kind] if i < least else f"[{shown[kind]}]" for i, kind in enumerate(verb.words)]
+    takes += ["..."] if verb.more else []
+    settings = [f"[{name}=NUMBER]" for name in verb.settings]
+    return f"It is written '{' '.join([word, *takes, *settings])}'."
+
+
+def short(text: str) -> str:
+    """As much of it as a message needs."""
+    return text if len(text) <= 80 else f"{text[:77]}..."
 
 
 # ---- writing ---------------------------------------------------------------------------------------------------------
 
 
+def numeral(value: float) -> str:
+    """The shortest that reads back as this number."""
+    return repr(value).removesuffix(".0")
+
+
+def quoted(text: str) -> str:
+    """In quotes, so that `words_of` gives it back; in several pieces where it holds both kinds of them."""
+    return "'" + text.replace("'", "'\"'\"'") + "'" if '"' in text else f'"{text}"'
+
+
 def _shown(one: Any) -> str:
     if isinstance(one, tuple):
-        return f"{one[0]:g},{one[1]:g}"
+        return ",".join(map(numeral, one))
     if isinstance(one, File) and re.search(r"\s", one.name):
-        return _quoted(one.name)
-    return f"{one:g}" if isinstance(one, float) else str(one)
+        return quoted(one.name)
+    return numeral(one) if isinstance(one, float) else str(one)
 
 
 def _needs_quotes(name: str) -> bool:
-    first = name.split()[0] if name.split() else ""
-    odd = name != name.strip() or not name or any(letter in name for letter in "|\"'")
-    return odd or bool(" " in name and difflib.get_close_matches(first.lower(), MAKERS, 1, 0.75)) or first in MAKERS
-
-
-def _quoted(name: str) -> str:
-    mark = "'" if '"' in name else '"'
-    if mark in name:
-        raise GuideError(f"{name}: a file name with both kinds of quotes cannot be written down. Rename the file.")
-    return f"{mark}{name}{mark}"
+    return name != name.strip() or not name or any(letter in name for letter in "|\"'") or _is_in_words(name)
 
 
 def _files(step: Step) -> Iterator[File]:
