@@ -19,9 +19,11 @@ from intarsia.losses import content_loss, gram_loss
 from intarsia.moments import Moments, moments
 from intarsia.picture import fit, resize
 from intarsia.pyramid import pool_to_grid, size_of
+from intarsia.recolor import Recolored
 
 Image = Float[Tensor, "3 _ _"]
 Map = Float[Tensor, "_ _"]
+Mask = Bool[Tensor, "_ _"]
 
 TAPS = ("relu1_1", "relu2_1", "relu3_1")
 UNPAINTED = "the content"  # how the part that no region reaches is called
@@ -73,16 +75,18 @@ def measured(
     guide = guide.merged()
     content = resize(content, size_of(image))
     shares = guide.shares(size_of(image))
+    colors = Recolored.of(content, guide)
+    seen = colors.there(image)  # with a color rule, textures are compared in the colors that were painted in
     names = [region.name or f"region {i}" for i, region in enumerate(guide.regions, 1)]
     wanted = is_gradient(shares) if gradient is None else gradient
     return Measures(
         regions=tuple(names),
         areas=tuple(shares.mean((1, 2)).tolist()),
-        style=tuple(tuple(row) for row in region_distances(judge, image, guide, taps).tolist()),
+        style=tuple(tuple(row) for row in region_distances(judge, seen, colors.guide, taps).tolist()),
         content=content_distance(judge, image, content, content_tap) if content_tap in judge.channels else None,
         ssim=ssim(image, content),
         borders=tuple(_borders(image, content, shares, [*names, UNPAINTED])),
-        bands=tuple(band_distances(judge, image, guide, taps)) if wanted else (),
+        bands=tuple(band_distances(judge, seen, colors.guide, taps)) if wanted else (),
     )
 
 
@@ -199,20 +203,25 @@ def owners(shares: Float[Tensor, "r h w"]) -> Int[Tensor, "h w"]:
 
 
 def border_score(image: Image, content: Image, one: Map, other: Map, reach: int = 2) -> float | None:
-    """How the border of two regions shows: mean Sobel magnitude of luminance within `reach` pixels of the line where
-    two maps touch, over that elsewhere in both, less the same ratio in the content. 0 = no seam, above 0 a line shows,
-    below 0 a smooth band does.
+    """How the border of two regions shows: the `border_ratio` of the painting less that of the content. 0 = no seam,
+    above 0 a line shows, below 0 the border is calmer than it was. It also scores where the content has an edge of its
+    own along the border, or less than elsewhere, which a painting evens out.
 
-    The maps are hard (a position belongs where a map exceeds 1/2), so that the line of a gradient is the one of equal
-    shares. None where the regions do not touch, or are nothing but border."""
-    one, other = one > 0.5, other > 0.5
+    The maps are made hard (a position belongs where a map exceeds 1/2), so that the line of a gradient is the one of
+    equal shares. None where the regions do not touch, or are nothing but border."""
+    painted, before = (border_ratio(picture, one > 0.5, other > 0.5, reach) for picture in (image, content))
+    return None if painted is None or before is None else painted - before
+
+
+def border_ratio(image: Image, one: Mask, other: Mask, reach: int = 2) -> float | None:
+    """Mean Sobel magnitude of luminance within `reach` pixels of the line where two regions touch, over that elsewhere
+    in both; None where there is no such line or no elsewhere."""
     near = _near(one, other, reach)
     away = (one | other) & ~near
     if not (bool(near.any()) and bool(away.any())):
         return None
-    both = [_steepness(image), _steepness(content)]
-    ratios = [float(steep[near].mean() / steep[away].mean().clamp_min(1e-6)) for steep in both]
-    return ratios[0] - ratios[1]
+    steep = _steepness(image)
+    return float(steep[near].mean() / steep[away].mean().clamp_min(1e-6))
 
 
 def _borders(image: Image, content: Image, shares: Float[Tensor, "r h w"], names: Sequence[str]) -> list[Border]:
@@ -236,7 +245,7 @@ def _touching(owner: Int[Tensor, "h w"]) -> list[tuple[int, int]]:
     return [(i, j) for i, j in torch.unique(pairs, dim=1).T.tolist() if i != j]
 
 
-def _near(one: Bool[Tensor, "h w"], other: Bool[Tensor, "h w"], reach: int) -> Bool[Tensor, "h w"]:
+def _near(one: Mask, other: Mask, reach: int) -> Mask:
     """Positions of either map within `reach` of the other."""
     grown = F.max_pool2d(torch.stack([one, other]).float(), 2 * reach + 1, 1, reach) > 0
     return (one & grown[1]) | (other & grown[0])
