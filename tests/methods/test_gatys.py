@@ -12,7 +12,9 @@ from intarsia.guide import Guide, Region
 from intarsia.losses import gram_loss
 from intarsia.methods.gatys import Gatys, Goal
 from intarsia.moments import moments
+from intarsia.picture import resize
 from intarsia.pyramid import size_of
+from intarsia.recipe import Job, Recipe
 
 TOY = load("toy", device="cpu")
 FEW = Gatys(steps=12, encoder="toy", coarsest=16)
@@ -242,6 +244,8 @@ def test_memory_is_forecast_before_the_start(monkeypatch, pictures):
 def test_the_forecast_for_compact_is_what_was_measured():
     compact = load("compact", device="cpu", precision="bf16")
     assert 900 < Gatys().memory(compact, (1000, 1000)) / 1e6 < 1300  # measured: 1,070 bytes a pixel
+    more = Gatys(loss="patches").memory(compact, (1000, 1000)) - Gatys().memory(compact, (1000, 1000))
+    assert 180 < more / 1e6 < 280  # measured: 220
 
 
 def test_a_tap_that_the_encoder_lacks_is_told_before_the_start(pictures):
@@ -316,3 +320,26 @@ def test_patches_are_compared_in_the_basis_of_the_encoder(pictures):
     compact = load("compact", device="cpu", precision="fp32")
     goal = Goal.build(dataclasses.replace(PATCHES, encoder="compact"), compact, style, Guide.everywhere(style))
     assert float(goal.matched(style)(style)["patches"]) == pytest.approx(0, abs=1e-4)
+
+
+@pytest.mark.parametrize("size", [(18, 24), (36, 48), (45, 60)], ids=["smaller", "same", "larger"])
+@pytest.mark.parametrize("kind", ["hard", "soft", "strength 0", "recolored"])
+def test_where_no_region_reaches_the_resized_content_stays_to_the_bit(pictures, random_image, kind, size):
+    """At every frame, also one of a coarse size; the maps have a size of their own."""
+    _, style, other = pictures
+    content = random_image(36, 48, 4)
+    reach = (torch.arange(64) < 30).float().expand(48, 64)
+    if kind == "soft":
+        reach = (1.5 - (torch.arange(64) / 20)).clamp(0, 1).expand(48, 64)
+    regions = [Region(style, reach, color="match" if kind == "recolored" else "none")]
+    if kind == "strength 0":
+        regions += [Region(other, 1 - reach, strength=0)]
+    recipe = Recipe(content="c.png", styles=["s.png"], size=size[1], settings={"encoder": "toy"})
+    resized = resize(content, size)
+    job = Job(recipe=recipe, method=FEW, content=resized, guide=Guide(tuple(regions)), styles=(style, other))
+    untouched = Guide((regions[0],)).shares(size)[0] == 0
+    assert 0.2 < float(untouched.float().mean()) < 0.7
+    for frame in job.frames(encoder=TOY):
+        image = job.result(frame).image
+        assert torch.equal(image[:, untouched], resized[:, untouched])
+    assert not torch.allclose(image[:, ~untouched], resized[:, ~untouched], atol=0.02)
