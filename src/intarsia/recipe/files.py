@@ -59,10 +59,11 @@ class Files:
         if was_handed_over(name):
             raise RecipeError(f"{name}: this picture was handed over in Python and is in no file. Hand it over again.")
         if name != "-" and os.path.isfile(name):
-            self._remember(name)
+            self.remember(name)
         return name
 
-    def _remember(self, name: str) -> None:
+    def remember(self, name: str) -> None:
+        """The file's sum, with a notice where the recipe knows another one."""
         try:
             with open(name, "rb") as file:
                 self.sums[name] = hashlib.file_digest(file, "sha256").hexdigest()

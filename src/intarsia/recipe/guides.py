@@ -26,7 +26,7 @@ from intarsia.recipe.files import Files, notice
 from intarsia.recipe.guidefile import read_guide
 from intarsia.recipe.regions import WrittenGradient, WrittenRegion
 from intarsia.sources.masks import check_aspect, check_counts
-from intarsia.sources.written import Canvas, WrittenMap
+from intarsia.sources.written import Canvas, WrittenMap, fitted, settled
 
 Map = Float[Tensor, "_ _"]
 LARGEST = 2048  # long side at which shapes are drawn on a style
@@ -73,13 +73,12 @@ class Layers:
     files: Files
 
     def guide(self) -> Guide:
-        regions = [*([] if self.recipe.guide is None else read_guide(self.recipe.guide)), *self.recipe.regions()]
-        regions = [self._numbered(region, i) for i, region in enumerate(regions, 1)]
+        regions = self._regions()
         placed = [region for region in regions if region.content is not None]
         last = [region for region in placed if any(one.needs_rest() for one in region.maps())]
         first = [*self._pairs(), *(self._placed(region) for region in placed if region not in last)]
         layers = [first, self._labels(), self._gradient(), self._automatic()]
-        drafts = self._stacked([layer for layer in layers if layer])
+        drafts = self._stacked([layer for layer in layers if layer], at_size=bool(last))
         for region in (region for region in regions if region.content is None):
             drafts = self._amended(drafts, region)
         drafts += [self._rest(region, drafts) for region in last]
@@ -91,6 +90,16 @@ class Layers:
         for i in set(range(len(self.styles))) - {draft.style for draft in kept}:
             notice(f"style {i + 1} is not used by any region.")
         return Guide(tuple(self._region(draft) for draft in kept))
+
+    def _regions(self) -> list[WrittenRegion]:
+        """Those of the guide file and those that are told beside it. Those without a name are numbered, after the
+        masks."""
+        if self.recipe.guide is not None:
+            self.files.remember(self.recipe.guide)
+        regions = [*([] if self.recipe.guide is None else read_guide(self.recipe.guide)), *self.recipe.regions()]
+        first = len(self.recipe.content_mask) + 1
+        named = ((region, region.name or f"region {i}") for i, region in enumerate(regions, first))
+        return [region.model_copy(update={"name": name}) for region, name in named]
 
     # ---- layers ------------------------------------------------------------------------------------------------------
 
@@ -120,9 +129,11 @@ class Layers:
     def _labels(self) -> list[Draft]:
         recipe = self.recipe
         if recipe.content_map is None:
-            if recipe.style_map or recipe.content_patch:
+            if recipe.style_map or recipe.content_patch or recipe.style_patch:
                 raise GuideError("a label map of the style and patches need one of the content. Give --content-map.")
             return []
+        if recipe.style_patch and not recipe.content_patch:
+            raise GuideError("the style was to be cut into patches, and not the content. Give --content-patch too.")
         content_map = self.files.read(recipe.content_map).image
         check_aspect("label map", "content", content_map, size_of(self.content))
         style_maps = [self.files.read(name).image for name in recipe.style_map]
@@ -158,8 +169,10 @@ class Layers:
             return []
         gradient = WrittenGradient.parse(self.recipe.gradient)
         ramp = self._map("gradient", gradient.ramp, self._canvas)
-        styles = [self.styles[self._style(number, "gradient")] for number in gradient.styles]
-        return self._drafts(sources.between(styles, ramp))
+        numbers = [self._style(number, "gradient") for number in gradient.styles]
+        hats = sources.between([self.styles[number] for number in numbers], ramp).regions
+        drawn = zip(numbers, hats, strict=True)
+        return [Draft(f"style {number + 1}", hat.content_map, number) for number, hat in drawn]
 
     def _automatic(self) -> list[Draft]:
         """With the styles that no written region takes, or all of them if each is taken."""
@@ -174,22 +187,24 @@ class Layers:
         guide = auto_regions(self._canvas.image, free, recipe.auto_regions, by=recipe.match, fixed=fixed)
         return self._drafts(guide)
 
-    def _stacked(self, layers: list[list[Draft]]) -> list[Draft]:
-        """Each layer under those before it. A single layer stays as it is, its maps at their own sizes."""
-        if len(layers) < 2:
+    def _stacked(self, layers: list[list[Draft]], at_size: bool) -> list[Draft]:
+        """Each layer under those before it. A single layer stays as it is, its maps at their own sizes unless
+        `at_size`, as where there is a rest, which fits theirs only pixel by pixel."""
+        if len(layers) < 2 and not at_size:
             return [draft for layer in layers for draft in layer]
         out, free = [], torch.ones(self._canvas.size)
         for layer in layers:
             maps = torch.stack([self._at_size(draft.content_map) for draft in layer])
             maps = maps / maps.sum(0).clamp_min(1) * free
-            free = (free - maps.sum(0)).clamp_min(0)
+            free = settled((free - maps.sum(0)).clamp(0, 1))
             out += [dataclasses.replace(draft, content_map=one) for draft, one in zip(layer, maps, strict=True)]
         return out
 
     def _rest(self, region: WrittenRegion, drafts: list[Draft]) -> Draft:
         assert region.content is not None
         taken = [self._at_size(draft.content_map) for draft in drafts]
-        rest = 1 - torch.stack(taken).sum(0).clamp(0, 1) if taken else torch.ones(self._canvas.size)
+        rest = 1 - torch.stack(taken).sum(0) if taken else torch.ones(self._canvas.size)
+        rest = settled(rest.clamp(0, 1))
         content_map = self._map(region.name, region.content, dataclasses.replace(self._canvas, rest=rest))
         return self._told(Draft(region.name, content_map, 0 if len(self.styles) == 1 else None), region)
 
@@ -260,10 +275,18 @@ class Layers:
 
     def _map(self, name: str, text: str, canvas: Canvas) -> Map:
         written = WrittenMap.parse(text)
-        drawn = written.draw(canvas)
-        if written.is_file() and size_of(drawn) != canvas.size:  # what a guide file keeps is of that size
-            check_aspect(name, canvas.side, drawn, canvas.full)
-        return drawn
+        if written.is_file():
+            drawn = written.draw(canvas)
+            if size_of(drawn) not in (
+                canvas.size,
+                (1, 1),
+            ):  # what a guide file keeps is of that size, or the same everywhere
+                check_aspect(name, canvas.side, drawn, canvas.full)
+            return drawn
+        try:
+            return written.draw(canvas)
+        except GuideError as error:
+            raise GuideError(f"{name}: {error}") from None
 
     def _drafts(self, guide: Guide) -> list[Draft]:
         number = {id(style): i for i, style in enumerate(self.styles)}
@@ -274,11 +297,7 @@ class Layers:
 
     def _at_size(self, one_map: Map | None) -> Map:
         size = self._canvas.size
-        return torch.ones(size) if one_map is None else picture.resize(one_map[None], size)[0]
-
-    @staticmethod
-    def _numbered(region: WrittenRegion, i: int) -> WrittenRegion:
-        return region if region.name else region.model_copy(update={"name": f"region {i}"})
+        return torch.ones(size) if one_map is None else fitted(one_map, size)
 
 
 def _is_empty(one_map: Map | None) -> bool:
@@ -317,7 +336,7 @@ def _opaque(region: Region, style_map: Tensor | None, content_map: Tensor | None
     def both(a: Tensor | None, b: Tensor | None) -> Tensor | None:
         if a is None or b is None:
             return b if a is None else a
-        return picture.resize(a[None], size_of(b))[0] * b
+        return fitted(a, size_of(b)) * b
 
     return dataclasses.replace(
         region, style_map=both(region.style_map, style_map), content_map=both(region.content_map, content_map)

@@ -32,13 +32,15 @@ class WrittenRegion(BaseModel):
     color_form: Form | None = None
     content_weight: Factor | None = None
 
-    @field_validator("content", "style_map")
+    @field_validator("content")
     @classmethod
     def _is_a_map(cls, text: str | None) -> str | None:
-        try:
-            return None if text is None else checked_map(text)
-        except UsageError as error:
-            raise ValueError(str(error)) from None
+        return None if text is None else _checked(text, rest=True)
+
+    @field_validator("style_map")
+    @classmethod
+    def _is_a_map_of_a_style(cls, text: str | None) -> str | None:
+        return None if text is None else _checked(text, rest=False)
 
     @classmethod
     def parse(cls, text: str) -> "WrittenRegion":
@@ -112,10 +114,21 @@ class WrittenGradient(BaseModel):
 _KEYS = [name.replace("_", "-") for name in WrittenRegion.model_fields if name not in ("name", "style_map")]
 
 
-def checked_map(text: str) -> str:
-    """The text itself, if it is a map in words."""
-    WrittenMap.parse(text)
+def checked_map(text: str, rest: bool = False) -> str:
+    """The text itself, if it is a map in words; of what is left only where there is a `rest`."""
+    if WrittenMap.parse(text).needs_rest() and not rest:
+        raise UsageError(
+            "'rest' is what the other regions leave of the content. Say it as --region \"NAME: content=rest\"."
+        )
     return text
+
+
+def _checked(text: str, rest: bool) -> str:
+    """With the error that pydantic understands."""
+    try:
+        return checked_map(text, rest)
+    except UsageError as error:
+        raise ValueError(str(error)) from None
 
 
 def renamed_map(text: str, change: Callable[[str], str]) -> str:

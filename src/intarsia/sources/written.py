@@ -14,7 +14,9 @@ import difflib
 import math
 import re
 import shlex
+import warnings
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,7 +25,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from intarsia.errors import UsageError, unknown
+from intarsia.errors import GuideError, Notice, UsageError, unknown
 from intarsia.pyramid import size_of
 from intarsia.sources import edits, gradients, shapes
 from intarsia.sources.labels import map_of_color
@@ -112,13 +114,14 @@ class Step:
 
 @dataclass(frozen=True)
 class WrittenMap:
-    """A map in words, parsed but not drawn: data, which a recipe can keep."""
+    """A map in words, parsed but not drawn: data, which a recipe can keep. What can be told without the picture is told
+    by `parse` (UsageError); `draw` raises GuideError where the map does not fit the picture."""
 
     steps: tuple[Step, ...]
 
     @classmethod
     def parse(cls, text: str) -> "WrittenMap":
-        """Raises UsageError for words that are not known or do not fit, naming the nearest."""
+        """Raises UsageError for words that are not known, naming the nearest, and for numbers that cannot be."""
         first, *others = _segments(text)
         return cls((_maker(first), *(_edit(one) for one in others)))
 
@@ -157,11 +160,7 @@ def _everywhere(canvas: Canvas) -> Map:
 
 def _rest(canvas: Canvas) -> Map:
     if canvas.rest is None:
-        where = "of a style" if canvas.side == "style" else "outside a region"
-        raise UsageError(
-            f"'rest' is what the other regions leave of the content, and cannot be had {where}. Say it as "
-            '--region "NAME: content=rest".'
-        )
+        raise GuideError("'rest' is what the other regions leave of the content, and there are none here.")
     return canvas.rest
 
 
@@ -234,6 +233,8 @@ def _refine(canvas: Canvas, one_map: Map, radius: float = 8, eps: float = 1e-4) 
 
 
 def _cut(canvas: Canvas, one_map: Map, band: float | None = None) -> Map:
+    if band is not None and band < 0:
+        raise UsageError(f"a band of {numeral(band)} pixels cannot be. Take 0 or more.")
     return shapes.grab_cut(canvas.image, one_map, None if band is None else min(band, math.hypot(*canvas.size)))
 
 
@@ -377,7 +378,19 @@ def _step(word: str, verb: Verb, words: list[str]) -> Step:
     takes = tuple(_read(one, kind, word, verb) for one, kind in zip(plain, kinds, strict=True))
     if "angle or point" in kinds and isinstance(takes[0], tuple) != (len(takes) == 2):
         raise UsageError(_form(word, verb))
-    return Step(word, takes, tuple(settings))
+    return _tried(Step(word, takes, tuple(settings)), verb)
+
+
+def _tried(step: Step, verb: Verb) -> Step:
+    """UsageError for what no picture could mend, from a trial on a picture of one pixel."""
+    if step.word != "rest" and "file" not in verb.words:
+        pixel = Canvas(
+            torch.zeros(3, 1, 1), (1, 1), "content", lambda name: torch.zeros(1, 1), lambda name: pixel.image
+        )
+        with suppress(GuideError), warnings.catch_warnings():
+            warnings.simplefilter("ignore", Notice)
+            step.draw(pixel, None if step.word in MAKERS else torch.zeros(1, 1))
+    return step
 
 
 def _read(text: str, kind: str, word: str, verb: Verb) -> Any:
