@@ -17,11 +17,12 @@ Point = tuple[float, float]
 @dataclass(frozen=True)
 class Seeds:
     """points: (x, y, label), the place x, y (0..1 from the top left corner) has that label; must_link: pairs of places
-    of one label; cannot_link: pairs of places of two."""
+    of one label; cannot_link: pairs of places of two. first: what messages call label 0."""
 
     points: tuple[tuple[float, float, int], ...] = ()
     must_link: tuple[tuple[Point, Point], ...] = ()
     cannot_link: tuple[tuple[Point, Point], ...] = ()
+    first: int = 0
 
     def __bool__(self) -> bool:
         return bool(self.points or self.must_link or self.cannot_link)
@@ -30,11 +31,13 @@ class Seeds:
     def parse(
         cls, points: Sequence[str] = (), must_link: Sequence[str] = (), cannot_link: Sequence[str] = ()
     ) -> "Seeds":
-        """From text: "0.2,0.7=1" is a point with a label, "0.2,0.7=0.4,0.9" a pair of points. Raises GuideError."""
+        """From text, where labels count from 1: "0.2,0.7=1" is a point of the first label, "0.2,0.7=0.4,0.9" a pair of
+        points. Raises GuideError."""
         return cls(
             tuple(_labelled(text) for text in points),
             tuple(_pair(text) for text in must_link),
             tuple(_pair(text) for text in cannot_link),
+            first=1,
         )
 
     def places(self) -> list[Point]:
@@ -50,7 +53,8 @@ class Seeds:
         for x, y, label in self.points:
             if not 0 <= label < k:
                 raise GuideError(
-                    f"the seed point {x:g},{y:g} has label {label}, and {k} regions are labelled 0 to {k - 1}."
+                    f"the seed point {x:g},{y:g} has label {label + self.first}, and {k} regions are labelled "
+                    f"{self.first} to {k - 1 + self.first}."
                 )
         self._groups(size)
 
@@ -79,8 +83,9 @@ class Seeds:
             before, place = labels.setdefault(group, (label, (x, y)))
             if before != label:
                 raise GuideError(
-                    f"seed points contradict each other: {_told(place)} has label {before} and {_told((x, y))} label "
-                    f"{label}, but they are one place or must-link joins them. Drop one of them."
+                    f"seed points contradict each other: {_told(place)} has label {before + self.first} and "
+                    f"{_told((x, y))} label {label + self.first}, but they are one place or must-link "
+                    "joins them. Drop one of them."
                 )
         apart = set()
         for a, b in self.cannot_link:
@@ -159,7 +164,7 @@ def _labelled(text: str) -> tuple[float, float, int]:
     place, _, label = text.partition("=")
     if not label.strip().isdecimal():
         raise GuideError(f"'{text}' is no seed point. Write x,y=label, as in 0.5,0.2=1.")
-    return (*_point(place, text), int(label))
+    return (*_point(place, text), int(label) - 1)
 
 
 def _pair(text: str) -> tuple[Point, Point]:

@@ -30,6 +30,7 @@ MOST = 32  # regions, as many as a label map may have
 CLUSTERS = 4  # indicators per stage
 GRID, WALKS = 128, 64  # long sides on which positions are clustered and walks go
 STARTS = 2  # k-means seeds that the last clustering begins with
+SEEDS = 4.0  # weight of whose seed walks meet first, beside 1 for every other indicator
 LAB = 5.0  # how much color counts beside the indicators where walks go
 SEED_REACH = 0.015  # of the long side: what lies so near a seed point is drawn to its label
 
@@ -214,7 +215,7 @@ def _seeded(
     places = seeds.places()
     start = soft[order].argmax(0)
     walked = _met(pile, places, labels, k)
-    more = dataclasses.replace(pile, maps=torch.cat([pile.maps, 2 * at(walked, grid)]))
+    more = dataclasses.replace(pile, maps=torch.cat([pile.maps, SEEDS * at(walked, grid)]))
     flat, known = _flat_places(places, labels, grid)
     start.view(-1)[flat] = known
     found = _finished(_clustered(more, k, weights, work, settings, start, Anchors(flat, known)), work, size)
