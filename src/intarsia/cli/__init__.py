@@ -106,6 +106,7 @@ def _app(arguments: list[str]):
     recipes = App(name="recipe", help="Read the recipe of a picture.", result_action="return_value")
     recipes.command("intarsia.cli.replay:show", name="show", help="Print the recipe that a picture holds, as JSON.")
     app.command(recipes)
+    app.command("intarsia.cli.partition:partition", name="partition", help="Cut a picture into regions.")
     app.command("intarsia.cli.measure:measure", name="measure", help="Measure a painting: styles, content, borders.")
     app.command("intarsia.cli.show:sheet", name="swatches", help="Paint a sheet of all built-in styles.")
     app.command("intarsia.cli.show:info", name="info", help="Versions, device, processor features, encoders, cache.")
