@@ -1,0 +1,137 @@
+"""What a recipe may say, and what it may not."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+from intarsia import Recipe, picture
+from intarsia.errors import PictureError, RecipeError
+from intarsia.recipe import read_recipe, stored_recipe
+
+
+def test_a_recipe_survives_json():
+    recipe = Recipe(
+        content="gemälde.png",
+        styles=["a.png", "swatch:ink:3"],
+        weight=[1, 2.5],
+        size=300,
+        threads=2,
+        settings={"steps": 20, "style_taps": ["relu1_1"], "weights": "w.safetensors"},
+        inputs={"a.png": "00"},
+    )
+    assert Recipe.from_json(recipe.to_json()) == recipe
+    assert "gemälde.png" in recipe.to_json()
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "is not JSON"),
+        ("{", "is not JSON"),
+        ("[" * 100_000, "is not JSON"),
+        ('{"a":' * 100_000 + "1" + "}" * 100_000, "is not JSON"),
+        ('{"size": ' + "9" * 10_000 + "}", "is not JSON"),
+        ("[1]", "is a JSON list"),
+        ("null", "is a JSON NoneType"),
+        ('{"styles": ["s"]}', "content is missing"),
+        ('{"content": "c"}', "styles is missing"),
+        ('{"content": "c", "styles": []}', "styles = []"),
+        ('{"content": "c", "styles": "s"}', "styles = 's': Input should be a valid list"),
+        ('{"content": 3, "styles": ["s"]}', "content = 3: Input should be a valid string"),
+        ('{"content": "c", "styles": ["s", null]}', "styles.2 = None"),
+        ('{"content": "c", "styles": ["s"], "style_mask": ["m"], "stile_mask": []}', "did you mean 'style_mask'?"),
+        ('{"content": "c", "styles": ["s"], "size": 0}', "size = 0"),
+        ('{"content": "c", "styles": ["s"], "size": 1e9}', "size = 1000000000.0"),
+        ('{"content": "c", "styles": ["s"], "strength": [NaN]}', "strength.1 = nan"),
+        ('{"content": "c", "styles": ["s"], "weight": [-1]}', "weight.1 = -1"),
+        ('{"content": "c", "styles": ["s"], "threads": 99999}', "threads = 99999"),
+        ('{"content": "c", "styles": ["s"], "method": "gatsy"}', "no method 'gatsy': did you mean 'gatys'?"),
+        ('{"content": "c", "styles": ["s"], "settings": [1]}', "settings = [1]"),
+        ('{"content": "c", "styles": ["s"], "settings": {"step": 3}}', "no setting 'step': did you mean 'steps'?"),
+        ('{"content": "c", "styles": ["s"], "settings": {"steps": "many"}}', "steps = 'many'"),
+        ('{"content": "c", "styles": ["s"], "settings": {"steps": [[[[[1]]]]]}}', "steps = "),
+        ('{"content": "c", "styles": ["s"], "settings": {"style_taps": "relu1_1"}}', "style_taps = 'relu1_1'"),
+        ('{"content": "c", "styles": ["s"], "settings": {"tap_weights": [1, "x"]}}', "tap_weights.2 = 'x'"),
+        ('{"content": "c", "styles": ["s"], "settings": {"encoder": "tiy"}}', "did you mean 'toy'?"),
+        ('{"content": "c", "styles": ["s"], "settings": {"weights": 3}}', "weights = 3"),
+        ('{"content": "c", "styles": ["s"], "settings": {"__class__": 3}}', "no setting '__class__'"),
+        ('{"content": "c", "styles": ["s"], "settings": {"self": 3, "__dataclass_self__": 3}}', "no setting 'self'"),
+        ('{"content": "c", "styles": ["s"], "inputs": {"c": 3}}', "inputs.c = 3"),
+    ],
+)
+def test_what_is_no_recipe_is_refused_with_the_reason(text, words):
+    with pytest.raises(RecipeError) as refused:
+        Recipe.from_json(text, "r.json")
+    told = str(refused.value)
+    assert words in told
+    assert len(told) < 1000
+    assert "pydantic" not in told
+
+
+def test_long_nonsense_is_told_in_short():
+    data = {"content": "c", "styles": ["s"], "x" * 10_000: 1, "size": "y" * 10_000}
+    with pytest.raises(RecipeError) as refused:
+        Recipe.from_json(json.dumps(data))
+    assert len(str(refused.value)) < 1000
+
+
+def test_a_recipe_is_found_in_json_with_and_without_a_mark_and_in_pictures(folder):
+    text = '{"content": "content.png", "styles": ["style.png"]}'
+    Path("marked.json").write_bytes(b"\xef\xbb\xbf" + text.encode())
+    Path("plain").write_text("\n  " + text)
+    picture.write("inside.png", torch.zeros(3, 4, 4), recipe=text)
+    for name in ("marked.json", "plain", "inside.png"):
+        assert read_recipe(name).styles == ["style.png"]
+
+
+@pytest.mark.parametrize(
+    ("name", "error", "words"),
+    [
+        ("gone.json", RecipeError, "gone.json: cannot be read"),
+        (".", RecipeError, "cannot be read"),
+        ("style.png", RecipeError, "style.png holds no recipe"),
+        ("list.json", RecipeError, "list.json is a JSON list"),
+        ("noise.json", RecipeError, "noise.json is not JSON"),
+        ("text.txt", PictureError, "text.txt"),
+    ],
+)
+def test_a_file_without_a_recipe_is_refused_by_name(folder, name, error, words):
+    Path("list.json").write_text("[]")
+    Path("noise.json").write_bytes(bytes(range(256)))
+    Path("text.txt").write_text("hello")
+    with pytest.raises(error, match=words):
+        read_recipe(name)
+
+
+def test_a_recipe_in_a_picture_that_strangers_wrote_is_checked_too(folder):
+    picture.write("bad.png", torch.zeros(3, 4, 4), recipe='{"content": "c", "styles": ["s"], "run": "rm"}')
+    with pytest.raises(RecipeError, match="no setting 'run'"):
+        read_recipe("bad.png")
+
+
+def test_paths_follow_the_recipe(folder):
+    Path("recipes").mkdir()
+    recipe = Recipe(
+        content="../content.png",
+        styles=["swatch:ink", "/far/style.png"],
+        content_mask=["left.png"],
+        style_mask=["-"],
+        start="../start.png",
+        settings={"weights": "w.safetensors"},
+        inputs={"../content.png": "00"},
+    )
+    Path("recipes/r.json").write_text(recipe.to_json())
+    seen = read_recipe("recipes/r.json")
+    assert os.path.samefile(seen.content, "content.png")
+    assert seen.styles == ["swatch:ink", "/far/style.png"]
+    assert seen.content_mask == ["recipes/left.png"]
+    assert seen.start == "recipes/../start.png"
+    assert seen.style_mask == ["-"]
+    assert seen.settings == {"weights": "recipes/w.safetensors"}
+    assert list(seen.inputs) == [seen.content]
+    assert read_recipe("recipes/r.json", Path("other")).content_mask == ["other/left.png"]
+    assert stored_recipe("recipes/r.json") == (recipe.to_json(), Path("recipes"))
+    assert seen.files() == [seen.content, "/far/style.png", "recipes/left.png", seen.start, "recipes/w.safetensors"]

@@ -1,0 +1,35 @@
+"""Going on from a saved state."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from intarsia import Gatys, Job, Recipe
+from intarsia.errors import RecipeError
+from intarsia.recipe import load_state, save_state, settings_of
+
+QUICK = Gatys(steps=6, encoder="toy", coarsest=16, device="cpu", precision="fp32")
+
+
+def frames(job: Job, state=None) -> list[torch.Tensor]:
+    return [job.result(frame).image for frame in job.frames(state)]
+
+
+@pytest.mark.parametrize("step", [1, 2, 3, 4, 6])
+def test_a_state_goes_on_to_the_bit(folder, step):  # three steps at each of two sizes
+    job = Job.open(Recipe(content="content.png", styles=["style.png"], size=32, settings=settings_of(QUICK)))
+    whole = frames(job)
+    for frame in job.frames():
+        if frame.step == step:
+            save_state(Path("run.state"), frame, job.recipe)
+    rest = frames(job, load_state(Path("run.state"), job.recipe))
+    assert torch.equal(rest[-1], whole[-1])
+
+
+def test_a_state_of_another_run_is_refused_by_what_differs(folder):
+    job = Job.open(Recipe(content="content.png", styles=["style.png"], size=32, settings=settings_of(QUICK)))
+    save_state(Path("run.state"), next(iter(job.frames())), job.recipe)
+    other = job.recipe.model_copy(update={"size": 64, "settings": job.recipe.settings | {"steps": 7}})
+    with pytest.raises(RecipeError, match=r"run.state belongs to another run: size was 32, is 64; steps was 6, is 7\."):
+        load_state(Path("run.state"), other)
