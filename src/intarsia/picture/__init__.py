@@ -4,17 +4,19 @@ A picture is `Float[Tensor, "3 h w"]`, sRGB, 0..1. What strangers hand us is che
 write replaces the old file only when it is complete.
 """
 
-from intarsia.picture.reading import MAX_PIXELS, Opened, Source, read, read_map, read_recipe
+from intarsia.picture.reading import MAX_PIXELS, Opened, Source, kind_of, read, read_map, read_recipe
 from intarsia.picture.sizes import fit, resize
-from intarsia.picture.writing import atomic_write, check_target, to_pil, write, write_map
+from intarsia.picture.writing import SUFFIXES, atomic_write, check_target, to_pil, write, write_map
 
 __all__ = [
     "MAX_PIXELS",
+    "SUFFIXES",
     "Opened",
     "Source",
     "atomic_write",
     "check_target",
     "fit",
+    "kind_of",
     "read",
     "read_map",
     "read_recipe",

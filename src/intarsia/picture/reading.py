@@ -121,6 +121,16 @@ def read_recipe(source: Source) -> str | None:
         return _recipe(_open(file, MAX_PIXELS))
 
 
+def kind_of(path: str | os.PathLike[str]) -> str | None:
+    """What the first bytes of a file say that it is: PNG, JPEG, WebP, TIFF, AVIF, BMP or PPM; None for all else, and
+    for a file that cannot be opened. Two bytes are all that tells BMP and PPM, so a text may pass for one."""
+    try:
+        with open(path, "rb") as stream:
+            return _kind(stream.read(32))
+    except (OSError, ValueError):
+        return None
+
+
 # ------------------------------------------------------------------------------------- where pixels come from
 
 

@@ -36,6 +36,7 @@ _KINDS = {
     "bmp": "BMP",
     "ppm": "PPM",
 }
+SUFFIXES = tuple(_KINDS)  # of the formats that `write` knows
 _DEEP = ("PNG", "TIFF")
 _OPAQUE = ("JPEG", "BMP", "PPM")
 _JPEG_EXIF_ROOM = 65_000  # an APP1 segment ends at 65 533 bytes, and the tags around the text take some

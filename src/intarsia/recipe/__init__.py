@@ -4,16 +4,19 @@
 """
 
 from intarsia.recipe.data import Guidance, Recipe, checked, in_our_words, read_recipe, stored_recipe
+from intarsia.recipe.files import Files
 from intarsia.recipe.guidefile import maps_of_guide, read_guide, write_guide
 from intarsia.recipe.job import Job, Result, settings_of, stylize
-from intarsia.recipe.states import load_state, save_state
+from intarsia.recipe.states import differences, load_state, save_state
 
 __all__ = [
+    "Files",
     "Guidance",
     "Job",
     "Recipe",
     "Result",
     "checked",
+    "differences",
     "in_our_words",
     "load_state",
     "maps_of_guide",

@@ -26,17 +26,20 @@ class Files:
         self.recipe, self.given = recipe, given
         self.sums: dict[str, str] = {}
         self._read: dict[str, picture.Opened] = {}
+        self._before: dict[str, picture.Opened] = {}
+        self._sums_before: dict[str, str] = {}
 
     def of(self, recipe: Recipe) -> "Files":
         """For another content: what has been read of the styles is not read again."""
         files = Files(recipe, self.given)
-        for name in (*recipe.styles, *recipe.style_map):
-            if name in self._read:
-                files._read[name] = self._read[name]
-                files.sums |= {name: self.sums[name]} if name in self.sums else {}
+        files._before = {name: self._read[name] for name in (*recipe.styles, *recipe.style_map) if name in self._read}
+        files._sums_before = self.sums
         return files
 
     def read(self, name: str, frame: int | None = None) -> picture.Opened:
+        if name in self._before and name not in self._read:
+            self._read[name] = self._before[name]
+            self.sums |= {name: self._sums_before[name]} if name in self._sums_before else {}
         if name not in self._read:
             self._read[name] = self._fresh(name, frame)
             for text in self._read[name].notices:

@@ -29,7 +29,7 @@ def load_state(path: Path, recipe: Recipe) -> State:
         raise RecipeError(f"{path} is not a saved state: {error}. Delete it to start anew.") from None
     except RecipeError:
         raise RecipeError(f"{path} is not a state of ours: it holds no recipe. Delete it to start anew.") from None
-    differing = _differences(_flat(then), _flat(recipe))
+    differing = differences(then, recipe)
     if differing:
         raise RecipeError(
             f"{path} belongs to another run: {'; '.join(differing[:3])}. Repeat that run's settings, or leave --resume "
@@ -38,15 +38,19 @@ def load_state(path: Path, recipe: Recipe) -> State:
     return tensors
 
 
-def _flat(recipe: Recipe) -> dict[str, Any]:
-    """What decides the picture, by name: settings beside fields, and the sum of each file."""
-    data = recipe.model_dump(mode="json")
-    return data | data.pop("settings") | {f"the content of {name}": sum for name, sum in data.pop("inputs").items()}
-
-
-def _differences(then: dict[str, Any], now: dict[str, Any]) -> list[str]:
-    names = [name for name in now | then if then.get(name) != now.get(name)]
+def differences(then: Recipe, now: Recipe) -> list[str]:
+    """What decides the picture and is not the same, in words: settings, fields, and the contents of files."""
+    before, after = _flat(then), _flat(now)
+    names = [name for name in after | before if before.get(name) != after.get(name)]
     return [
-        f"{name} has changed" if name.startswith("the content") else f"{name} was {then.get(name)}, is {now.get(name)}"
+        f"{name} has changed"
+        if name.startswith("the content")
+        else f"{name} was {before.get(name)}, is {after.get(name)}"
         for name in names
     ]
+
+
+def _flat(recipe: Recipe) -> dict[str, Any]:
+    """By name: settings beside fields, and the sum of each file."""
+    data = recipe.model_dump(mode="json")
+    return data | data.pop("settings") | {f"the content of {name}": sum for name, sum in data.pop("inputs").items()}
