@@ -102,6 +102,12 @@ def _app(arguments: list[str]):
         doodle_command(app, arguments[1:])
     else:
         app.command("intarsia.cli.doodle:doodle_command", name="doodle", help="Paint a label map like a painting.")
+    if arguments[:1] == ["batch"]:
+        from intarsia.cli.batch import batch_command
+
+        batch_command(app, arguments[1:])
+    else:
+        app.command("intarsia.cli.batch:batch_command", name="batch", help="Paint folders of pictures.")
     app.command("intarsia.cli.replay:replay", name="replay", help="Paint a picture again from the recipe inside it.")
     recipes = App(name="recipe", help="Read the recipe of a picture.", result_action="return_value")
     recipes.command("intarsia.cli.replay:show", name="show", help="Print the recipe that a picture holds, as JSON.")
@@ -142,10 +148,10 @@ def _tell(error: Exception, arguments: list[str]) -> None:
         import json
 
         print(json.dumps({"event": "error", "kind": type(error).__name__, "message": message}), flush=True)
-    print(f"intarsia: {_visible(message)}", file=sys.stderr)
+    print(f"intarsia: {visible(message)}", file=sys.stderr)
 
 
-def _visible(text: str) -> str:
+def visible(text: str) -> str:
     """Without the control characters that a file name may bring into a terminal."""
     return "".join(letter if letter.isprintable() else "?" for letter in text)
 

@@ -157,7 +157,8 @@ class Bar:
     def done(self, **facts: Any) -> None:
         self.progress.stop()
         if "output" in facts and facts["output"] != "-":
-            said = f"{facts['output']}  {facts['seconds']:.1f} s"
+            many = f"{facts['painted']} painted, in " if "painted" in facts else ""
+            said = f"{many}{facts['output']}  {facts['seconds']:.1f} s"
             self.console.print(said, markup=False, highlight=False, soft_wrap=True)
 
 

@@ -1,0 +1,377 @@
+"""A batch: what it has to do, and its doing."""
+
+import hashlib
+import json
+import os
+import sys
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import filelock
+import pydantic
+import torch
+
+from intarsia import __version__, errors, picture, swatches
+from intarsia.batch.gathering import Picture
+from intarsia.batch.ledger import NAME, History, Ledger, read_ledger
+from intarsia.batch.pool import Pool, Worker
+from intarsia.errors import IntarsiaError, OutputError, RecipeError, UsageError
+from intarsia.recipe import Files, Recipe, differences
+
+LOCK = ".intarsia-batch.lock"
+CONTENT = "<picture>"  # stands for each picture in the recipe of all
+TRIES = 2  # of a picture whose worker dies
+STARTS = 3  # processes in a row that may die before they are ready
+HEARKEN = 0.2  # seconds between two looks at whether to stop
+COMMAND = (sys.executable, "-P", "-m", "intarsia.batch.painter")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """todo: what is to be painted; done: what is there already, whole and of these settings; replaced: results that are
+    there and will be replaced."""
+
+    todo: tuple[Picture, ...]
+    done: tuple[Picture, ...] = ()
+    replaced: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Event:
+    """What has happened: start, begun, step, done, failed, died (its worker, and it is tried again), notice, download,
+    or wait, when nothing has. part: of the whole run, 0..1."""
+
+    kind: str
+    part: float
+    picture: Picture | None = None
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Many pictures painted by one recipe. Call it, and it yields events.
+
+    recipe: with `CONTENT` as its content; recipe.threads: of each worker, None = the processor's, shared out. out: the
+    folder of results. format: as it was asked for. workers: processes. resume: leave out what is done; overwrite:
+    replace what is there; with neither, nothing that is there is touched."""
+
+    recipe: Recipe
+    pictures: Sequence[Picture]
+    out: str
+    format: str | None = None
+    depth: int = 8
+    quality: int = 95
+    workers: int = 1
+    resume: bool = False
+    overwrite: bool = False
+    command: Sequence[str] = COMMAND
+
+    def target(self, one: Picture) -> str:
+        return os.path.join(self.out, one.output)
+
+    @property
+    def threads(self) -> int:
+        return self.recipe.threads or max(1, torch.get_num_threads() // self.workers)
+
+    # ---- before it starts ------------------------------------------------------------------------------------------
+
+    def plan(self) -> Plan:
+        """What a call would do. Raises UsageError and RecipeError where it would do harm: a result that is an input, or
+        that is there already; results of other settings in the same folder."""
+        if self.resume and self.overwrite:
+            raise UsageError("--resume goes on, and --overwrite starts anew. Give one of them.")
+        self._read_styles()
+        self._spare_inputs()
+        if os.path.exists(self.out) and not os.path.isdir(self.out):
+            raise OutputError(f"{self.out}: this is a file, not a folder. Name a folder for the results.")
+        history = read_ledger(Path(self.out) / NAME)
+        if not self.overwrite:
+            self._same_settings(history)
+        done = [one for one in self.pictures if self.resume and self._is_done(one, history)]
+        kept = set(done)
+        todo = [one for one in self.pictures if one not in kept]
+        there = [one for one in todo if os.path.lexists(self.target(one))]
+        foreign = [one for one in there if not (self.overwrite or (self.resume and one.output in history.last))]
+        if foreign:
+            raise UsageError(self._is_there(foreign, history))
+        return Plan(tuple(todo), tuple(done), frozenset(one.output for one in there))
+
+    def _read_styles(self) -> None:
+        """So that what is wrong with one is told before anything is begun."""
+        files = Files(self.recipe, {})
+        for name in (*self.recipe.styles, *self.recipe.style_map):
+            if name == "-":
+                raise UsageError("standard input cannot be a style of a batch, which has many readers. Give a file.")
+            if swatches.parse(name) is None:
+                files.read(name)
+
+    def _spare_inputs(self) -> None:
+        inputs = {os.path.realpath(name): name for name in self.recipe.files()}
+        inputs |= {os.path.realpath(one.source): one.source for one in self.pictures}
+        for one in self.pictures:
+            if (twin := inputs.get(os.path.realpath(self.target(one)))) is not None:
+                raise UsageError(
+                    f"{self.target(one)}: this is also the input {twin}, which the result would replace. Choose "
+                    "another folder."
+                )
+
+    def _same_settings(self, history: History) -> None:
+        if history.run is None or history.run.get("settings") == self.settings:
+            return
+        raise RecipeError(
+            f"{self.out} holds results of other settings: {self._what_differs(history.run)}. Repeat those settings, "
+            "choose another folder, or say --overwrite."
+        )
+
+    def _what_differs(self, run: dict[str, Any]) -> str:
+        told = [
+            f"{name} was {run.get(name)}, is {value}" for name, value in self._form.items() if run.get(name) != value
+        ]
+        with suppress(RecipeError, KeyError):
+            then = Recipe.from_json(json.dumps(run["recipe"]))
+            now = self.recipe.model_copy(update={"inputs": self._sums})
+            told += differences(
+                then.model_copy(update=dict.fromkeys(_ASIDE)), now.model_copy(update=dict.fromkeys(_ASIDE))
+            )
+        return "; ".join(told[:3]) or "they were made by another version"
+
+    def _is_done(self, one: Picture, history: History) -> bool:
+        last = history.last.get(one.output, {})
+        return (
+            last.get("event") == "done"
+            and last.get("sum") == _sum_of(self.target(one))
+            and last.get("key") == self.key(_sum_of(one.source))
+        )
+
+    def _is_there(self, foreign: Sequence[Picture], history: History) -> str:
+        more = f", and {len(foreign) - 1} more" if len(foreign) > 1 else ""
+        ours = any(one.output in history.last for one in foreign)
+        way_out = (
+            "--resume goes on, and --overwrite replaces" if ours else "Choose another folder; --overwrite replaces"
+        )
+        return f"{self.target(foreign[0])} is there already{more}. {way_out} what is there."
+
+    # ---- what decides the pictures ---------------------------------------------------------------------------------
+
+    @cached_property
+    def settings(self) -> str:
+        """The sum of everything that decides the pictures beside their contents: names of files do not, what is in them
+        does. Nor do the number of threads and the version, which change the rounding."""
+        recipe = self.recipe.renamed(lambda name: self._sums.get(name, name))
+        method = recipe.build_method()
+        full = pydantic.TypeAdapter(type(method)).dump_python(method, mode="json")
+        data = recipe.model_dump(mode="json", exclude={*_ASIDE, "inputs"})
+        data |= {"settings": full, "files": sorted(self._sums.values())} | self._form
+        return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
+
+    def key(self, content: str | None) -> str:
+        """Of a picture with this sha256: what its result is made from."""
+        return hashlib.sha256(f"{content} {self.settings}".encode()).hexdigest()
+
+    @cached_property
+    def _sums(self) -> dict[str, str]:
+        """Of every file that all pictures share."""
+        sums = {name: _sum_of(name) for name in self.recipe.files()}
+        return {name: total for name, total in sums.items() if total is not None}
+
+    @property
+    def _form(self) -> dict[str, Any]:
+        return {"format": self.format, "depth": self.depth, "quality": self.quality}
+
+    # ---- the run ---------------------------------------------------------------------------------------------------
+
+    def __call__(self, stopping: Callable[[], bool] = lambda: False) -> Iterator[Event]:
+        """Paints what `plan` says. stopping: asked several times a second; once it says so, the pictures in work are
+        finished and no more are begun.
+
+        A picture that cannot be painted is an event; what would keep every picture from being painted is raised, as
+        weights that are missing, a folder that cannot be written to, a full disk."""
+        with _owned(self.out):
+            plan = self.plan()
+            history = read_ledger(Path(self.out) / NAME)
+            yield Event("start", 0.0, None, {"pictures": len(plan.todo), "done_before": len(plan.done)})
+            if not plan.todo:
+                return
+            folders = {os.path.dirname(self.target(one)) for one in self.pictures}
+            _sweep(folders)
+            try:
+                with Ledger(Path(self.out) / NAME, history.size) as ledger, self._pool() as pool:
+                    yield from _Run(self, plan, ledger, pool, stopping).events()
+            finally:
+                _sweep(folders)
+
+    def _pool(self) -> Pool:
+        setup = {"recipe": self.recipe.to_json(), "threads": self.threads}
+        return Pool(self.command, setup | {"depth": self.depth, "quality": self.quality}, self.workers, self.threads)
+
+
+_ASIDE = ("content", "version", "threads", "max_pixels")  # of a recipe: what does not decide how pictures are painted
+
+
+class _Run:
+    """One call of a batch, on its way."""
+
+    def __init__(self, batch: Batch, plan: Plan, ledger: Ledger, pool: Pool, stopping: Callable[[], bool]) -> None:
+        self.batch, self.plan, self.ledger, self.pool, self.stopping = batch, plan, ledger, pool, stopping
+        self.waiting = deque(plan.todo)
+        self.tries: Counter[Picture] = Counter()
+        self.parts: dict[Picture, float] = {}
+        self.finished = 0
+        self.stillborn = 0
+        self.has_begun = False
+        self.full: str | None = None
+
+    def events(self) -> Iterator[Event]:
+        while self._goes_on() or self.pool.busy():
+            if self._goes_on():
+                self.pool.fill(len(self.waiting) + len(self.pool.busy()))
+                yield from self._hand_out()
+            heard = self.pool.hear(HEARKEN)
+            if heard is None:
+                yield self._event("wait")
+            else:
+                yield from self._take(*heard)
+        if self.full is not None:
+            raise OutputError(f"{self.full} The batch ended there; the same again with --resume goes on.")
+
+    def _goes_on(self) -> bool:
+        return bool(self.waiting) and self.full is None and not self.stopping()
+
+    def _event(self, kind: str, one: Picture | None = None, facts: dict[str, Any] | None = None) -> Event:
+        part = (self.finished + sum(self.parts.values())) / len(self.plan.todo)
+        return Event(kind, part, one, facts or {})
+
+    def _hand_out(self) -> Iterator[Event]:
+        for worker in self.pool.idle():
+            if not self.waiting:
+                return
+            if not self.has_begun:
+                self._write_run()
+            one = self.waiting.popleft()
+            self.tries[one] += 1
+            self.ledger.append("begun", input=one.source, output=one.output)
+            replace = one.output in self.plan.replaced or self.tries[one] > 1
+            worker.give(one, {"source": one.source, "target": self.batch.target(one), "replace": replace})
+            yield self._event("begun", one, {"worker": worker.process.pid})
+
+    def _write_run(self) -> None:
+        self.has_begun = True
+        recipe = self.batch.recipe.model_copy(update={"inputs": self.batch._sums})
+        self.ledger.append(
+            "run",
+            settings=self.batch.settings,
+            version=__version__,
+            workers=self.batch.workers,
+            threads=self.batch.threads,
+            **self.batch._form,
+            recipe=json.loads(recipe.to_json()),
+        )
+
+    def _take(self, worker: Worker, message: dict[str, Any]) -> Iterator[Event]:
+        kind, one = message.pop("event"), worker.task
+        if kind == "ready":
+            worker.ready, self.stillborn = True, 0
+        elif kind == "download":
+            yield self._event("download", None, message)
+        elif kind == "fatal":
+            if not any(other.ready for other in self.pool.workers):
+                raise _raised(message)
+            yield self._event("notice", None, {"message": f"{message['message']} So one worker less is at work."})
+        elif kind == "died":
+            yield from self._bury(worker, message["why"])
+        elif one is not None and kind == "step":
+            self.parts[one] = message["part"]
+            yield self._event("step", one)
+        elif one is not None:
+            worker.task = None
+            yield self._finish(kind, one, message)
+
+    def _finish(self, kind: str, one: Picture, message: dict[str, Any]) -> Event:
+        """Written down first, and told then."""
+        self.finished += 1
+        self.parts.pop(one, None)
+        if message.pop("full", False):
+            self.full = message["message"]
+        if kind == "done":
+            message["key"] = self.batch.key(message.pop("inputs").get(one.source))
+        self.ledger.append(kind, input=one.source, output=one.output, **message)
+        if message.get("kind") in ("UsageError", "WeightsError"):  # which no other picture will make right
+            raise _raised(message)
+        return self._event(kind, one, message)
+
+    def _bury(self, worker: Worker, why: str) -> Iterator[Event]:
+        one = worker.task
+        if one is None:
+            self.stillborn += not worker.ready
+            if not worker.ready and any(other.ready for other in self.pool.workers):
+                self.pool.count = len(self.pool.workers)  # those that could start do the rest
+            elif self.stillborn >= STARTS:
+                words = " ".join(list(worker.last_words)[-3:])
+                raise IntarsiaError(f"{STARTS} workers ended before they were ready ({why}). {words}".strip())
+            return
+        self.parts.pop(one, None)
+        if self.stopping() or self.tries[one] < TRIES:
+            self.waiting.appendleft(one)
+            self.ledger.append("died", input=one.source, output=one.output, why=why)
+            yield self._event("died", one, {"why": why})
+            return
+        message = (
+            f"{one.source}: its worker died {TRIES} times ({why}), perhaps for want of memory. Try a smaller --size"
+        )
+        message += " or fewer --workers." if self.batch.workers > 1 else "."
+        yield self._finish("failed", one, {"kind": "IntarsiaError", "message": message, "notices": []})
+
+
+def _raised(message: dict[str, Any]) -> IntarsiaError:
+    kind = getattr(errors, message["kind"], IntarsiaError)
+    return kind(message["message"])
+
+
+# ---- files -----------------------------------------------------------------------------------------------------------
+
+
+def _sum_of(name: str) -> str | None:
+    """None for what cannot be read."""
+    try:
+        with open(name, "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return None
+
+
+@contextmanager
+def _owned(folder: str) -> Iterator[None]:
+    """The folder, made if need be, with no other batch in it. If nothing came into it, it goes again."""
+    new = not os.path.exists(folder)
+    try:
+        os.makedirs(folder, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{folder}: the folder cannot be made ({error.strerror}). Choose another.") from None
+    picture.check_target(os.path.join(folder, ".trial.png"), [])
+    lock = filelock.FileLock(os.path.join(folder, LOCK), timeout=0)
+    try:
+        lock.acquire()
+    except filelock.Timeout:
+        raise OutputError(f"{folder}: another batch writes there. Wait for it, or choose another folder.") from None
+    try:
+        yield
+    finally:
+        with suppress(OSError):  # while it is still ours, so that nobody can wait for a file that goes
+            os.unlink(lock.lock_file)
+        lock.release()
+        if new:
+            with suppress(OSError):
+                os.rmdir(folder)
+
+
+def _sweep(folders: Iterable[str]) -> None:
+    """Away with the half-written files of workers that were killed."""
+    for folder in folders:
+        for part in Path(folder).glob(".intarsia-*.part"):
+            with suppress(OSError):
+                part.unlink()
