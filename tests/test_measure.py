@@ -15,6 +15,7 @@ from intarsia.measure import (
     ssim,
     style_distances,
 )
+from intarsia.recolor import Recolored
 
 TOY = load("toy", device="cpu")
 
@@ -82,6 +83,15 @@ def test_measured_takes_content_and_maps_at_any_size(random_image):
     assert [border.between for border in found.borders] == [("sky", "the content")]
     assert found.borders[0].score == 0
     assert found.gap is None
+
+
+def test_textures_are_compared_in_the_colors_that_were_painted_in(random_image):
+    """The style itself, given the content's colors, is at no distance from the style under that rule."""
+    content, style = 0.3 + 0.2 * random_image(64, 96, 1), 0.4 + 0.4 * random_image(64, 96, 2)
+    ruled = Guide((Region(style, color="match"),))
+    painted = Recolored.of(content, ruled).back(style)
+    found = [measured(TOY, painted, content, guide).style[0][0] for guide in (ruled, Guide.everywhere(style))]
+    assert found[0] < 1e-3 * found[1]
 
 
 # ---- structure ---------------------------------------------------------------------------------------------------
