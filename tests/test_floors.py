@@ -10,7 +10,7 @@ FLOORS = [
     ["errors"],
     ["picture", "color", "pyramid", "moments", "match", "weights", "swatches"],
     ["geometry"],
-    ["guide", "losses", "transforms", "composite", "nets", "encoders"],
+    ["guide", "losses", "transforms", "decoders", "composite", "nets", "encoders"],
     ["engine", "measure", "recolor"],
     ["methods", "sources", "partition"],
     ["recipe", "batch", "training"],
