@@ -52,6 +52,11 @@ class WrittenRegion(BaseModel):
             key = key.replace("-", "_")
             if word == "keep":
                 data["strength"] = 0
+            elif not equals and ("content" in data or "style" in data):
+                raise UsageError(
+                    f"region '{short(name)}': what is '{short(word)}'? A map of several words is put in quotes, as in "
+                    "content='ellipse 0.5,0.5 0.2,0.1'."
+                )
             elif not equals or key not in cls.model_fields or key in ("name", "style_map"):
                 raise UsageError(f"region '{short(name)}': {unknown('setting', short(key), [*_KEYS, 'keep'])}")
             elif key == "style":
