@@ -171,3 +171,13 @@ def test_many_regions_with_soft_windows_stay_apart():
     own = held.amax(1) / held.sum(1)
     assert float(own.min()) > 0.6
     assert sorted(held.argmax(1).tolist()) == list(range(64))
+
+
+def test_blends_of_a_large_picture_whose_regions_meet_in_one_place_only():
+    """Positions are worked on in blocks; the number of regions that meet is that of the whole picture."""
+    maps = torch.zeros(3, 300, 300)
+    maps[0, :, :150], maps[1, :150, 150:], maps[2, 150:, 150:] = 1, 1, 1
+    maps[:, 10, 10] = 1 / 3
+    codes = blends(maps)
+    torch.testing.assert_close(codes.sum(0), torch.ones(300, 300))
+    torch.testing.assert_close(codes[:, 200, 20], torch.eye(len(codes))[int(codes[:, 200, 20].argmax())])

@@ -141,7 +141,8 @@ def blends(shares: Float[Tensor, "r h w"], limit: int = 8, steps: int = 4) -> Fl
         return shares
     cover = shares.sum(0).flatten()
     mixture = (shares.flatten(1) / cover.clamp_min(1e-12)).T  # (n, r), rows sum to 1
-    blocks = [_lattice_corners(block, steps) for block in mixture.split(1 << 16)]
+    m = min(regions, 8, max(2, int((mixture > 1e-6).sum(1).max())))
+    blocks = [_lattice_corners(block, m, steps) for block in mixture.split(1 << 16)]
     corners, weights = (torch.cat(many) for many in zip(*blocks, strict=True))  # (n, m)
     weights = weights * cover[:, None]
     held = weights > 1e-6
@@ -156,14 +157,15 @@ def blends(shares: Float[Tensor, "r h w"], limit: int = 8, steps: int = 4) -> Fl
     return out.T.reshape(len(kept), h, w)
 
 
-def _lattice_corners(mixture: Float[Tensor, "n r"], steps: int) -> tuple[Int[Tensor, "n m"], Float[Tensor, "n m"]]:
+def _lattice_corners(
+    mixture: Float[Tensor, "n r"], m: int, steps: int
+) -> tuple[Int[Tensor, "n m"], Float[Tensor, "n m"]]:
     """Corners of the cell of the Kuhn triangulation of the simplex that holds each mixture, and its barycentric
     weights there. Cumulative sums turn the simplex into a corner of a cube, whose cells are sorted by fraction.
 
     A corner is a set of `steps` regions, with repetition, written as the digits of a number to the base r: one step of
     the mixture each. Only the m regions that a position has, at most its 8 largest, can be in its corners."""
     n, regions = mixture.shape
-    m = min(regions, 8, max(2, int((mixture > 1e-6).sum(1).max())))
     index = mixture.topk(m).indices.sort(1).values
     part = mixture.gather(1, index)
     part = part / part.sum(1, keepdim=True).clamp_min(1e-12)
