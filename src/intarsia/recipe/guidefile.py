@@ -8,6 +8,7 @@ in its own folder only, so that a guide from a stranger cannot reach for others.
 
 import json
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from intarsia import __version__, picture
 from intarsia.errors import GuideError, unknown
 from intarsia.guide import Guide, Region
 from intarsia.recipe.regions import WrittenRegion
+from intarsia.sources.written import short
 
 Image = Float[Tensor, "3 _ _"]
 MOST_BYTES = 4_000_000
@@ -39,12 +41,22 @@ def read_guide(name: str) -> list[WrittenRegion]:
     regions = _parsed(name, _text(name))
     folder = os.path.dirname(name)
     for file in (file for region in regions for file in region.files()):
-        home, there = os.path.realpath(folder or "."), os.path.realpath(os.path.join(folder, file))
-        if os.path.isabs(file) or os.path.commonpath([home, there]) != home:
-            raise GuideError(f"{name}: its map {file} is outside the guide's folder. Put it beside the guide.")
-        if not os.path.isfile(there):
-            raise GuideError(f"{name}: its map {file} is not there. Put it beside the guide, or drop the region.")
+        if not _is_within(folder, file):
+            raise GuideError(f"{name}: its map {short(file)} is outside the guide's folder. Put it beside the guide.")
+        if not os.path.isfile(os.path.join(folder, file)):
+            raise GuideError(
+                f"{name}: its map {short(file)} is not there. Put it beside the guide, or drop the region."
+            )
     return [region.renamed(lambda file: os.path.join(folder, file)) for region in regions]
+
+
+def _is_within(folder: str, file: str) -> bool:
+    """Also when links are followed. What is no name of a file at all is nowhere, and so not outside."""
+    try:
+        home, there = os.path.realpath(folder or "."), os.path.realpath(os.path.join(folder, file))
+        return not os.path.isabs(file) and os.path.commonpath([home, there]) == home
+    except ValueError:
+        return os.path.splitdrive(file)[0] == ""
 
 
 def files_of_guide(name: str) -> list[str]:
@@ -72,8 +84,7 @@ def write_guide(name: str, guide: Guide, styles: Sequence[Image]) -> None:
                 picture.write_map(stem.with_name(written[id(one_map)]), one_map)
             data[key] = written[id(one_map)]
         told.append(data)
-    text = json.dumps({"version": __version__, "regions": told}, indent=1, ensure_ascii=False)
-    picture.atomic_write(Path(name), (text + "\n").encode())
+    picture.atomic_write(Path(name), (_json({"version": __version__, "regions": told}) + "\n").encode())
 
 
 def maps_of_guide(name: str, count: int) -> list[Path]:
@@ -86,25 +97,33 @@ def _plain(region: Region, styles: Sequence[Image]) -> dict[str, Any]:
     number = next((i for i, style in enumerate(styles, 1) if style is region.style), None)
     if number is None:
         raise GuideError(f"region '{region.name}': its style is none of the {len(styles)} styles that were given.")
-    settings = {
+    settings = {  # also the usual ones, which flags that come with --guide would change
         "strength": region.strength,
         "scale": region.style_scale,
         "color": region.color,
         "color_form": region.color_form,
         "content_weight": region.content_weight,
     }
-    usual = {"strength": 1.0, "scale": 1.0, "color": "none", "color_form": "mk", "content_weight": 1.0}
-    told = {key: value for key, value in settings.items() if value != usual[key]}
-    return {"name": region.name, "style": number} | told
+    name = region.name.encode(errors="replace").decode()  # one from a command line may hold any bytes
+    return {"name": name[:200], "style": number} | settings
+
+
+def _json(data: dict[str, Any]) -> str:
+    text = json.dumps(data, indent=1, ensure_ascii=False)
+    odd = re.search("[\ud800-\udfff]", text)  # a file may be named by any bytes
+    return json.dumps(data, indent=1) if odd else text
 
 
 def _text(name: str) -> str:
     try:
+        if os.path.exists(name) and not os.path.isfile(name):
+            raise GuideError(f"{name}: this is no file. Give a guide file, as --save-guide writes it.")
         if os.path.getsize(name) > MOST_BYTES:
             raise GuideError(f"{name}: a guide file of more than {MOST_BYTES // 10**6} MB is none of ours.")
         return Path(name).read_text("utf-8-sig", "replace")
-    except OSError as error:
-        raise GuideError(f"{name}: cannot be read ({error.strerror}). Write one with --save-guide.") from None
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else error
+        raise GuideError(f"{short(name)}: cannot be read ({why}). Write one with --save-guide.") from None
 
 
 def _parsed(name: str, text: str) -> list[WrittenRegion]:
@@ -119,10 +138,14 @@ def _parsed(name: str, text: str) -> list[WrittenRegion]:
 
 
 def _in_words(faults: pydantic.ValidationError) -> str:
-    fault = faults.errors()[0]
+    fault = min(
+        faults.errors(), key=lambda fault: fault["type"] != "extra_forbidden"
+    )  # a misspelled key is missing too
     parts = [str(part + 1) if isinstance(part, int) else part for part in fault["loc"]]
     where = ".".join(parts)[:80] or "the guide"
     if fault["type"] == "extra_forbidden":
         known = WrittenRegion.model_fields if len(parts) > 1 else GuideFile.model_fields
         return f"{where}: {unknown('key', ''.join(parts[-1:])[:80], known)}"
-    return f"{where}: {fault['msg'].removeprefix('Value error, ')}."
+    if fault["type"] == "model_type":
+        return f"{where} is a JSON {type(fault['input']).__name__}, not an object."
+    return f"{where}: {fault['msg'].removeprefix('Value error, ').rstrip('.')}."
