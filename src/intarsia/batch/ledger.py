@@ -60,27 +60,27 @@ def _line(path: Path, number: int, text: bytes) -> dict[str, Any]:
 
 
 class Ledger:
-    """Open for one run, which alone writes to it. Used in a `with`."""
+    """Open for one run, which alone writes to it. Used in a `with`. The first line makes the file."""
 
     def __init__(self, path: Path, size: int) -> None:
         """size: what of it is whole, as `read_ledger` found it; the rest is cut off."""
-        self.path = path
-        try:
-            self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0), 0o666)
-            os.ftruncate(self._file, size)
-        except OSError as error:
-            raise self._unwritten(error) from error
+        self.path, self.size = path, size
+        self._file: int | None = None
 
     def __enter__(self) -> "Ledger":
         return self
 
     def __exit__(self, *error: object) -> None:
-        os.close(self._file)
+        if self._file is not None:
+            os.close(self._file)
 
     def append(self, event: str, **facts: Any) -> None:
         """One line, on the disk when this returns. Raises OutputError."""
         line = json.dumps({"event": event} | facts | {"time": time.strftime("%Y-%m-%dT%H:%M:%S%z")}) + "\n"
         try:
+            if self._file is None:
+                self._file = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
+                os.ftruncate(self._file, self.size)
             rest = memoryview(line.encode())
             while rest:
                 rest = rest[os.write(self._file, rest) :]

@@ -87,8 +87,7 @@ class Batch:
             raise UsageError("--resume goes on, and --overwrite starts anew. Give one of them.")
         self._read_styles()
         self._spare_inputs()
-        if os.path.exists(self.out) and not os.path.isdir(self.out):
-            raise OutputError(f"{self.out}: this is a file, not a folder. Name a folder for the results.")
+        _check_folder(self.out)
         history = read_ledger(Path(self.out) / NAME)
         if not self.overwrite:
             self._same_settings(history)
@@ -344,9 +343,15 @@ def _sum_of(name: str) -> str | None:
         return None
 
 
+def _check_folder(folder: str) -> None:
+    if os.path.exists(folder) and not os.path.isdir(folder):
+        raise OutputError(f"{folder}: this is a file, not a folder. Name a folder for the results.")
+
+
 @contextmanager
 def _owned(folder: str) -> Iterator[None]:
     """The folder, made if need be, with no other batch in it. If nothing came into it, it goes again."""
+    _check_folder(folder)
     new = not os.path.exists(folder)
     try:
         os.makedirs(folder, exist_ok=True)
