@@ -27,7 +27,7 @@ from intarsia.sources import maps_of_colors, polygon
 MASKS = Path(__file__).with_name("masks")
 K = {
     "content/portrait_brad_pitt.jpg": 2,
-    "content/portrait_man_street.jpg": 2,
+    "content/portrait_man_street.jpg": 3,
     "content/city_tubingen.jpg": 3,
     "content/bridge_golden_gate.jpg": 2,
     "content/landscape_yosemite.jpg": 3,

@@ -16,7 +16,9 @@ def test_text_is_read():
     assert not Seeds()
 
 
-@pytest.mark.parametrize("text", ["", "0.5=1", "0.5,0.5", "0.5,0.5=x", "0.5,0.5=-1", "a,b=1", "0.1,0.2,0.3=1", "nan,0=1"])
+@pytest.mark.parametrize(
+    "text", ["", "0.5=1", "0.5,0.5", "0.5,0.5=x", "0.5,0.5=-1", "a,b=1", "0.1,0.2,0.3=1", "nan,0=1"]
+)
 def test_text_that_is_no_point_is_told(text):
     with pytest.raises(GuideError, match="point"):
         Seeds.parse([text])

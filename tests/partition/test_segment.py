@@ -108,7 +108,9 @@ def test_a_seed_point_stands_for_its_surroundings(stripes, toy):
 
 def test_links_are_kept(stripes, toy):
     left, middle, right = (0.2, 0.5), (0.65, 0.5), (0.9, 0.5)
-    together = partition(stripes, 2, encoder=toy, seeds=Seeds(must_link=((left, right),), cannot_link=((left, middle),)))
+    together = partition(
+        stripes, 2, encoder=toy, seeds=Seeds(must_link=((left, right),), cannot_link=((left, middle),))
+    )
     at = [int(together.labels[24, int(x * 64)]) for x, _ in (left, middle, right)]
     assert at[0] == at[2] != at[1]
 
@@ -127,7 +129,7 @@ def test_one_region_is_refined_and_the_others_stay(stripes, toy):
 
 def test_a_region_that_is_not_there_cannot_be_refined(stripes, toy):
     whole = partition(stripes, 2, encoder=toy)
-    with pytest.raises(GuideError, match="no region 2 to refine. There are: 0, 1"):
+    with pytest.raises(GuideError, match="no region 2 to refine"):
         refine_region(whole, stripes, 2, 2, encoder=toy)
     with pytest.raises(GuideError, match="belongs to its own picture"):
         refine_region(whole, stripes[:, :30], 0, 2, encoder=toy)

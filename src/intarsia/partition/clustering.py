@@ -146,7 +146,7 @@ def _spread_seeds(
 
 
 def _squared(rows: Float[Tensor, "n c"], centers: Float[Tensor, "k c"]) -> Float[Tensor, "n k"]:
-    return torch.stack([(rows - center).square().sum(1) for center in centers], 1)
+    return torch.cdist(rows, centers).square()
 
 
 def _standardized(features: Float[Tensor, "c n"], weights: Weights) -> Float[Tensor, "c n"]:

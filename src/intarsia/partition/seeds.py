@@ -162,8 +162,8 @@ def _at_places(soft: Float[Tensor, "k h w"], places: Sequence[Point]) -> Float[T
 
 def _labelled(text: str) -> tuple[float, float, int]:
     place, _, label = text.partition("=")
-    if not label.strip().isdecimal():
-        raise GuideError(f"'{text}' is no seed point. Write x,y=label, as in 0.5,0.2=1.")
+    if not label.strip().isdecimal() or int(label) < 1:
+        raise GuideError(f"'{text}' is no seed point. Write x,y=label, as in 0.5,0.2=1; labels count from 1.")
     return (*_point(place, text), int(label) - 1)
 
 

@@ -61,7 +61,7 @@ def partition(
     balance: float = 1.3,
     ridge: float = 1e-3,
     smooth: float = 0.0,
-    frame: float = 2.0,
+    frame: float = 2.25,
     size: int = 512,
 ) -> Partition:
     """Partition a picture (RGB, 0..1) into k regions, 1 to 32.
@@ -105,7 +105,7 @@ def refine_region(
     balance: float = 1.3,
     ridge: float = 1e-3,
     smooth: float = 0.0,
-    frame: float = 2.0,
+    frame: float = 2.25,
     size: int = 512,
 ) -> Partition:
     """Partition one region further into k: its largest part keeps the label, the others get the next free ones. All
@@ -267,7 +267,8 @@ def _finished(soft: Float[Tensor, "k gh gw"], work: Float[Tensor, "3 h w"], size
     fine = at(soft, (work.shape[1], work.shape[2]))
     if max(fine.shape[1:]) > 1:
         radius = max(1, round(max(fine.shape[1:]) / 64))
-        fine = torch.stack([refine(one, work, radius) for one in fine])
+        fitted = [refine(one, work, radius) for one in fine[1:]]  # being linear, the filter leaves the first the rest
+        fine = torch.stack([1 - torch.stack(fitted).sum(0), *fitted])
     whole = at(fine, size).clamp(0, 1) + 1e-6
     whole = whole / whole.sum(0)
     return Partition(whole.argmax(0), whole)
