@@ -1,0 +1,184 @@
+"""The training of decoders fits its start, goes on exactly, and ships what it measured; on pictures made here."""
+
+import csv
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors import safe_open
+from safetensors.torch import load_file
+
+from intarsia.decoders import Mirror, load_decoder
+from intarsia.encoders import Encoder
+from intarsia.encoders.vgg import VGG
+from intarsia.errors import UsageError
+from intarsia.training import decoders as training
+from intarsia.training.decoders import Decoders, Run, Whitened, held_out_errors, initial_decoder, train, whitening
+from intarsia.training.pictures import as_images, read_pictures, split
+
+SETTINGS = Decoders(steps=(2, 2, 2, 1, 1), batch=2, crop=(32,) * 5, judged=1, fitted=16)
+
+
+@pytest.fixture(scope="module")
+def encoder():
+    torch.manual_seed(0)
+    network = VGG((6, 6, 8, 8, 10, 8, 8, 8, 10, 10, 10, 10, 12))
+    for layer in network.state_dict():
+        if layer.endswith("weight"):
+            torch.nn.init.kaiming_normal_(network.get_parameter(layer), nonlinearity="relu")
+        else:
+            torch.nn.init.uniform_(network.get_parameter(layer), 0, 0.2)
+    return Encoder("vgg19", network.frozen())
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("pictures")
+    rng = np.random.default_rng(0)
+    names = [f"{'art' if i % 3 else 'photo'}_{i}.png" for i in range(25)]
+    for name in names:
+        coarse = Image.fromarray(rng.integers(0, 255, (8, 8, 3), dtype=np.uint8))
+        coarse.resize((64, 64), Image.Resampling.BICUBIC).save(folder / name)
+    with open(folder / "manifest.csv", "w", newline="") as file:
+        csv.writer(file).writerows([["file"], *([name] for name in names)])
+    return folder
+
+
+@pytest.fixture(scope="module")
+def pixels(folder):
+    return read_pictures(folder)[1]
+
+
+def drawn(level, encoder):
+    torch.manual_seed(level)
+    return Mirror(level, encoder.channels)
+
+
+@pytest.mark.parametrize("level", [1, 2, 3])
+def test_the_fitted_start_beats_a_drawn_one(level, encoder, pixels):
+    images = as_images(pixels[1:20])
+    below = initial_decoder(level - 1, encoder, None, images) if level == 3 else None
+    fitted, _ = held_out_errors(initial_decoder(level, encoder, below, images), encoder, pixels[20:])
+    random, _ = held_out_errors(drawn(level, encoder), encoder, pixels[20:])
+    assert fitted > random + 6
+
+
+def test_the_start_ends_as_the_decoder_below(encoder, pixels):
+    below = drawn(2, encoder)
+    decoder = initial_decoder(3, encoder, below, as_images(pixels[:8]))
+    for one, other in zip(list(decoder.convs)[-3:], below.convs, strict=True):
+        assert torch.equal(one.weight, other.weight)
+        assert torch.equal(one.bias, other.bias)
+
+
+def test_a_patch_surrounds_the_position_of_what_is_wanted_there():
+    given = torch.arange(2.0 * 4 * 6 * 3).reshape(2, 3, 4, 6)
+    rows, wanted = training._patches(given, torch.Generator().manual_seed(0), given)
+    assert rows.shape == (2 * 4 * 6, 3 * 9 + 1)
+    assert torch.equal(rows[:, 4::9][:, :3], wanted)
+    assert bool((rows[:, -1] == 1).all())
+    inside = (wanted[:, 0] % 24 > 6) & (wanted[:, 0] % 24 < 17) & (wanted[:, 0] % 6 > 0) & (wanted[:, 0] % 6 < 5)
+    assert torch.equal(rows[inside, 5], wanted[inside, 0] + 1)  # to the right
+    assert torch.equal(rows[inside, 7], wanted[inside, 0] + 6)  # below
+
+
+def test_a_layer_is_fitted_to_what_the_encoder_pools(encoder, pixels):
+    images = as_images(pixels[:2])
+    wanted = torch.nn.functional.max_pool2d(training._features(encoder, images, "relu2_2"), 2)
+    assert torch.equal(training._target("relu2_2", encoder, images), wanted)
+    assert training._target("relu3_2", encoder, images).shape[-1] == 16
+    assert training._target("image", encoder, images) is images
+
+
+@torch.no_grad()
+def test_in_whitened_coordinates_patches_are_white_and_outputs_of_size_1(encoder, pixels):
+    images, decoder = as_images(pixels), drawn(2, encoder)
+    matrices = whitening(decoder, encoder, images)
+    for index, matrix in enumerate(matrices):
+        rows = []
+        for batch, generator in training._batches(images, index):
+            given = decoder.through(training._features(encoder, batch, decoder.tap), index)
+            rows.append(training._patches(given, generator, given)[0])
+        white = torch.cat(rows).double() @ matrix.double().T
+        sizes = (torch.cat(rows) @ training._kernel(decoder.conv(index)).detach().T).var(0).mean().sqrt()
+        values = torch.linalg.eigvalsh(white.T @ white / len(white)) / float(sizes) ** 2
+        assert float(values.max()) < 1.05
+        assert float(values.median()) > 0.3  # below 1 only where the damping rules
+    assert len(matrices) == 3
+
+
+def test_a_step_in_whitened_coordinates_follows_the_gradient_there(encoder, pixels):
+    decoder = drawn(1, encoder)
+    optimizer = Whitened(decoder, whitening(decoder, encoder, as_images(pixels[:8])))
+    before = [training._kernel(conv).detach().clone() for conv in optimizer.kernels]
+    features = training._features(encoder, as_images(pixels[:4]), "relu1_1")
+    decoder(features).square().mean().backward()
+    optimizer.step(1e-3)
+    for conv, old, matrix, coordinates in zip(
+        optimizer.kernels, before, optimizer.forth, optimizer.coordinates, strict=True
+    ):
+        moved = torch.linalg.solve(matrix.double(), (training._kernel(conv).detach() - old).double(), left=False)
+        clear = coordinates.grad.abs() > 1e-6
+        wanted = -1e-3 * coordinates.grad.sign().double()  # the first step of Adam
+        torch.testing.assert_close(moved[clear], wanted[clear], rtol=0.1, atol=2e-4)
+
+
+def test_steps_lower_the_error(encoder, pixels):
+    images = as_images(pixels[1:17])
+    settings = dataclasses.replace(SETTINGS, steps=(25,) * 5, rate=2e-3)
+    run = Run.begin(settings, encoder, 2, {}, images)
+    before = held_out_errors(run.averaged(), encoder, pixels[17:])
+    for _ in range(25):
+        run.advance(images)
+    after = held_out_errors(run.averaged(), encoder, pixels[17:])
+    assert after[0] > before[0] + 0.5
+    assert after[1] < before[1]
+
+
+def test_the_rate_warms_up_and_ends_at_zero(encoder, pixels):
+    settings = dataclasses.replace(SETTINGS, steps=(200,) * 5, decay=0.5)
+    run = Run.begin(settings, encoder, 1, {}, as_images(pixels[:8]))
+    rates = []
+    for run.step in (0, 19, 90, 150, 199):
+        rates.append(run.rate() / settings.rate)
+    np.testing.assert_allclose(rates, [0.05, 1, 1, 0.5, 0.01])
+
+
+def test_a_run_resumes_exactly_and_ships_what_it_measured(encoder, folder, pixels, tmp_path):
+    for name, stops in (("whole", [None]), ("parts", [1, 4, 5, None])):
+        for until in stops:
+            train(SETTINGS, encoder, folder, tmp_path / f"{name}.pt", tmp_path / f"{name}.safetensors", until)
+    whole, parts = (load_file(tmp_path / f"{name}.safetensors") for name in ("whole", "parts"))
+    assert whole.keys() == parts.keys()
+    assert all(torch.equal(whole[name], parts[name]) for name in whole)
+    with safe_open(tmp_path / "whole.safetensors", "pt") as file:
+        metadata = file.metadata()
+    assert json.loads(metadata["training"])["steps"] == list(SETTINGS.steps)
+    held = pixels[split([str(i) for i in range(len(pixels))])[1]]
+    for level, ratio, error in zip(
+        range(1, 6), metadata["held_out_psnr"].split(), metadata["held_out_feature_errors"].split(), strict=True
+    ):
+        decoder = load_decoder(encoder, level, tmp_path / "whole.safetensors")
+        found = held_out_errors(decoder.network, encoder, held)
+        assert found == pytest.approx((float(ratio), float(error)), rel=5e-3)
+
+
+def test_steps_may_change_on_the_way_and_nothing_else(encoder, folder, tmp_path):
+    paths = tmp_path / "run.pt", tmp_path / "out.safetensors"
+    train(SETTINGS, encoder, folder, *paths, until=1)
+    with pytest.raises(UsageError, match="batch was 2"):
+        train(dataclasses.replace(SETTINGS, batch=3), encoder, folder, *paths)
+    train(dataclasses.replace(SETTINGS, steps=(1,) * 5), encoder, folder, *paths)
+    assert paths[1].exists()
+
+
+def test_a_run_may_start_from_what_another_ended_with(encoder, folder, tmp_path):
+    first, second = tmp_path / "first.safetensors", tmp_path / "second.safetensors"
+    train(SETTINGS, encoder, folder, tmp_path / "first.pt", first)
+    none = dataclasses.replace(SETTINGS, steps=(0,) * 5)
+    train(none, encoder, folder, tmp_path / "second.pt", second, start=first)
+    one, other = load_file(first), load_file(second)
+    assert all(torch.equal(one[name], other[name]) for name in one)
