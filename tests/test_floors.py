@@ -11,7 +11,7 @@ FLOORS = [
     ["picture", "color", "pyramid", "moments", "match", "weights", "swatches"],
     ["geometry"],
     ["guide", "losses", "transforms", "decoders", "composite", "nets", "encoders"],
-    ["engine", "measure", "recolor"],
+    ["engine", "measure", "recolor", "tiles"],
     ["methods", "sources", "partition"],
     ["recipe", "batch", "training"],
     ["cli", "studio", "__main__"],
