@@ -17,6 +17,7 @@ import pytest
 
 from intarsia import picture
 from intarsia.batch import CONTENT, Batch, Ledger, Picture, gather, read_ledger
+from intarsia.batch.painter import Painter, Task
 from intarsia.batch.pool import Pool
 from intarsia.errors import InputError, IntarsiaError, OutputError, PictureError, RecipeError, UsageError
 from intarsia.recipe import Recipe
@@ -291,6 +292,7 @@ def test_a_picture_that_kills_its_workers_is_given_up(put):
     events = list(batch("a.png", "deadly.png", "z.png", workers=2)())
     (failed,) = [event for event in events if event.kind == "failed"]
     assert "in/deadly.png: its worker died 2 times (killed by SIGKILL)" in failed.facts["message"]
+    assert written("begun").count("deadly.png") == 2
     assert whole("a.png", "z.png")
     assert files("out") == {"a.png", "z.png", LEDGER.name}
 
@@ -333,6 +335,16 @@ def test_when_asked_to_stop_it_finishes_what_it_is_at(put):
 def test_threads_are_shared_out(monkeypatch):
     monkeypatch.setattr("torch.get_num_threads", lambda: 4)
     assert [batch("a.png", workers=n).threads for n in (1, 2, 3, 8)] == [4, 2, 1, 1]
+
+
+def test_a_file_that_appears_meanwhile_is_not_replaced(put):
+    put("in/slow.png", "in/z.png", "style/z.png")
+    Path("out").mkdir()
+    for event in batch("slow.png", "z.png")():
+        if (event.kind, event.picture and event.picture.output) == ("begun", "slow.png"):
+            Path("out/z.png").write_text("precious")
+    assert written("failed") == ["z.png"]
+    assert Path("out/z.png").read_text() == "precious"
 
 
 # ---- going on -----------------------------------------------------------------------------------------------------
@@ -463,6 +475,46 @@ def test_a_folder_that_cannot_be_written_to_is_told_before_anything_is_begun(put
         list(Batch(recipe, [Picture("in/a.png", "b.png")], out)())
 
 
+# ---- the painter --------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def painter(here):
+    settings = {"encoder": "toy", "coarsest": 16, "steps": 2}
+    return Painter.open(Recipe(content=CONTENT, styles=["style.png"], size=24, settings=settings))
+
+
+def painted(painter: Painter, source: str, target: str, replace: bool = False):
+    job = painter.job(source)
+    *_, frame = painter.frames(job)
+    return painter.save(job, frame, Task(source, target, replace))
+
+
+def test_a_painter_reads_the_styles_once_and_every_recipe_knows_them(painter, put, monkeypatch):
+    put("a.png", "b.png")
+    seen, read = [], picture.read
+    monkeypatch.setattr(picture, "read", lambda source, **more: seen.append(source) or read(source, **more))
+    for name in ("a.png", "b.png"):
+        done = painted(painter, name, f"out/deep/{name}")
+        assert done.sum == hashlib.sha256(Path(f"out/deep/{name}").read_bytes()).hexdigest()
+        assert done.inputs == {
+            file: hashlib.sha256(Path(file).read_bytes()).hexdigest() for file in (name, "style.png")
+        }
+    assert seen == ["a.png", "b.png"]
+
+
+def test_a_painter_replaces_only_what_it_may(painter, put):
+    put("a.png", "b.png")
+    before = Path("b.png").read_bytes()
+    with pytest.raises(OutputError, match=r"b\.png has appeared since the batch began"):
+        painted(painter, "a.png", "b.png")
+    assert Path("b.png").read_bytes() == before
+    painted(painter, "a.png", "b.png", replace=True)
+    assert Path("b.png").read_bytes() != before
+    with pytest.raises(OutputError, match="the folder cannot be made"):
+        painted(painter, "a.png", "b.png/c.png")
+
+
 # ---- processes ----------------------------------------------------------------------------------------------------
 
 
@@ -474,6 +526,14 @@ def test_no_process_outlives_its_pool(here):
         processes = [worker.process for worker in pool.workers]
     assert {message["event"] for _, message in filter(None, heard)} == {"ready"}
     assert [process.returncode for process in processes] == [0, 0]
+
+
+def test_a_process_that_does_not_listen_is_killed(here, monkeypatch):
+    monkeypatch.setattr("intarsia.batch.pool.PATIENCE", 0.1)
+    with Pool((sys.executable, "-c", "import time; time.sleep(60)"), {}, 1, 1) as pool:
+        pool.fill(1)
+        process = pool.workers[0].process
+    assert process.returncode == -signal.SIGKILL
 
 
 def test_a_process_that_was_killed_is_heard_of(here):

@@ -49,9 +49,9 @@ class Worker:
         with suppress(OSError):
             self.process.stdin.close()
 
-    def end(self, patience: float = PATIENCE) -> None:
+    def end(self) -> None:
         try:
-            self.process.wait(patience)
+            self.process.wait(PATIENCE)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()

@@ -319,10 +319,8 @@ class _Run:
             self.ledger.append("died", input=one.source, output=one.output, why=why)
             yield self._event("died", one, {"why": why})
             return
-        message = (
-            f"{one.source}: its worker died {TRIES} times ({why}), perhaps for want of memory. Try a smaller --size"
-        )
-        message += " or fewer --workers." if self.batch.workers > 1 else "."
+        message = f"{one.source}: its worker died {self.tries[one]} times ({why}), perhaps for want of memory."
+        message += " Try a smaller --size" + (" or fewer --workers." if self.batch.workers > 1 else ".")
         yield self._finish("failed", one, {"kind": "IntarsiaError", "message": message, "notices": []})
 
 
