@@ -64,6 +64,16 @@ def test_each_region_is_near_the_texture_that_it_holds_and_far_from_the_other(ra
     torch.testing.assert_close(swapped, found.flip(0, 1))
 
 
+def test_rows_are_places_and_columns_are_styles(random_image):
+    """One texture everywhere: both places are near to its style, and far from the other."""
+    one, other = random_image(64, 96, 1), 1 - random_image(64, 96, 2) ** 3
+    left, right = halves()
+    image = torch.cat([one[:, :, :48], one[:, :, :48]], 2)
+    found = region_distances(TOY, image, Guide((Region(one, left, left), Region(other, right, right))))
+    assert found[:, 0].max() < 1e-6
+    assert found[:, 1].min() > 1e-3
+
+
 def test_a_region_alone_is_what_style_distances_says(random_image):
     image, style = random_image(32, 48, 1), random_image(32, 48, 2)
     alone = region_distances(TOY, image, Guide.everywhere(style))
