@@ -49,7 +49,7 @@ def plan(level: int, channels: Mapping[str, int]) -> list[Layer]:
     given = channels[f"relu{level}_1"]
     if level == 1:
         middle = channels["relu1_2"]
-        return [Layer(given, middle), Layer(middle, 3, target="image")]
+        return [Layer(given, middle), Layer(middle, middle), Layer(middle, 3, target="image")]
     if level == 2:
         middle = 2 * channels["relu1_2"]
         return [Layer(given, middle), Layer(middle, middle), Layer(middle, 3, True, "image")]

@@ -184,3 +184,6 @@ def test_a_run_may_start_from_what_another_ended_with(encoder, folder, tmp_path)
     train(none, encoder, folder, tmp_path / "second.pt", second, start=first)
     one, other = load_file(first), load_file(second)
     assert all(torch.equal(one[name], other[name]) for name in one)
+    with safe_open(second, "pt") as file:
+        before = json.loads(file.metadata()["start"])
+    assert json.loads(before["training"])["steps"] == list(SETTINGS.steps)

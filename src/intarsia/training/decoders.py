@@ -26,6 +26,7 @@ import torch.nn.functional as F
 from cyclopts import Parameter
 from cyclopts import run as run_command
 from jaxtyping import Float
+from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
@@ -34,7 +35,7 @@ from intarsia.encoders import Encoder, load
 from intarsia.encoders.vgg import LAYERS, POOLED, pad_one
 from intarsia.errors import UsageError
 from intarsia.training.pictures import Crops, as_images, draw, kinds, read_pictures, split
-from intarsia.weights import file_sum, read_tensors
+from intarsia.weights import read_tensors
 
 Images = Float[Tensor, "b 3 h w"]
 
@@ -388,12 +389,17 @@ def train(
         "training": json.dumps(dataclasses.asdict(settings)),
         "command": " ".join(["python -m intarsia.training.decoders", *(a.rpartition("/")[2] for a in sys.argv[1:])]),
         "encoder": encoder.name,
-        "start": file_sum(start) if start else "fitted",
+        "start": json.dumps(_metadata(start)) if start else "fitted",
         "pictures": hashlib.sha256(pixels.tobytes()).hexdigest(),
         "held_out_psnr": " ".join(f"{ratio:.2f}" for ratio, _ in errors.values()),
         "held_out_feature_errors": " ".join(f"{error:.4f}" for _, error in errors.values()),
     }
     export(run.done, out, metadata)
+
+
+def _metadata(path: Path) -> dict[str, str]:
+    with safe_open(path, "pt") as file:
+        return file.metadata() or {}
 
 
 class Log:
