@@ -206,7 +206,7 @@ def test_a_region_of_a_few_pixels_is_left_out_where_it_has_no_statistics(picture
     dot = torch.zeros(32, 48)
     dot[3:5, 3:5] = 1
     goal = Goal.build(FEW, TOY, content, Guide((Region(one, dot), Region(other, 1 - dot))))
-    counts = {tap: len(texture.maps) for tap, texture in goal.textures.items()}
+    counts = {tap: len(texture.importance) for tap, texture in goal.textures.items()}
     assert counts["relu1_1"] >= counts["relu5_1"] == 1
     assert bool(run(FEW, content, Guide((Region(one, dot), Region(other, 1 - dot)))).image.isfinite().all())
 
@@ -262,7 +262,7 @@ def test_the_basis_of_the_encoder_changes_moments_as_it_would_change_features(pi
     image = style[:, :32].repeat(1, 1, 2)[:, :, :48]
     features, wanted = compact(image, goal.taps), 0.0
     for tap, texture in goal.textures.items():
-        wanted += float((texture.importance * gram_loss(moments(features[tap], texture.maps), texture.target)).sum())
+        wanted += float((texture.importance * gram_loss(moments(features[tap], texture.maps(goal.tiles[0].box)), texture.target)).sum())
     assert float(goal(image)["style"]) == pytest.approx(wanted, rel=1e-3)
 
 
@@ -325,7 +325,7 @@ def test_patches_are_compared_in_the_basis_of_the_encoder(pictures):
 @pytest.mark.parametrize("size", [(18, 24), (36, 48), (45, 60)], ids=["smaller", "same", "larger"])
 @pytest.mark.parametrize("kind", ["hard", "soft", "strength 0", "recolored"])
 def test_where_no_region_reaches_the_resized_content_stays_to_the_bit(pictures, random_image, kind, size):
-    """At every frame of the full size; the maps have a size of their own."""
+    """At every frame, also of a coarse size; the maps have a size of their own."""
     _, style, other = pictures
     content = random_image(36, 48, 4)
     reach = (torch.arange(64) < 30).float().expand(48, 64)
@@ -339,7 +339,7 @@ def test_where_no_region_reaches_the_resized_content_stays_to_the_bit(pictures, 
     job = Job(recipe=recipe, method=FEW, content=resized, guide=Guide(tuple(regions)), styles=(style, other))
     untouched = Guide((regions[0],)).shares(size)[0] == 0
     assert 0.2 < float(untouched.float().mean()) < 0.7
-    images = [job.result(frame).image for frame in job.frames(encoder=TOY) if size_of(frame.image) == size]
+    images = [job.result(frame).image for frame in job.frames(encoder=TOY)]
     assert len(images) > 2
     assert all(torch.equal(image[:, untouched], resized[:, untouched]) for image in images)
     assert not torch.allclose(images[-1][:, ~untouched], resized[:, ~untouched], atol=0.02)

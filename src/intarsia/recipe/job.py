@@ -97,7 +97,7 @@ class Job:
         image = frame.image.cpu()
         if image.shape != self.content.shape:
             image = picture.resize(image, size_of(self.content))
-            cover = self.guide.shares(size_of(image)).sum(0)
+            cover = self.guide.merged().shares(size_of(image)).sum(0)
             image = torch.where(cover > 0, image, self.content)
         if self.alpha is not None and self.hidden is not None:
             image = torch.where(self.alpha > 0, image, self.hidden)
