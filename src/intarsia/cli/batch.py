@@ -5,7 +5,6 @@ import os
 import re
 import sys
 import time
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Annotated
@@ -163,7 +162,7 @@ def _painted(batch: Batch, report: Reporter, interrupts: Interrupts) -> int:
     rest = tally.pictures - tally.done - len(tally.failed)
     facts = {"output": batch.out, "painted": tally.done, "failed": len(tally.failed), "done_before": tally.before}
     facts |= {"interrupted": True, "left": rest} if rest else {}
-    tally.tell_kinds()
+    tally.tell_of_more()
     report.done(**facts, seconds=round(time.monotonic() - began, 2))
     for line in _table(tally.failed):
         print(line, file=sys.stderr)
@@ -191,7 +190,7 @@ class Tally:
         self.report = report
         self.pictures = self.before = self.done = 0
         self.failed: list[tuple[str, str]] = []
-        self.kinds: Counter[str] = Counter()
+        self.notices: dict[str, list[str]] = {}
 
     def take(self, event: Event) -> None:
         if event.kind == "start":
@@ -220,15 +219,15 @@ class Tally:
 
     def _notice(self, text: str) -> None:
         """The first of each kind; a hundred photographs that are reduced are one piece of news."""
-        kind = re.sub(r"\d+", "#", text.rpartition(": ")[2])
-        self.kinds[kind] += 1
-        if self.kinds[kind] == 1:
+        alike = self.notices.setdefault(re.sub(r"\d+", "", text.rpartition(": ")[2]), [])
+        alike.append(text)
+        if len(alike) == 1:
             self.report.notice(text)
 
-    def tell_kinds(self) -> None:
-        for kind, count in self.kinds.items():
-            if count > 1:
-                self.report.notice(f"so it was with {count} pictures: {kind}")
+    def tell_of_more(self) -> None:
+        for alike in self.notices.values():
+            if len(alike) > 1:
+                self.report.notice(f"{len(alike)} pictures came with a notice like this: {alike[0]}")
 
 
 def _table(failed: Sequence[tuple[str, str]]) -> list[str]:
