@@ -1,5 +1,6 @@
 """What the methods share: the frame that they yield, one descent at one size, the moments of a guide's styles."""
 
+import itertools
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple, cast
@@ -8,16 +9,17 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from intarsia import tiles
 from intarsia.encoders import Encoder
 from intarsia.errors import DivergedError, MemoryLimitError
-from intarsia.guide import Guide
+from intarsia.guide import Guide, Region
 from intarsia.moments import Moments, moments
 from intarsia.picture import fit, resize
 from intarsia.pyramid import pool_to_grid, size_of
 
 Image = Float[Tensor, "3 _ _"]
 State = dict[str, Tensor]  # flat and made of tensors alone, so that it can be kept in a safetensors file
-Objective = Callable[[Image], Mapping[str, Float[Tensor, ""]]]
+Objective = Callable[[Image], Mapping[str, Float[Tensor, ""]]]  # terms; without a graph, the gradient is in image.grad
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,25 +42,46 @@ class Frame:
         return sum(self.losses.values())
 
 
-def style_moments(encoder: Encoder, guide: Guide, long_side: int, taps: tuple[str, ...]) -> dict[str, Moments]:
+def style_moments(
+    encoder: Encoder, guide: Guide, long_side: int, taps: tuple[str, ...], side: int | None = None
+) -> dict[str, Moments]:
     """Per tap the moments of every region's style under its style map, r at once. A style that several regions use at
-    one scale is encoded once."""
-    found: dict[tuple[int, float], dict[str, Tensor]] = {}
-    rows: dict[str, list[Moments]] = {tap: [] for tap in taps}
-    for region in guide.regions:
+    one scale is encoded once; one with a longer side than `side` in tiles of that side."""
+    together: dict[tuple[int, float], list[int]] = {}
+    for r, region in enumerate(guide.regions):
+        together.setdefault((id(region.style), region.style_scale), []).append(r)
+    found = []
+    for members in together.values():
+        region = guide.regions[members[0]]
         size = fit(*size_of(region.style), max(16, round(long_side * region.style_scale)))
-        key = (id(region.style), region.style_scale)
-        if key not in found:
-            with torch.no_grad():
-                found[key] = encoder(resize(region.style.to(encoder.device), size), taps)
-        style_map = torch.ones(1, 1) if region.style_map is None else region.style_map
-        weights = resize(style_map[None].to(encoder.device), size)
-        for tap, features in found[key].items():
-            pooled = pool_to_grid(weights, size_of(features), encoder.strides[tap])
-            if float(pooled.sum()) <= 0:  # a map that the resizing lost: its whole style is nearer than nothing
-                pooled = torch.ones_like(pooled)
-            rows[tap].append(moments(features, pooled))
-    return {tap: Moments.stacked(many) for tap, many in rows.items()}
+        style = resize(region.style.to(encoder.device), size)
+        maps = torch.stack([_style_map(guide.regions[r], size).to(style) for r in members])
+        found.append(_moments_of(encoder, style, taps, maps, side))
+    order = torch.tensor(list(itertools.chain(*together.values()))).argsort()
+    stacked = {tap: Moments.stacked([one[tap] for one in found]) for tap in taps}
+    return {tap: Moments(m.mass[order], m.first[order], m.second[order]) for tap, m in stacked.items()}
+
+
+def _style_map(region: Region, size: tuple[int, int]) -> Float[Tensor, "h w"]:
+    """Everywhere where there is none, or where the resizing lost it: its whole style is nearer than nothing."""
+    if region.style_map is None:
+        return torch.ones(1, 1).expand(size)
+    one = resize(region.style_map[None], size)[0]
+    return one if float(one.sum()) > 0 else torch.ones_like(one)
+
+
+@torch.no_grad()
+def _moments_of(
+    encoder: Encoder, style: Image, taps: tuple[str, ...], maps: Float[Tensor, "r h w"], side: int | None
+) -> dict[str, Moments]:
+    if side is not None and max(size_of(style)) > side:
+        sums = tiles.moments_of(encoder, style, taps, maps, side)
+        plain = {tap: Moments(m.mass.to(style), m.first.to(style), m.second.to(style)) for tap, m in sums.items()}
+        return {tap: one.through(encoder.basis(tap)) for tap, one in plain.items()}
+    features = encoder(style, taps)
+    return {
+        tap: moments(found, pool_to_grid(maps, size_of(found), encoder.strides[tap])) for tap, found in features.items()
+    }
 
 
 def check_memory(needed: float, size: tuple[int, int], device: torch.device) -> None:
@@ -125,7 +148,8 @@ def descend(
             descent.zero_grad()  # noqa: B023 (called before the next turn)
             terms.update(objective(pixels))  # noqa: B023
             loss = torch.stack(list(terms.values())).sum()  # noqa: B023
-            loss.backward()
+            if loss.requires_grad:
+                loss.backward()
             return loss.detach()
 
         before = pixels.detach().clone()

@@ -262,7 +262,11 @@ def test_the_basis_of_the_encoder_changes_moments_as_it_would_change_features(pi
     image = style[:, :32].repeat(1, 1, 2)[:, :, :48]
     features, wanted = compact(image, goal.taps), 0.0
     for tap, texture in goal.textures.items():
-        wanted += float((texture.importance * gram_loss(moments(features[tap], texture.maps(goal.tiles[0].box)), texture.target)).sum())
+        wanted += float(
+            (
+                texture.importance * gram_loss(moments(features[tap], texture.maps(goal.tiles[0].box)), texture.target)
+            ).sum()
+        )
     assert float(goal(image)["style"]) == pytest.approx(wanted, rel=1e-3)
 
 

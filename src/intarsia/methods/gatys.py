@@ -29,13 +29,15 @@ from intarsia.color import color_moments
 from intarsia.encoders import Encoder
 from intarsia.engine import Frame, Image, State, check_memory, descend, style_moments
 from intarsia.guide import Guide, blends
-from intarsia.losses import LOSSES, content_loss, gram_loss, outside_range, patch_loss, total_variation
+from intarsia.losses import LOSSES, gram_loss, outside_range, patch_loss, total_variation
 from intarsia.match import Votes
 from intarsia.methods.patchwork import Patchwork, patchworks
+from intarsia.methods.tiled import Features, Statistics, Tile, by_tiles, tiles_of
 from intarsia.moments import Moments, Support, moments, supports
 from intarsia.picture import resize
 from intarsia.pyramid import coarse_to_fine, grid_of, pool_to_grid, size_of, split_steps
 from intarsia.recolor import Recolored
+from intarsia.tiles import Box, reach
 from intarsia.weights import Progress
 
 HISTORY = 10  # pairs of vectors that L-BFGS remembers
@@ -212,7 +214,7 @@ def _in_rounds(sizes: list[tuple[int, int]], counts: list[int], rounds: int) -> 
 class Texture(NamedTuple):
     """What one tap asks: the moments of the image under `maps` are to be those of `target`, code by code."""
 
-    maps: list[Support]
+    maps: Callable[[Box], list[Support]]  # of a part of the picture
     target: Moments
     importance: Float[Tensor, " k"]  # strength x part of the painted area x weight of the tap
 
@@ -225,17 +227,19 @@ class Goal:
     encoder: Encoder
     content: Image
     cover: Float[Tensor, "h w"]  # the sum of the shares; 0 = untouched
+    tiles: list[Tile]  # one, or as many as bound the memory
     taps: tuple[str, ...]  # all of them, also where none has enough positions: they decide the padding
     textures: dict[str, Texture]
     content_tap: str
     content_features: Float[Tensor, "c h2 w2"]
-    content_importance: Float[Tensor, "h2 w2"]
+    content_importance: Float[Tensor, "h2 w2"]  # over the target's square
     patchworks: dict[str, Patchwork]
     matches: dict[str, Tensor] = dataclasses.field(default_factory=dict)  # per tap, of the round that is at work
     votes: dict[str, Votes] = dataclasses.field(default_factory=dict)
 
     @classmethod
-    def build(cls, method: Gatys, encoder: Encoder, content: Image, guide: Guide) -> "Goal":
+    def build(cls, method: Gatys, encoder: Encoder, content: Image, guide: Guide, side: int | None = None) -> "Goal":
+        """side: of the tiles, in pixels; None for the picture as a whole."""
         size = size_of(content)
         shares = guide.shares(size).to(content.device)
         cover = shares.sum(0)
@@ -244,28 +248,29 @@ class Goal:
         strengths, contents = content.new_tensor([(r.strength, r.content_weight) for r in guide.regions]).unbind(1)
         (taps, content_tap), every = _taps(method, encoder), _every_tap(method, encoder)
         deepest = max(encoder.strides[tap] for tap in every)
-        grids = {tap: grid_of(size, encoder.strides[tap], deepest) for tap in (*taps, content_tap)}
+        pieces = tiles_of(size, side or max(size), deepest, reach(encoder, every))
+        mass = codes.sum((1, 2), dtype=torch.float64).to(content)
         textures = {}
-        for tap, styles in style_moments(encoder, guide, max(size), taps).items():
-            maps = supports(pool_to_grid(codes, grids[tap], encoder.strides[tap]))
-            enough = min(FEWEST, math.prod(grids[tap]) / 2)
-            worth = [k for k, support in enumerate(maps) if support.mass >= enough]
+        for tap, styles in style_moments(encoder, guide, max(size), taps, side).items():
+            stride = encoder.strides[tap]
+            enough = min(FEWEST, math.prod(grid_of(size, stride, deepest)) / 2)
+            worth = [k for k, positions in enumerate((mass / stride**2).tolist()) if positions >= enough]
             if not worth:
                 continue
-            maps, mixed = [maps[k] for k in worth], mixture[worth]
-            mass = content.new_tensor([support.mass for support in maps]) * encoder.strides[tap] ** 2
-            target = styles.mixed(mixed)
+            target = styles.mixed(mixture[worth])
             # cubed: the picture answers to the logarithm of a weight, and 0.5 is to look like half, not like nearly all
-            importance = (mixed @ strengths) ** 3 * mass / cover.sum() * _tap_weight(method, tap, target)
-            textures[tap] = Texture(maps, target, importance)
-        features = encoder(content, every)[content_tap]
+            importance = (mixture[worth] @ strengths) ** 3 * mass[worth] / cover.sum()
+            importance = importance * _tap_weight(method, tap, target)
+            textures[tap] = Texture(_maps(codes, worth, stride, pieces), target, importance)
         keep = (shares * contents[:, None, None]).sum(0) + (1 - cover).clamp_min(0)
-        keep = pool_to_grid(keep[None], grids[content_tap], encoder.strides[content_tap])[0]
-        keep = keep * _content_weight(method, features)
+        grid = grid_of(size, encoder.strides[content_tap], deepest)
+        keep = pool_to_grid(keep[None], grid, encoder.strides[content_tap])[0]
+        features = _of_content(encoder, content, pieces, every, content_tap, grid)
+        keep = keep * _content_weight(method, features) / features.float().square().sum().clamp_min(1e-12)
         patches = {}
         if method.loss == "patches":
             patches = patchworks(encoder, content, guide, method.patch_taps, deepest, method.semantic_weight)
-        return cls(method, encoder, content, cover, every, textures, content_tap, features, keep, patches)
+        return cls(method, encoder, content, cover, pieces, every, textures, content_tap, features, keep, patches)
 
     def matched(self, image: Image, state: State | None = None) -> "Goal":
         """The goal of the next round, in which the patches of `image` are to be those that they now resemble most; with
@@ -285,23 +290,48 @@ class Goal:
         return {f"matches.{tap}": found for tap, found in self.matches.items()}
 
     def __call__(self, image: Image) -> dict[str, Float[Tensor, ""]]:
-        shown = image if self.everywhere else torch.where(self.cover > 0, image, self.content)
-        plain = [tap for tap in self.textures if tap != self.content_tap and tap not in self.votes]
-        features = self.encoder(shown, self.taps, plain)
-        distance = LOSSES.get(self.method.loss, gram_loss)
-        style = []
-        for tap, texture in self.textures.items():
-            now = moments(features[tap], texture.maps)
-            now = now.through(self.encoder.basis(tap) if tap in plain else None)  # once, not at every position
-            style.append((texture.importance * distance(now, texture.target)).sum())
+        """The weighted terms; of a picture in tiles without a graph, but with the gradient added to `image.grad`."""
+        if len(self.tiles) > 1:
+            return by_tiles(self, image)
+        (whole,) = self.tiles
+        features = self.features(image, whole)
         near = [patch_loss(features[tap], votes) for tap, votes in self.votes.items()]
         patches = {"patches": self.method.patch_weight * torch.stack(near).sum()} if near else {}
-        return patches | {
-            "style": torch.stack(style).sum() if style else shown.new_zeros(()),
-            "content": content_loss(features[self.content_tap], self.content_features, self.content_importance),
-            "tv": self.method.tv * total_variation(shown),
-            "range": 10 * outside_range(image),
-        }
+        style, content = self.texture(self.statistics(features, whole)), self.places(features, whole)
+        return patches | {"style": style, "content": content} | self.pixels(image)
+
+    def features(self, part: Image, tile: Tile) -> Features:
+        shown = self._shown(part, tile.outer)
+        found = self.encoder(shown, self.taps, self._plain)
+        return {tap: tile.inner.cells(self.encoder.strides[tap]).of(one) for tap, one in found.items()}
+
+    def statistics(self, features: Features, tile: Tile) -> Statistics:
+        return {tap: moments(features[tap], texture.maps(tile.box)) for tap, texture in self.textures.items()}
+
+    def texture(self, statistics: Statistics) -> Float[Tensor, ""]:
+        distance, style = LOSSES.get(self.method.loss, gram_loss), []
+        for tap, texture in self.textures.items():
+            basis = self.encoder.basis(tap) if tap in self._plain else None  # once, not at every position
+            style.append((texture.importance * distance(statistics[tap].through(basis), texture.target)).sum())
+        return torch.stack(style).sum() if style else self.content.new_zeros(())
+
+    def places(self, features: Features, tile: Tile) -> Float[Tensor, ""]:
+        """The content's term (Gatys et al. 2016, eq. 1)."""
+        cells = tile.box.cells(self.encoder.strides[self.content_tap])
+        wrong = features[self.content_tap].float() - cells.of(self.content_features).float()
+        return (wrong.square() * cells.of(self.content_importance)).sum()
+
+    def pixels(self, image: Image) -> dict[str, Float[Tensor, ""]]:
+        smooth = total_variation(self._shown(image, Box.whole(size_of(image))))
+        return {"tv": self.method.tv * smooth, "range": 10 * outside_range(image)}
+
+    @property
+    def _plain(self) -> list[str]:
+        """Taps whose moments are put in the encoder's basis, instead of their features."""
+        return [tap for tap in self.textures if tap != self.content_tap and tap not in self.votes]
+
+    def _shown(self, part: Image, box: Box) -> Image:
+        return part if self.everywhere else torch.where(box.of(self.cover) > 0, part, box.of(self.content))
 
     @functools.cached_property
     def everywhere(self) -> bool:
@@ -313,6 +343,33 @@ class Goal:
         if self.everywhere:
             return shown
         return torch.where(self.cover > 0, torch.lerp(self.content, shown, self.cover.clamp(0, 1)), self.content)
+
+
+def _maps(
+    codes: Float[Tensor, "k h w"], worth: list[int], stride: int, tiles: list[Tile]
+) -> Callable[[Box], list[Support]]:
+    """Of a picture in tiles they are made when they are asked for, since together they take more than the codes."""
+
+    def at(box: Box) -> list[Support]:
+        grid = (box.bottom - box.top) // stride, (box.right - box.left) // stride
+        return supports(pool_to_grid(box.of(codes)[worth], grid, stride))
+
+    if len(tiles) > 1:
+        return at
+    whole = at(tiles[0].box)
+    return lambda box: whole
+
+
+def _of_content(
+    encoder: Encoder, content: Image, tiles: list[Tile], taps: tuple[str, ...], tap: str, grid: tuple[int, int]
+) -> Float[Tensor, "c h2 w2"]:
+    """The content's features, in the precision that they come in."""
+    stride = encoder.strides[tap]
+    out = content.new_empty(*grid, encoder.channels[tap], dtype=encoder.precision).permute(2, 0, 1)
+    for tile in tiles:
+        found = encoder(tile.outer.of(content), taps)[tap]
+        tile.box.cells(stride).of(out).copy_(tile.inner.cells(stride).of(found))
+    return out
 
 
 def _mean_shares(codes: Float[Tensor, "k h w"], shares: Float[Tensor, "r h w"], cover: Tensor) -> Float[Tensor, "k r"]:
