@@ -18,8 +18,8 @@ from intarsia.methods.tiled import tiles_of
 def encoders():
     torch.manual_seed(0)
     small = VGG((6, 6, 8, 8, 10, 10, 10, 10, 12, 12, 12, 12, 14)).frozen()
-    for weight in small.parameters():
-        weight.mul_(2)  # so that the deep layers have a say
+    for name, one in small.named_parameters():  # so that the deep layers see more than one color
+        one.mul_(0 if name.endswith("bias") else 6**0.5)
     return {
         "compact": load("compact", device="cpu", precision="fp32"),
         "random": Encoder("random", small),
