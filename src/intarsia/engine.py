@@ -74,14 +74,14 @@ def _style_map(region: Region, size: tuple[int, int]) -> Float[Tensor, "h w"]:
 def _moments_of(
     encoder: Encoder, style: Image, taps: tuple[str, ...], maps: Float[Tensor, "r h w"], side: int | None
 ) -> dict[str, Moments]:
+    """Of plain features, put in the encoder's basis afterwards."""
     if side is not None and max(size_of(style)) > side:
         sums = tiles.moments_of(encoder, style, taps, maps, side)
         plain = {tap: Moments(m.mass.to(style), m.first.to(style), m.second.to(style)) for tap, m in sums.items()}
-        return {tap: one.through(encoder.basis(tap)) for tap, one in plain.items()}
-    features = encoder(style, taps)
-    return {
-        tap: moments(found, pool_to_grid(maps, size_of(found), encoder.strides[tap])) for tap, found in features.items()
-    }
+    else:
+        features = encoder(style, taps, plain=taps).items()
+        plain = {tap: moments(of, pool_to_grid(maps, size_of(of), encoder.strides[tap])) for tap, of in features}
+    return {tap: one.through(encoder.basis(tap)) for tap, one in plain.items()}
 
 
 def check_memory(needed: float, size: tuple[int, int], device: torch.device) -> None:

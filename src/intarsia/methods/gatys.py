@@ -32,7 +32,7 @@ from intarsia.guide import Guide, blends
 from intarsia.losses import LOSSES, gram_loss, outside_range, patch_loss, total_variation
 from intarsia.match import Votes
 from intarsia.methods.patchwork import Patchwork, patchworks
-from intarsia.methods.tiled import Features, Statistics, Tile, by_tiles, tiles_of
+from intarsia.methods.tiled import Features, Forecast, Plan, Statistics, Tile, by_tiles, room_on, tiles_of
 from intarsia.moments import Moments, Support, moments, supports
 from intarsia.picture import resize
 from intarsia.pyramid import coarse_to_fine, grid_of, pool_to_grid, size_of, split_steps
@@ -105,6 +105,8 @@ class Gatys:
     """cpu, cuda, mps, or auto."""
     precision: Literal["auto", "bf16", "fp32"] = "auto"
     """Of the network; auto takes bf16 where the processor is made for it."""
+    tile: Annotated[int, Field(ge=0)] = 0
+    """Side of the tiles that large pictures are painted in, in pixels; 0 chooses it, and where tiles are needed."""
 
     @model_validator(mode="after")
     def _taps_fit(self) -> "Gatys":
@@ -114,6 +116,8 @@ class Gatys:
             raise ValueError(f"patch_taps names a tap twice: {', '.join(self.patch_taps)}")
         if self.tap_weights and len(self.tap_weights) != len(self.style_taps):
             raise ValueError(f"{len(self.style_taps)} style taps came with {len(self.tap_weights)} tap weights")
+        if self.tile and self.loss == "patches":
+            raise ValueError("patches are matched all over the picture, not in tiles; leave tile at 0")
         return self
 
     def __call__(
@@ -137,7 +141,9 @@ class Gatys:
             return
         colors = Recolored.of(content, guide)
         content, guide = colors.content, colors.guide
-        check_memory(self.memory(encoder, size_of(content)), size_of(content), encoder.device)
+        room = room_on(encoder.device) if state is None else float(state["room"])
+        forecast = self.forecast(encoder, size_of(content))
+        check_memory(forecast.told(self._plan(forecast, room)), size_of(content), encoder.device)
         sizes = coarse_to_fine(size_of(content), self.coarsest, self.factor)[-self.steps :]
         counts = split_steps(self.steps, len(sizes))
         sizes, counts = _in_rounds(sizes, counts, ROUNDS if self.loss == "patches" else 1)
@@ -148,8 +154,9 @@ class Gatys:
             if state is not None and level < int(state["level"]):
                 continue
             resumed = state if state is not None and level == int(state["level"]) else None
+            plan = self._plan(self.forecast(encoder, size), room)
             if goal is None or size_of(goal.content) != size:
-                goal = Goal.build(self, encoder, resize(content, size), guide)
+                goal = Goal.build(self, encoder, resize(content, size), guide, plan.side)
             first, before = int(resumed["step"]) if resumed else 0, sum(counts[:level])
             if resumed:
                 image = goal.composed(resumed["image"].to(encoder.device))
@@ -158,22 +165,29 @@ class Gatys:
             goal = goal.matched(image, resumed)
             if first == self.steps - before:  # the state of a finished run: nothing is left to do
                 yield Frame(colors.back(image), self.steps, self.steps, {}, 1.0, functools.partial(dict, resumed or {}))
-            run = descend(goal, image, count, optimizer=self.optimizer, rate=self.rate, history=HISTORY, state=resumed)
+            rate = self.rate if plan.optimizer == self.optimizer else None
+            run = descend(goal, image, count, optimizer=plan.optimizer, rate=rate, history=plan.history, state=resumed)
             for i, (pixels, losses, inner) in enumerate(run, start=first + 1):
                 image = goal.composed(pixels)
                 done = (sum(costs[:level]) + costs[level] * i / count) / sum(costs)
-                yield Frame(colors.back(image), before + i, self.steps, losses, done, _at_level(inner, level, goal))
+                yield Frame(
+                    colors.back(image), before + i, self.steps, losses, done, _at_level(inner, level, room, goal)
+                )
 
-    def memory(self, encoder: Encoder, size: tuple[int, int]) -> float:
-        """Forecast of the bytes that the finest size (h, w) takes on top of what is loaded, from the layers' channels.
-        Measured with the compact encoder in bf16: 1,070 bytes a pixel, where this says 1,100; patches added 220, where
-        this says 235."""
-        deepest = max(encoder.strides[tap] for tap in _every_tap(self, encoder))
+    def _plan(self, forecast: Forecast, room: float) -> Plan:
+        whole = Plan(None, self.optimizer, HISTORY)
+        return whole if self.loss == "patches" else forecast.plan(whole, room, self.tile)
+
+    def forecast(self, encoder: Encoder, size: tuple[int, int]) -> Forecast:
+        """What a picture of `size` (h, w) takes on top of what is loaded, from the layers' channels. Measured with the
+        compact encoder in bf16, as a whole: 1,070 bytes a pixel, where this says 1,100; patches added 220, where this
+        says 235."""
+        every = _every_tap(self, encoder)
+        deepest = max(encoder.strides[tap] for tap in every)
         layers = sum(c / encoder.strides[t] ** 2 for t, c in encoder.channels.items() if encoder.strides[t] <= deepest)
-        vectors = 2 * HISTORY + 8 if self.optimizer == "lbfgs" else 10  # of 3 floats a pixel
         taps = self.patch_taps if self.loss == "patches" else ()
         matching = sum((22 * encoder.channels[t] + 200) / encoder.strides[t] ** 2 for t in taps)
-        return size[0] * size[1] * (3.5 * encoder.precision.itemsize * layers + 12 * vectors + matching)
+        return Forecast(size, 3.5 * encoder.precision.itemsize * layers + matching, reach(encoder, every))
 
     def load_encoder(self, on_progress: Progress | None = None) -> Encoder:
         """The encoder that the settings name. on_progress(bytes so far, bytes in all or None): of a download."""
@@ -201,8 +215,9 @@ class Gatys:
         return out.clamp(0, 1)
 
 
-def _at_level(inner: Callable[[], State], level: int, goal: "Goal") -> Callable[[], State]:
-    return lambda: inner() | goal.state() | {"level": torch.tensor(level)}
+def _at_level(inner: Callable[[], State], level: int, room: float, goal: "Goal") -> Callable[[], State]:
+    place = {"level": torch.tensor(level), "room": torch.tensor(room, dtype=torch.float64)}
+    return lambda: inner() | goal.state() | place
 
 
 def _in_rounds(sizes: list[tuple[int, int]], counts: list[int], rounds: int) -> tuple[list[tuple[int, int]], list[int]]:

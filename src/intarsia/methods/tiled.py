@@ -8,17 +8,22 @@ Every position is counted once, in the tile that it is in; what a tile is comput
 network sees, so the gradient that reaches into a halo is added to its neighbors'. Memory is bounded by the tile.
 """
 
+import warnings
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from intarsia.engine import Image
+from intarsia.engine import Image, free_memory
+from intarsia.errors import Notice
 from intarsia.moments import Moments
 from intarsia.pyramid import grid_of
-from intarsia.tiles import Box, boxes
+from intarsia.tiles import Box, boxes, side_that_fits
+
+ROOM = 3 * 2**30  # bytes that a picture may take as a whole; a larger one is painted in tiles
+SHORTEST = 3  # pairs of vectors below which L-BFGS is no better than Adam
 
 Features = Mapping[str, Float[Tensor, "c _ _"]]  # per tap
 Statistics = dict[str, Moments]
@@ -117,3 +122,59 @@ def _pull_back(goal: Summable, image: Image, tile: Tile, slopes: Statistics) -> 
 
 def _each(moments: Moments, change) -> Moments:
     return Moments(change(moments.mass), change(moments.first), change(moments.second))
+
+
+# ---- memory ----------------------------------------------------------------------------------------------------------
+
+
+class Plan(NamedTuple):
+    """How a picture of one size is painted."""
+
+    side: int | None  # of the tiles, in pixels; None = the picture as a whole
+    optimizer: Literal["lbfgs", "adam"]
+    history: int  # pairs of vectors that L-BFGS remembers
+
+
+class Forecast(NamedTuple):
+    """What painting takes. network: bytes a pixel of its layers, forward and backward; halo: of a tile, in pixels."""
+
+    size: tuple[int, int]
+    network: float
+    halo: int
+
+    def memory(self, plan: Plan) -> float:
+        """In bytes, on top of what is loaded."""
+        h, w = self.size
+        vectors = 2 * plan.history + 8 if plan.optimizer == "lbfgs" else 10  # of 3 floats a pixel
+        outer = max(h, w) if plan.side is None else plan.side + 2 * self.halo
+        return 12 * vectors * h * w + self.network * min(h, outer) * min(w, outer)
+
+    def plan(self, whole: Plan, room: float, tile: int = 0) -> Plan:
+        """`whole`, if that takes at most `room` bytes and no tiles are asked for; else in tiles, of the side that is
+        asked for or of about a third of the room, with as long a history as fits beside them, or Adam's."""
+        if not tile and self.memory(whole) <= room:
+            return whole
+        side = tile or side_that_fits(self.size, self.halo, self.network, room / 3)
+        if side >= max(self.size):
+            return whole
+        plans = [whole._replace(side=side, history=history) for history in range(whole.history, SHORTEST - 1, -1)]
+        return next((plan for plan in plans if self.memory(plan) <= room), Plan(side, "adam", 0))
+
+    def told(self, plan: Plan) -> float:
+        """The memory of a plan, said if it is in tiles."""
+        needed = self.memory(plan)
+        if plan.side is not None:
+            size = f"{self.size[1]} x {self.size[0]}"
+            text = f"{size} is painted in tiles of {plan.side} pixels, in about {needed / 2**30:.1f} GiB of memory"
+            warnings.warn(f"{text}, {_DESCENTS[plan.optimizer].format(plan.history)}.", Notice, stacklevel=3)
+        return needed
+
+
+_DESCENTS = {"lbfgs": "by L-BFGS with a history of {}", "adam": "by Adam"}
+
+
+def room_on(device: torch.device) -> float:
+    """Bytes that one size may take. On a processor it is the same in every run that finds as much free: by tiles, sums
+    are rounded in another order."""
+    free = free_memory(device)
+    return ROOM if free is None else min(ROOM, free) if device.type == "cpu" else free
