@@ -150,12 +150,13 @@ def descend(
             loss = torch.stack(list(terms.values())).sum()  # noqa: B023
             if loss.requires_grad:
                 loss.backward()
+            if bool(torch.isfinite(loss)):
+                good.copy_(pixels.detach())
             return loss.detach()
 
-        before = pixels.detach().clone()
         loss = cast(Tensor, descent.step(closure))  # pyright: ignore[reportCallIssue, reportArgumentType]
         if bool(torch.isfinite(loss)) and bool(pixels.detach().sum().isfinite()):
-            good, step = before, step + 1
+            step += 1
             losses = {name: float(value.detach()) for name, value in terms.items()}
             yield Descent(pixels.detach(), losses, _state_of(descent, pixels, good, step, retried))
             continue
@@ -181,6 +182,8 @@ def _optimizer(name: str, pixels: Tensor, rate: float, history: int) -> torch.op
 def _state_of(
     descent: torch.optim.Optimizer, pixels: Tensor, good: Tensor, step: int, retried: bool
 ) -> Callable[[], State]:
+    """Without a copy of what is never written to again: the history of L-BFGS, which is most of it."""
+
     def state() -> State:
         out = {"image": pixels.detach().clone(), "good": good.clone(), "step": torch.tensor(step)}
         out |= {"retried": torch.tensor(int(retried)), "rate": _as_tensor(float(descent.param_groups[0]["lr"]))}
@@ -189,7 +192,9 @@ def _state_of(
                 continue
             if isinstance(value, list):
                 out[f"list.{name}"] = torch.tensor(len(value))
-                out |= {f"optimizer.{name}.{i}": _as_tensor(item) for i, item in enumerate(value)}
+                out |= {f"optimizer.{name}.{i}": item.detach() for i, item in enumerate(value)}
+            elif name == "d":
+                out[f"optimizer.{name}"] = value.detach()
             elif value is not None:
                 out[f"optimizer.{name}"] = _as_tensor(value)
         return out
@@ -209,7 +214,7 @@ def _restore(descent: torch.optim.Optimizer, state: State) -> None:
     for key, value in state.items():
         kind, _, name = key.partition(".")
         if kind == "list":
-            descent.state[pixels][name] = [state[f"optimizer.{name}.{i}"].clone() for i in range(int(value))]
+            descent.state[pixels][name] = [state[f"optimizer.{name}.{i}"] for i in range(int(value))]
         elif kind == "optimizer" and "." not in name:
             plain = value.ndim == 0 and value.dtype in (torch.int64, torch.float64)
             descent.state[pixels][name] = value.item() if plain else value.clone()
