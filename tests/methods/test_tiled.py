@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 
 from intarsia.encoders import Encoder, load
 from intarsia.encoders.vgg import VGG
+from intarsia.errors import MemoryLimitError, Notice
 from intarsia.guide import Guide, Region
 from intarsia.methods.gatys import Gatys, Goal
-from intarsia.methods.tiled import tiles_of
+from intarsia.methods.tiled import ROOM, Forecast, Plan, room_on, tiles_of
 
 
 @pytest.fixture(scope="module")
@@ -135,3 +136,91 @@ def test_tiles_count_every_position_once(h, w, side):
         assert tile.inner.of(tile.outer.of(padded)).shape == tile.box.of(padded).shape
     assert bool((padded == 1).all())
     assert len(tiles) == 1 or side < max(h, w)
+
+
+# ---- whole runs ------------------------------------------------------------------------------------------------------
+
+WHOLE = Plan(None, "lbfgs", 10)
+
+
+def run(method, encoder, content, guide, **options):
+    *_, last = method(content, guide, encoder=encoder, **options)
+    return last
+
+
+@pytest.fixture
+def two_regions(random_image):
+    """A content, and a guide that does not reach all of it."""
+    upper = torch.zeros(40, 60)
+    upper[:30] = 1
+    regions = Region(random_image(40, 40, 2), ramp(40, 60) * upper), Region(random_image(50, 40, 3), 1 - ramp(40, 60))
+    return random_image(40, 60, 1), Guide(regions)
+
+
+@pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
+@pytest.mark.filterwarnings("ignore::intarsia.errors.Notice")
+def test_a_run_in_tiles_paints_the_same_picture(encoders, two_regions, optimizer):
+    whole = Gatys(steps=8, coarsest=30, optimizer=optimizer, rate=0.02 if optimizer == "adam" else None)
+    tiled = dataclasses.replace(whole, tile=16)
+    one, other = (run(method, encoders["random"], *two_regions).image for method in (whole, tiled))
+    torch.testing.assert_close(other, one, atol=5e-3, rtol=0)
+
+
+@pytest.mark.parametrize("stop", [3, 6, 9, 10])
+@pytest.mark.filterwarnings("ignore::intarsia.errors.Notice")
+def test_a_run_in_tiles_goes_on_exactly(encoders, two_regions, stop, monkeypatch):
+    """Also where there is less memory by then."""
+    method = Gatys(steps=10, coarsest=30, tile=16, init="noise")
+    frames = method(*two_regions, encoder=encoders["toy"])
+    state = next(frame for frame in frames if frame.step == stop).state()
+    whole = run(method, encoders["toy"], *two_regions)
+    monkeypatch.setattr("intarsia.methods.tiled.free_memory", lambda device: 10.0)
+    assert torch.equal(run(method, encoders["toy"], *two_regions, state=state).image, whole.image)
+
+
+def test_tiles_are_for_large_pictures_and_told_once(encoders, random_image, monkeypatch):
+    monkeypatch.setattr("intarsia.methods.tiled.ROOM", 2_000_000)
+    with pytest.warns(Notice, match=r"300 x 200 is painted in tiles of 256 pixels.*by Adam") as told:
+        run(Gatys(steps=2), encoders["toy"], random_image(200, 300, 1), Guide.everywhere(random_image(50, 60, 2)))
+    assert len(told) == 1
+
+
+class TestPlan:
+    """4096 x 3072 with the embedded encoder in bf16 takes 690 bytes a pixel in the network."""
+
+    LARGE = Forecast((3072, 4096), 690, 80)
+
+    def test_a_picture_that_fits_is_a_whole(self):
+        assert Forecast((1536, 2048), 690, 80).plan(WHOLE, ROOM * 2) == WHOLE
+
+    def test_a_large_one_takes_tiles_and_what_it_can_remember(self):
+        plan = self.LARGE.plan(WHOLE, ROOM)
+        assert plan.side is not None
+        assert 900 < plan.side < 1200
+        assert (plan.optimizer, plan.history) == ("lbfgs", 3)
+        assert self.LARGE.memory(plan) <= ROOM < self.LARGE.memory(plan._replace(history=4))
+
+    def test_a_larger_one_takes_adam(self):
+        plan = Forecast((4096, 4096), 690, 80).plan(WHOLE, ROOM)
+        assert plan.optimizer == "adam"
+
+    def test_tiles_that_are_asked_for(self):
+        assert self.LARGE.plan(WHOLE, ROOM, 400).side == 400
+        assert Forecast((100, 150), 690, 80).plan(WHOLE, ROOM, 100) == Plan(100, "lbfgs", 10)
+        assert Forecast((100, 150), 690, 80).plan(WHOLE, ROOM, 150) == WHOLE
+
+    def test_room_is_the_same_wherever_there_is_enough(self, monkeypatch):
+        cpu = torch.device("cpu")
+        for free, room in ((None, ROOM), (ROOM * 5.0, ROOM), (1e9, 1e9)):
+            monkeypatch.setattr("intarsia.methods.tiled.free_memory", lambda device, free=free: free)
+            assert room_on(cpu) == room
+
+    def test_what_does_not_fit_even_in_tiles_is_refused(self, encoders, two_regions, monkeypatch):
+        monkeypatch.setattr("intarsia.engine.free_memory", lambda device: 1000)
+        with pytest.warns(Notice), pytest.raises(MemoryLimitError, match="60 x 40 needs about"):
+            run(Gatys(steps=2, tile=16), encoders["toy"], *two_regions)
+
+
+def test_patches_are_not_for_tiles():
+    with pytest.raises(ValueError, match="leave tile at 0"):
+        Gatys(loss="patches", tile=512)

@@ -143,11 +143,13 @@ class Forecast(NamedTuple):
     halo: int
 
     def memory(self, plan: Plan) -> float:
-        """In bytes, on top of what is loaded."""
+        """In bytes, on top of what is loaded: what is kept from step to step, and the larger of the network and what
+        the optimizer needs for its move."""
         h, w = self.size
-        vectors = 2 * plan.history + 8 if plan.optimizer == "lbfgs" else 10  # of 3 floats a pixel
+        vector = 12 * h * w  # 3 floats a pixel
+        kept = 2 * plan.history + 8 if plan.optimizer == "lbfgs" else 8
         outer = max(h, w) if plan.side is None else plan.side + 2 * self.halo
-        return 12 * vectors * h * w + self.network * min(h, outer) * min(w, outer)
+        return vector * kept + max(self.network * min(h, outer) * min(w, outer), 3 * vector)
 
     def plan(self, whole: Plan, room: float, tile: int = 0) -> Plan:
         """`whole`, if that takes at most `room` bytes and no tiles are asked for; else in tiles, of the side that is
