@@ -12,7 +12,7 @@ from intarsia.encoders.vgg import VGG
 from intarsia.errors import MemoryLimitError, Notice
 from intarsia.guide import Guide, Region
 from intarsia.methods.gatys import Gatys, Goal
-from intarsia.methods.tiled import ROOM, Forecast, Plan, room_on, tiles_of
+from intarsia.methods.tiled import LARGEST, ROOM, Forecast, Plan, room_for, tiles_of
 
 
 @pytest.fixture(scope="module")
@@ -179,6 +179,7 @@ def test_a_run_in_tiles_goes_on_exactly(encoders, two_regions, stop, monkeypatch
 
 
 def test_tiles_are_for_large_pictures_and_told_once(encoders, random_image, monkeypatch):
+    monkeypatch.setattr("intarsia.methods.tiled.LARGEST", 2_000_000)
     monkeypatch.setattr("intarsia.methods.tiled.ROOM", 2_000_000)
     with pytest.warns(Notice, match=r"300 x 200 is painted in tiles of 256 pixels.*by Adam") as told:
         run(Gatys(steps=2), encoders["toy"], random_image(200, 300, 1), Guide.everywhere(random_image(50, 60, 2)))
@@ -191,14 +192,14 @@ class TestPlan:
     LARGE = Forecast((3072, 4096), 690, 80)
 
     def test_a_picture_that_fits_is_a_whole(self):
-        assert Forecast((1536, 2048), 690, 80).plan(WHOLE, ROOM * 2) == WHOLE
+        assert Forecast((1536, 2048), 690, 80).plan(WHOLE, LARGEST) == WHOLE
 
     def test_a_large_one_takes_tiles_and_what_it_can_remember(self):
         plan = self.LARGE.plan(WHOLE, ROOM)
         assert plan.side is not None
         assert 900 < plan.side < 1200
-        assert (plan.optimizer, plan.history) == ("lbfgs", 3)
-        assert self.LARGE.memory(plan) <= ROOM < self.LARGE.memory(plan._replace(history=4))
+        assert (plan.optimizer, plan.history) == ("lbfgs", 2)
+        assert self.LARGE.memory(plan) <= ROOM < self.LARGE.memory(plan._replace(history=3))
 
     def test_a_larger_one_takes_adam(self):
         plan = Forecast((4096, 4096), 690, 80).plan(WHOLE, ROOM)
@@ -210,10 +211,10 @@ class TestPlan:
         assert Forecast((100, 150), 690, 80).plan(WHOLE, ROOM, 150) == WHOLE
 
     def test_room_is_the_same_wherever_there_is_enough(self, monkeypatch):
-        cpu = torch.device("cpu")
-        for free, room in ((None, ROOM), (ROOM * 5.0, ROOM), (1e9, 1e9)):
+        small, cpu = Forecast((1024, 1024), 690, 80), torch.device("cpu")
+        for free, of_small, of_large in ((None, LARGEST, ROOM), (9 * ROOM, LARGEST, ROOM), (2e9, 2e9, 2e9)):
             monkeypatch.setattr("intarsia.methods.tiled.free_memory", lambda device, free=free: free)
-            assert room_on(cpu) == room
+            assert (room_for(small, WHOLE, cpu), room_for(self.LARGE, WHOLE, cpu)) == (of_small, of_large)
 
     def test_what_does_not_fit_even_in_tiles_is_refused(self, encoders, two_regions, monkeypatch):
         monkeypatch.setattr("intarsia.engine.free_memory", lambda device: 1000)

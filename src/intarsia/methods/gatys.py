@@ -32,7 +32,7 @@ from intarsia.guide import Guide, blends
 from intarsia.losses import LOSSES, gram_loss, outside_range, patch_loss, total_variation
 from intarsia.match import Votes
 from intarsia.methods.patchwork import Patchwork, patchworks
-from intarsia.methods.tiled import Features, Forecast, Plan, Statistics, Tile, by_tiles, room_on, tiles_of
+from intarsia.methods.tiled import Features, Forecast, Plan, Statistics, Tile, by_tiles, room_for, tiles_of
 from intarsia.moments import Moments, Support, moments, supports
 from intarsia.picture import resize
 from intarsia.pyramid import coarse_to_fine, grid_of, pool_to_grid, size_of, split_steps
@@ -141,8 +141,8 @@ class Gatys:
             return
         colors = Recolored.of(content, guide)
         content, guide = colors.content, colors.guide
-        room = room_on(encoder.device) if state is None else float(state["room"])
         forecast = self.forecast(encoder, size_of(content))
+        room = room_for(forecast, self._whole, encoder.device) if state is None else float(state["room"])
         check_memory(forecast.told(self._plan(forecast, room)), size_of(content), encoder.device)
         sizes = coarse_to_fine(size_of(content), self.coarsest, self.factor)[-self.steps :]
         counts = split_steps(self.steps, len(sizes))
@@ -174,9 +174,12 @@ class Gatys:
                     colors.back(image), before + i, self.steps, losses, done, _at_level(inner, level, room, goal)
                 )
 
+    @property
+    def _whole(self) -> Plan:
+        return Plan(None, self.optimizer, HISTORY)
+
     def _plan(self, forecast: Forecast, room: float) -> Plan:
-        whole = Plan(None, self.optimizer, HISTORY)
-        return whole if self.loss == "patches" else forecast.plan(whole, room, self.tile)
+        return self._whole if self.loss == "patches" else forecast.plan(self._whole, room, self.tile)
 
     def forecast(self, encoder: Encoder, size: tuple[int, int]) -> Forecast:
         """What a picture of `size` (h, w) takes on top of what is loaded, from the layers' channels. Measured with the

@@ -22,8 +22,9 @@ from intarsia.moments import Moments
 from intarsia.pyramid import grid_of
 from intarsia.tiles import Box, boxes, side_that_fits
 
-ROOM = 3 * 2**30  # bytes that a picture may take as a whole; a larger one is painted in tiles
-SHORTEST = 3  # pairs of vectors below which L-BFGS is no better than Adam
+LARGEST = 4 * 2**30  # bytes that a picture may take as a whole; a larger one is painted in tiles
+ROOM = round(2.6 * 2**30)  # bytes that it then may take; a command that paints 4,096 x 4,096 stays within 4 GiB
+SHORTEST = 2  # pairs of vectors with which L-BFGS is as good as with 10, in the few steps at a large size; or else Adam
 
 Features = Mapping[str, Float[Tensor, "c _ _"]]  # per tap
 Statistics = dict[str, Moments]
@@ -175,8 +176,10 @@ class Forecast(NamedTuple):
 _DESCENTS = {"lbfgs": "by L-BFGS with a history of {}", "adam": "by Adam"}
 
 
-def room_on(device: torch.device) -> float:
-    """Bytes that one size may take. On a processor it is the same in every run that finds as much free: by tiles, sums
-    are rounded in another order."""
+def room_for(forecast: Forecast, whole: Plan, device: torch.device) -> float:
+    """Bytes that each size may take, if `forecast` is of the finest. On a processor the same in every run that finds as
+    much free, since sums over tiles are rounded in another order."""
     free = free_memory(device)
-    return ROOM if free is None else min(ROOM, free) if device.type == "cpu" else free
+    free = float("inf") if free is None else free
+    most = min(LARGEST, free) if device.type == "cpu" else free
+    return most if forecast.memory(whole) <= most else min(ROOM, free)
