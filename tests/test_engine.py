@@ -3,8 +3,14 @@
 import pytest
 import torch
 
-from intarsia.engine import check_memory, descend, free_memory
+from intarsia.encoders import Encoder
+from intarsia.encoders.vgg import VGG
+from intarsia.engine import check_memory, descend, free_memory, style_moments
 from intarsia.errors import DivergedError, MemoryLimitError
+from intarsia.guide import Guide, Region
+from intarsia.moments import moments
+from intarsia.picture import fit, resize
+from intarsia.pyramid import pool_to_grid, size_of
 
 TARGET = torch.rand(3, 6, 5, generator=torch.Generator().manual_seed(0))
 START = torch.full((3, 6, 5), 0.5)
@@ -38,6 +44,19 @@ def test_one_step_is_one_evaluation():
 
     list(descend(counted, START, 9))
     assert len(calls) == 9
+
+
+@pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
+def test_an_objective_may_bring_its_own_gradient(optimizer):
+    def own(image):
+        terms = bowl(image)
+        torch.stack(list(terms.values())).sum().backward()
+        return {name: term.detach() for name, term in terms.items()}
+
+    *_, wanted = descend(bowl, START, 9, optimizer=optimizer)
+    *_, last = descend(own, START, 9, optimizer=optimizer)
+    assert torch.equal(last.image, wanted.image)
+    assert last.losses == wanted.losses
 
 
 @pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
@@ -104,3 +123,40 @@ def test_a_run_that_would_not_fit_is_refused_with_the_size_that_would(monkeypatc
 def test_free_memory_is_told_or_not_known():
     free = free_memory(torch.device("cpu"))
     assert free is None or free > 2**20
+
+
+class TestStyles:
+    TAPS = ("relu1_1", "relu3_1")
+
+    @pytest.fixture(scope="class")
+    def encoder(self):
+        torch.manual_seed(0)
+        return Encoder("random", VGG((4, 4, 5, 5, 6), bases=("relu3_1",)).frozen())
+
+    @pytest.fixture
+    def guide(self, random_image):
+        one, other = random_image(50, 70, 1), random_image(60, 40, 2)
+        left = (torch.arange(70) < 30).float().expand(50, 70)
+        regions = Region(one, style_map=left), Region(other, style_scale=0.7), Region(one, style_map=1 - left)
+        return Guide((*regions, Region(one, style_scale=0.7)))
+
+    @pytest.mark.parametrize("side", [None, 32])
+    def test_are_those_of_each_region_alone_also_in_tiles(self, encoder, guide, side):
+        found = style_moments(encoder, guide, 90, self.TAPS, side)
+        for r, region in enumerate(guide.regions):
+            size = fit(*size_of(region.style), round(90 * region.style_scale))
+            part = torch.ones(1, 1) if region.style_map is None else region.style_map
+            for tap, features in encoder(resize(region.style, size), self.TAPS).items():
+                maps = pool_to_grid(resize(part[None], size), size_of(features), encoder.strides[tap])
+                wanted = moments(features, maps)
+                torch.testing.assert_close(found[tap].gram()[r], wanted.gram()[0], rtol=1e-3, atol=1e-5)
+                torch.testing.assert_close(found[tap].mean()[r], wanted.mean()[0], rtol=1e-3, atol=1e-5)
+                assert float(found[tap].mass[r]) == pytest.approx(float(wanted.mass[0]), rel=1e-4)
+
+    def test_a_map_that_the_resizing_loses_is_all_of_its_style(self, encoder, random_image):
+        style, dot = random_image(50, 70, 1), torch.zeros(500, 700)
+        dot[100, 100] = 1e-45
+        lost, whole = (
+            style_moments(encoder, Guide((Region(style, style_map=one),)), 32, self.TAPS) for one in (dot, None)
+        )
+        assert torch.equal(lost["relu1_1"].second, whole["relu1_1"].second)
