@@ -137,8 +137,8 @@ class TestStyles:
     def guide(self, random_image):
         one, other = random_image(50, 70, 1), random_image(60, 40, 2)
         left = (torch.arange(70) < 30).float().expand(50, 70)
-        regions = Region(one, style_map=left), Region(other, style_scale=0.7), Region(one, style_map=1 - left)
-        return Guide((*regions, Region(one, style_scale=0.7)))
+        regions = Region(one, style_map=left), Region(other, style_scale=0.7), Region(one, style_scale=0.7)
+        return Guide((*regions, Region(one, style_map=1 - left)))
 
     @pytest.mark.parametrize("side", [None, 32])
     def test_are_those_of_each_region_alone_also_in_tiles(self, encoder, guide, side):
