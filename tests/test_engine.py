@@ -128,7 +128,7 @@ def test_free_memory_is_told_or_not_known():
 class TestStyles:
     TAPS = ("relu1_1", "relu3_1")
 
-    @pytest.fixture(scope="class")
+    @pytest.fixture
     def encoder(self):
         torch.manual_seed(0)
         return Encoder("random", VGG((4, 4, 5, 5, 6), bases=("relu3_1",)).frozen())
