@@ -210,11 +210,12 @@ def _as_tensor(value: Tensor | float | int) -> Tensor:
 
 
 def _restore(descent: torch.optim.Optimizer, state: State) -> None:
+    """Copies, also of what is not written to: tensors of a file lie where sums are rounded in another order."""
     (pixels,) = descent.param_groups[0]["params"]
     for key, value in state.items():
         kind, _, name = key.partition(".")
         if kind == "list":
-            descent.state[pixels][name] = [state[f"optimizer.{name}.{i}"] for i in range(int(value))]
+            descent.state[pixels][name] = [state[f"optimizer.{name}.{i}"].clone() for i in range(int(value))]
         elif kind == "optimizer" and "." not in name:
             plain = value.ndim == 0 and value.dtype in (torch.int64, torch.float64)
             descent.state[pixels][name] = value.item() if plain else value.clone()
