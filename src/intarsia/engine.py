@@ -131,6 +131,7 @@ def descend(
     state: go on from there; it is exact. When loss or pixels stop being finite, the last finite picture is restored and
     the rate halved, once; the second time DivergedError, with that picture as `.image`."""
     pixels = image.detach().clone().requires_grad_(True)
+    del image
     rate = rate if rate is not None else {"lbfgs": 1.0, "adam": 0.02}[optimizer]
     descent = _optimizer(optimizer, pixels, rate, history)
     good, first, retried = pixels.detach().clone(), 0, False
@@ -161,7 +162,7 @@ def descend(
             yield Descent(pixels.detach(), losses, _state_of(descent, pixels, good, step, retried))
             continue
         if retried:
-            h, w = image.shape[-2:]
+            h, w = pixels.shape[-2:]
             error = DivergedError(
                 f"the picture left the finite numbers at step {step + 1} of {steps} at {w} x {h}, twice. "
                 "Try a smaller rate, or the other optimizer."

@@ -23,7 +23,7 @@ from intarsia.pyramid import grid_of
 from intarsia.tiles import Box, boxes, side_that_fits
 
 LARGEST = 4 * 2**30  # bytes that a picture may take as a whole; a larger one is painted in tiles
-ROOM = round(2.6 * 2**30)  # bytes that it then may take; a command that paints 4,096 x 4,096 stays within 4 GiB
+ROOM = round(2.5 * 2**30)  # bytes that it then may take, so that the command for 4,096 x 3,072 stays within 4 GiB
 SHORTEST = 2  # pairs of vectors with which L-BFGS is as good as with 10, in the few steps at a large size; or else Adam
 
 Features = Mapping[str, Float[Tensor, "c _ _"]]  # per tap
@@ -154,10 +154,10 @@ class Forecast(NamedTuple):
 
     def plan(self, whole: Plan, room: float, tile: int = 0) -> Plan:
         """`whole`, if that takes at most `room` bytes and no tiles are asked for; else in tiles, of the side that is
-        asked for or of about a third of the room, with as long a history as fits beside them, or Adam's."""
+        asked for or of about a quarter of the room, with as long a history as fits beside them, or Adam's."""
         if not tile and self.memory(whole) <= room:
             return whole
-        side = tile or side_that_fits(self.size, self.halo, self.network, room / 3)
+        side = tile or side_that_fits(self.size, self.halo, self.network, room / 4)
         if side >= max(self.size):
             return whole
         plans = [whole._replace(side=side, history=history) for history in range(whole.history, SHORTEST - 1, -1)]
