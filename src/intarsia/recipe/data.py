@@ -101,10 +101,9 @@ class Guidance(BaseModel):
         return [WrittenRegion.parse(text) for text in self.region]
 
     def guides_styles(self) -> bool:
-        """Whether anything but weights says where a style goes."""
-        return bool(self.content_mask or self.region or self.gradient or self.guide or self.content_map) or bool(
-            self.auto_regions
-        )
+        """Whether anything but weights says where a style goes, or would with what is missing."""
+        places = (self.content_mask, self.region, self.gradient, self.guide, self.content_map, self.style_map)
+        return any((*places, self.content_patch, self.style_patch, self.auto_regions, self.pair))
 
 
 class Recipe(Guidance):

@@ -85,11 +85,12 @@ class Layers:
         kept = [draft for draft in drafts if not _is_empty(draft.content_map)]
         if not kept:
             raise GuideError("every content mask is empty, so there is nothing to paint. Paint one, or give no mask.")
+        regions = tuple(self._region(draft) for draft in kept)
         for draft in (draft for draft in drafts if draft not in kept):
             notice(f"{draft.name}: its content mask is empty, so it is left out.")
         for i in set(range(len(self.styles))) - {draft.style for draft in kept}:
             notice(f"style {i + 1} is not used by any region.")
-        return Guide(tuple(self._region(draft) for draft in kept))
+        return Guide(regions)
 
     def _regions(self) -> list[WrittenRegion]:
         """Those of the guide file and those that are told beside it. Those without a name are numbered, after the

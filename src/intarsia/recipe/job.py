@@ -21,6 +21,7 @@ from intarsia.pyramid import size_of
 from intarsia.recipe.data import Recipe, checked
 from intarsia.recipe.files import Files, Source, called, notice, visible
 from intarsia.recipe.guides import guide_of
+from intarsia.sources.written import File
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,13 +146,17 @@ def stylize(
         given[name] = source
         return name
 
+    def in_words(source: Source, name: str) -> str:
+        """Text may be words; a path is one whatever it looks like."""
+        return str(File(str(source))) if isinstance(source, Path) else named(source, name)
+
     method = method or Gatys()
     data = {
         "content": named(content, "<content>"),
         "styles": [named(style, f"<style {i}>") for i, style in enumerate(styles, 1)],
         "weight": list(weights),
-        "content_mask": [named(mask, f"<content mask {i}>") for i, mask in enumerate(content_masks, 1)],
-        "style_mask": [named(mask, f"<style mask {i}>") for i, mask in enumerate(style_masks, 1)],
+        "content_mask": [in_words(mask, f"<content mask {i}>") for i, mask in enumerate(content_masks, 1)],
+        "style_mask": [in_words(mask, f"<style mask {i}>") for i, mask in enumerate(style_masks, 1)],
         "strength": list(strengths),
         "style_scale": style_scale,
         "region": list(regions),
