@@ -183,6 +183,99 @@ def test_masks_that_do_not_fit_are_refused(stylize, write_map, capsys, flags, wo
     assert_refused(stylize(*TWO, *flags), 3, capsys, words)
 
 
+def test_masks_in_words_are_masks(stylize, write_map):
+    """The same picture to the bit, as a mask of its own or as a region."""
+    left = write_map("left.png", left=1)
+    assert stylize(*TWO, "--content-mask", left, steps=20) == 0
+    for i, flags in enumerate(
+        (
+            ["--content-mask", "rectangle 0,0 0.5,1"],
+            ["--content-mask", "rectangle 0.5,0 1,1 | invert"],
+            ["--content-mask", f"everywhere | intersect {left}"],
+            ["--region", f"content={left}"],
+            ["--region", "left: content='rectangle 0,0 0.5,1' style=1"],
+            ["--region", "right: content='rectangle 0.5,0 1,1' keep", "--region", "content=rest"],
+        )
+    ):
+        assert stylize("content.png", "style.png", "-o", f"{i}.png", *flags, steps=20) == 0
+        assert torch.equal(image(f"{i}.png"), image("out.png")), flags
+
+
+def test_a_saved_guide_paints_the_same_picture(stylize, write_map):
+    """To the bit, where its maps are hard; with the styles and the content said again."""
+    region = ["--region", "sky: content='rectangle 0,0 1,0.5' style=2 scale=2 strength=0.5 color=match"]
+    flags = [*region, "--region", f"content=rest style=1:{write_map('a.png', 1, 0, (40, 40))}"]
+    styles = ("content.png", "style.png", "other.png")
+    assert stylize(*styles, "-o", "out.png", *flags, "--save-guide", "g.json") == 0
+    assert {path.name for path in Path().glob("g*")} == {"g.json", "g-1.png", "g-2.png", "g-2-style.png"}
+    assert stylize(*styles, "-o", "again.png", "--guide", "g.json") == 0
+    assert torch.equal(image("again.png"), image("out.png"))
+    assert run(["replay", "again.png", "-o", "third.png"]) == 0
+    assert torch.equal(image("third.png"), image("out.png"))
+    assert stylize(*styles, "-o", "kept.png", "--guide", "g.json", "--region", "sky: keep") == 0
+    assert torch.equal(image("kept.png")[:, :24], image("content.png")[:, :24])
+
+
+@pytest.mark.parametrize("more", [["-o", "g-1.png"], ["-o", "out.png", "--preview", "g-1.png"]])
+def test_maps_of_a_guide_replace_nothing(stylize, capsys, more):
+    """Neither an output, nor a preview, nor a recipe; and no half of what was asked for is written."""
+    flags = ["--content-mask", "everywhere", "--save-guide", "g.json", "--save-recipe", "r.json"]
+    assert stylize("content.png", "style.png", *more, *flags) == 2
+    assert "--save-guide g.json would replace g-1.png" in told(capsys)
+    assert {path.name for path in Path().iterdir()} == {"content.png", "style.png", "other.png"}
+
+
+def test_a_guide_is_not_saved_over_the_one_that_is_read(stylize, capsys):
+    assert stylize(*TWO, "--content-mask", "everywhere", "--save-guide", "g.json") == 0
+    Path("out.png").unlink()
+    told(capsys)
+    assert_refused(stylize(*TWO, "--guide", "g.json", "--save-guide", "g.json"), 2, capsys, "would replace an input")
+    assert_refused(stylize(*TWO, "--guide", "g.json", "--save-recipe", "g-1.png"), 2, capsys, "would replace an input")
+
+
+def test_gradients_and_label_maps_from_the_command_line(stylize):
+    styles = ("content.png", "style.png", "other.png")
+    picture.write("labels.png", (torch.arange(64) < 32).float().expand(3, 48, 64))
+    label = ["--content-map", "labels.png", "--region", "#ffffff: keep", "--region", "#000000: style=2"]
+    assert stylize(*styles, "-o", "labeled.png", *label, steps=20) == 0
+    assert torch.equal(image("labeled.png")[:, :, :31], image("content.png")[:, :, :31])
+    assert stylize(*styles, "-o", "there.png", "--gradient", "linear 90: 1 -> 2", steps=20) == 0
+    assert stylize(*styles, "-o", "back.png", "--gradient", "linear -90: 2 -> 1", steps=20) == 0
+    torch.testing.assert_close(image("there.png"), image("back.png"), atol=0.02, rtol=0)
+    assert stylize(*styles, "-o", "other way.png", "--gradient", "linear 90: 2 -> 1", steps=20) == 0
+    assert not torch.allclose(image("there.png"), image("other way.png"), atol=0.05)
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        {"content_mask": ["elipse 0.5,0.5 0.1,0.1"]},
+        {"content_mask": ["fill 0.5,0.5 tolerance=-1"]},
+        {"content_mask": ["'a.png"]},
+        {"style_mask": ["rest"]},
+        {"region": ["sky: contents=a.png"]},
+        {"region": ["sky: strength=nan"]},
+        {"region": [3]},
+        {"gradient": "linear 90"},
+        {"gradient": "rest: 1 -> 2"},
+        {"pair": ["1-2"]},
+        {"auto_regions": 99},
+        {"match": "looks"},
+        {"color": "mach"},
+        {"guide": 3},
+        {"guide": "a\0b"},
+        {"content_map": "a\0b"},
+        {"content_mask": ["a\0b"]},
+        {"content": "a\0b"},
+    ],
+    ids=str,
+)
+def test_a_recipe_with_bad_texts_is_bad_input_in_one_line(stylize, capsys, key):
+    Path("bad.json").write_text(json.dumps({"content": "content.png", "styles": ["style.png"], "size": 32} | key))
+    assert_refused(run(["stylize", "--recipe", "bad.json", "-o", "out.png"]), 3, capsys)
+    assert_refused(run(["replay", "bad.json", "-o", "out.png"]), 3, capsys)
+
+
 def test_a_mask_of_another_size_is_resized_with_a_notice(stylize, write_map, capsys):
     assert stylize(*TWO, "--content-mask", write_map("small.png", 1, 0, (24, 32))) == 0
     assert "content mask is 32 x 24, the content picture 64 x 48; it was resized" in told(capsys)
@@ -231,8 +324,45 @@ def test_an_empty_region_is_left_out_with_a_notice(stylize, write_map, capsys):
         ([*TWO, "--keep-every", "nan"], 2, "--keep-every is nan"),
         ([*TWO, "--preview", "style.png", "--in-place"], 2, "also the input style.png"),
         ([*TWO, "--preview", "-"], 2, "--preview needs a file"),
-        ([*TWO, "--save-recipe", "./content.png"], 2, "would replace a picture"),
-        ([*TWO, "--save-recipe", "./out.png"], 2, "would replace a picture"),
+        ([*TWO, "--save-recipe", "./content.png"], 2, "would replace an input or another output"),
+        ([*TWO, "--save-recipe", "./out.png"], 2, "would replace an input or another output"),
+        ([*TWO, "--save-guide", "style.png"], 2, "would replace an input or another output"),
+        ([*TWO, "--save-guide", "out.png"], 2, "would replace an input or another output"),
+        ([*TWO, "--save-guide", "now.png", "--preview", "now.png"], 2, "would replace an input or another output"),
+        ([*TWO, "--save-guide", "g.json", "--save-recipe", "g.json"], 2, "--save-guide g.json would replace"),
+        ([*TWO, "--save-guide", "-"], 2, "--save-guide needs a file"),
+        ([*TWO, "--content-mask", "elipse 0.5,0.5 0.1,0.1"], 2, "did you mean 'ellipse'?"),
+        ([*TWO, "--content-mask", "fill 0.5,0.5 | grwo 3"], 2, "no edit 'grwo': did you mean 'grow'?"),
+        ([*TWO, "--content-mask", "polygon 0,0 1,1"], 2, "It is written 'polygon X,Y X,Y X,Y ...'."),
+        ([*TWO, "--content-mask", "fill nan,0"], 2, "'nan' is no number that can be"),
+        ([*TWO, "--content-mask", "fill 0.5,inf"], 2, "'inf' is no number that can be"),
+        ([*TWO, "--content-mask", "rest"], 2, "'rest' is what the other regions leave of the content"),
+        ([*TWO, "--content-mask", "fill 0.5,0.5", "--style-mask", "rest"], 2, "'rest' is what the other regions leave"),
+        ([*TWO, "--content-mask", "polygon 2,2 3,2 3,3"], 3, "region 1: the polygon covers nothing of the picture"),
+        ([*TWO, "--content-mask", "fill 2,2"], 3, "region 1: none of the 1 points of the flood fill is in the picture"),
+        ([*TWO, "--region", "sky: contents=a.png"], 2, "no setting 'contents': did you mean 'content'?"),
+        ([*TWO, "--region", "sky: content=ellipse 0.5,0.5 0.1,0.1"], 2, "A map of several words is put in quotes"),
+        ([*TWO, "--region", "sky: strength=nan"], 2, "strength = 'nan'"),
+        ([*TWO, "--region", "sky: keep"], 3, "there is no region 'sky' to change"),
+        (
+            [*TWO, "--region", "sky: content=everywhere style=2"],
+            3,
+            "region 'sky' takes style 2, but one style was given",
+        ),
+        ([*TWO, "--region", "sky: content=gone.png"], 3, "gone.png: there is no such file"),
+        ([*TWO, "--gradient", "linear 90"], 2, "it is written 'linear 90: 1 -> 2'"),
+        ([*TWO, "--gradient", "linear 90: 1 -> 2"], 3, "gradient takes style 2, but one style was given."),
+        ([*TWO, "--content-map", "content.png"], 3, "have more than 32 colors"),
+        ([*TWO, "--style-map", "style.png"], 3, "Give --content-map"),
+        ([*TWO, "--content-patch", "8"], 3, "Give --content-map"),
+        ([*TWO, "--style-patch", "8"], 3, "Give --content-map"),
+        ([*TWO, "--pair", "1=2"], 3, "Give --auto-regions K"),
+        ([*TWO, "--pair", "1-2"], 2, "'1-2' is no pair. It is written 1=2"),
+        ([*TWO, "--color", "mach"], 2, "match"),
+        ([*TWO, "--guide", "gone.json"], 3, "gone.json: cannot be read"),
+        ([*TWO, "--guide", "."], 3, ".: this is no file"),
+        ([*TWO, "--guide", "text.png"], 3, "text.png is not JSON"),
+        ([*TWO, "--guide", "climbing.json"], 3, "its map ../content.png is outside the guide's folder"),
         (["content.png", "style.png", "-o", "-", "--resume"], 2, "--resume needs an output file"),
         ([*TWO, "--frame", "2"], 3, "has no frame 2"),
         ([*TWO, "--max-pixels", "100"], 3, "more than the limit of 100"),
@@ -243,6 +373,7 @@ def test_an_empty_region_is_left_out_with_a_notice(stylize, write_map, capsys):
 )
 def test_what_cannot_be_is_told_in_one_line_before_anything_is_written(stylize, capsys, arguments, code, words):
     Path("text.png").write_text("not a picture")
+    Path("climbing.json").write_text('{"regions": [{"content": "../content.png", "style": 1}]}')
     Path("half.png").write_bytes(Path("style.png").read_bytes()[:700])
     before = {path.name for path in Path().iterdir()}
     assert_refused(stylize(*arguments), code, capsys, words)

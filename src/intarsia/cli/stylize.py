@@ -103,9 +103,20 @@ class Outputs:
         picture.check_target(self.output, recipe.files(), self.in_place)
         if self.preview is not None:
             picture.check_target(self.preview, recipe.files())
-        for name, value in beside.items():
-            if value is not None and _is_one_of(value, [*recipe.files(), self.output]):
-                raise UsageError(f"--{name} {value} would replace a picture. Choose another name.")
+        taken = [*recipe.files(), self.output, *([] if self.preview is None else [self.preview])]
+        for name, value in ((name, value) for name, value in beside.items() if value is not None):
+            if _is_one_of(value, taken):
+                raise UsageError(f"--{name} {value} would replace an input or another output. Choose another name.")
+            taken.append(value)
+
+    def check_guide(self, job: Job) -> None:
+        """UsageError where a map of the guide that is to be written would replace an input or another output."""
+        if self.save_guide is None:
+            return
+        others = [*job.recipe.files(), self.output, self.preview, self.save_recipe]
+        for path in maps_of_guide(self.save_guide, len(job.guide.regions)):
+            if _is_one_of(str(path), [name for name in others if name is not None]):
+                raise UsageError(f"--save-guide {self.save_guide} would replace {path}. Choose another name.")
 
     def save(self, result: Result) -> None:
         result.save(self.output, depth=self.depth, quality=self.quality)
@@ -125,13 +136,9 @@ class Outputs:
             picture.atomic_write(Path(self.save_recipe), (told.to_json() + "\n").encode())
 
     def write_guide(self, job: Job) -> None:
-        """With its maps, none of which may replace an input or the output."""
-        if self.save_guide is None:
-            return
-        for path in maps_of_guide(self.save_guide, len(job.guide.regions)):
-            if _is_one_of(str(path), [*job.recipe.files(), self.output]):
-                raise UsageError(f"--save-guide {self.save_guide} would replace {path}. Choose another name.")
-        write_guide(self.save_guide, job.guide, job.styles)
+        """With its maps beside it."""
+        if self.save_guide is not None:
+            write_guide(self.save_guide, job.guide, job.styles)
 
 
 def stylize_command(app: App, arguments: Sequence[str]) -> None:
@@ -225,6 +232,7 @@ def _paint(recipe: Recipe, outputs: Outputs, report: Reporter, interrupts: Inter
     began = time.monotonic()
     job = Job.open(recipe)
     state = _state(outputs, job, report) if resume else None
+    outputs.check_guide(job)
     outputs.write_recipe(job.recipe)
     outputs.write_guide(job)
     size = list(job.content.shape[:0:-1])

@@ -95,9 +95,10 @@ class Layers:
     def _regions(self) -> list[WrittenRegion]:
         """Those of the guide file and those that are told beside it. Those without a name are numbered, after the
         masks."""
+        regions = self.recipe.regions()
         if self.recipe.guide is not None:
+            regions = [*read_guide(self.recipe.guide), *regions]
             self.files.remember(self.recipe.guide)
-        regions = [*([] if self.recipe.guide is None else read_guide(self.recipe.guide)), *self.recipe.regions()]
         first = len(self.recipe.content_mask) + 1
         named = ((region, region.name or f"region {i}") for i, region in enumerate(regions, first))
         return [region.model_copy(update={"name": name}) for region, name in named]
