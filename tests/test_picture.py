@@ -859,6 +859,35 @@ def test_maps_from_tensors_and_booleans():
         picture.read_map(soft + 1)
 
 
+@given(st.integers(1, 9), st.integers(1, 9), st.sampled_from([1, 3, 255, 65_535, 10**6]), st.integers(0, 99))
+@settings(max_examples=50, deadline=None)
+def test_written_maps_come_back(tmp_path_factory, h, w, most, seed):
+    """To half a level of 16 bits; to the bit where their levels are those of 8 or of 16."""
+    path = tmp_path_factory.mktemp("maps") / "map.png"
+    one_map = torch.randint(0, most + 1, (h, w), generator=torch.Generator().manual_seed(seed)).double() / most
+    picture.write_map(path, one_map.float())
+    again = picture.read_map(path)
+    assert again.shape == (h, w)
+    torch.testing.assert_close(again, one_map.float(), atol=0.5001 / 65_535, rtol=0)
+    assert most == 10**6 or torch.equal(again, one_map.float())
+    with Image.open(path) as file:
+        assert file.format == "PNG"
+        assert file.mode == ("L" if bool((one_map * 255 == (one_map * 255).round()).all()) else "I;16")
+
+
+def test_written_maps_are_clamped_and_whole(tmp_path):
+    path = tmp_path / "map.png"
+    picture.write_map(path, torch.tensor([[-1.0, 0.5, 2.0]]))
+    assert picture.read_map(path).tolist() == [[0, pytest.approx(0.5, abs=1e-5), 1]]
+    before = path.read_bytes()
+    with pytest.raises(OutputError, match="not finite"):
+        picture.write_map(path, torch.tensor([[float("nan")]]))
+    with pytest.raises(OutputError, match="does not exist"):
+        picture.write_map(tmp_path / "nowhere" / "map.png", torch.zeros(2, 2))
+    assert path.read_bytes() == before
+    assert [one.name for one in tmp_path.iterdir()] == ["map.png"]
+
+
 # ---------------------------------------------------------------------------------------------------------- writing
 
 

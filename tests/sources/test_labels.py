@@ -13,7 +13,7 @@ from PIL import Image
 
 from intarsia.errors import GuideError, Notice
 from intarsia.picture import read, resize
-from intarsia.sources import label_indices, label_maps, labels, labels_by_color
+from intarsia.sources import label_indices, label_maps, labels, labels_by_color, map_of_color, maps_of_colors
 
 COLORS = {"white": "ffffff", "blue": "0000ff", "red": "ff331f", "dark": "c00000", "green": "00ff00", "gray": "808080"}
 RGB = {name: torch.tensor(list(bytes.fromhex(code))) / 255 for name, code in COLORS.items()}
@@ -227,6 +227,77 @@ def test_a_style_for_nothing_is_an_error():
         labels_by_color(scene(40, 40, "blue")[0], {"#0000ff": None})
 
 
+@given(st.lists(st.sampled_from(sorted(COLORS)), min_size=1, max_size=6, unique=True))
+@settings(max_examples=15, deadline=None)
+def test_a_map_alone_has_each_of_its_colors_once(names):
+    """They tile it, the largest first; asking for one gives the same."""
+    image, index = scene(48, 60, *names)
+    maps = maps_of_colors(image)
+    assert maps.keys() == hexes(*names)
+    for i, name in enumerate(names):
+        one = maps[f"#{COLORS[name]}"]
+        assert torch.equal(one, (index == i).float())
+        assert torch.equal(map_of_color(image, f"#{COLORS[name]}"), one)
+    areas = [float(one.sum()) for one in maps.values()]
+    assert areas == sorted(areas, reverse=True)
+
+
+def test_a_color_is_asked_for_about():
+    """Near is enough, with or without #, in both cases; noise makes no colors."""
+    image, index = scene(96, 120, "blue", "red", "white", fine=4)
+    noisy = jpeg(image, 60)
+    assert len(maps_of_colors(noisy)) == 3
+    for color in ("#ff331f", "FF331F", "#f03020"):
+        assert torch.equal(map_of_color(image, color), maps_of_colors(image)["#ff331f"])
+        found = map_of_color(noisy, color)
+        assert float((found == (index == 1)).float().mean()) > 0.97
+
+
+@pytest.mark.parametrize(
+    ("color", "says"),
+    [
+        ("#00ff00", r"the label map has nothing of #00ff00. It has #0000ff \(\d+ %\), #ff331f \(\d+ %\)\."),
+        ("green", "'green' is no color. Write it as #rrggbb"),
+        ("#12345", "'#12345' is no color"),
+        ("", "'' is no color"),
+    ],
+)
+def test_a_color_that_is_not_there_is_told(color, says):
+    with pytest.raises(GuideError, match=says):
+        map_of_color(scene(40, 40, "red", "blue")[0], color)
+
+
+@pytest.mark.parametrize("find", [maps_of_colors, lambda image: map_of_color(image, "#ff0000")])
+def test_a_photograph_has_no_labels(random_image, find):
+    with pytest.raises(GuideError, match=r"more than 32 colors|no flat color"):
+        find(random_image(64, 64, 1))
+
+
+def test_a_color_takes_the_style_whose_map_has_most_of_it(random_image):
+    content, _ = scene(48, 60, "blue", "red", "white")
+    first, second = random_image(40, 50, 1), random_image(30, 30, 2)
+    first_map, second_map = scene(40, 50, "blue", "red", "red")[0], scene(30, 30, "white", "white", "blue")[0]
+    guide = labels(content, [first, second], [first_map, second_map])
+    taken = {region.name: (region.style, region.style_map) for region in guide.regions}
+    assert taken.keys() == hexes("blue", "red", "white")
+    found = [maps_of_colors(one) for one in (first_map, second_map)]
+    for color, (style, its_map) in taken.items():
+        parts = [float(maps[color].mean()) if color in maps else 0.0 for maps in found]
+        most = parts.index(max(parts))
+        assert style is (first, second)[most]
+        assert torch.equal(its_map, found[most][color])
+    assert {id(style) for style, _ in taken.values()} == {id(first), id(second)}
+
+
+def test_colors_that_all_styles_lack_are_told_and_counts_that_differ(random_image):
+    content, style = scene(40, 40, "blue", "red", "green")[0], random_image(40, 40)
+    maps = [scene(40, 40, name, name)[0] for name in ("blue", "red")]
+    with pytest.raises(GuideError, match=r"lacks colors of the content map: #00ff00 \(\d+ %\)\. Paint"):
+        labels(content, [style, style], maps)
+    with pytest.raises(GuideError, match=r"2 styles came with 1 label maps\. Give each style one\."):
+        labels(content, [style, style], maps[:1])
+
+
 # ---- real maps ---------------------------------------------------------------------------------------------------
 
 DOODLE, REGIONS = "doodle/neural_doodle", "regions"
@@ -259,3 +330,12 @@ def test_real_maps_that_do_not_belong_together_are_told(cases):
     coastline, renoir = (read(cases / DOODLE / name).image for name in ("Coastline_sem.png", "Renoir_sem.png"))
     with pytest.raises(GuideError, match=r"the style map lacks colors of the content map: #c00000 \(6.1 %\)\. Paint"):
         label_maps(coastline, renoir)
+
+
+@pytest.mark.parametrize(("content", "style", "count"), REAL, ids=[content for content, _, _ in REAL])
+def test_real_maps_tile_their_pictures(cases, content, style, count):
+    for name in (content, style):
+        maps = maps_of_colors(read(cases / name).image)
+        assert len(maps) >= count
+        total = sum(maps.values())
+        assert torch.equal(total, torch.ones_like(total))

@@ -81,7 +81,9 @@ def write(
 
 def write_map(target: str | os.PathLike[str], one_map: Float[Tensor, "h w"]) -> None:
     """Write a map (clamped to 0..1) as gray PNG, replaced as a whole like a picture: of 8 bits where these hold it
-    exactly, as they do for hard masks, else of 16. `read_map` gets it back to 1/131,070."""
+    exactly, as they do for hard masks, else of 16. `read_map` gets it back to 1/131,070. Raises OutputError."""
+    if not bool(one_map.isfinite().all()):
+        raise OutputError(f"{target}: the map holds values that are not finite, so nothing was written.")
     values = one_map.detach().clamp(0, 1).cpu().numpy().astype(np.float64)
     coarse = np.round(values * 255)
     exact = bool((np.abs(coarse / 255 - values) < 1e-6).all())
