@@ -10,6 +10,7 @@ import torch
 from intarsia import Recipe, picture
 from intarsia.errors import PictureError, RecipeError
 from intarsia.recipe import read_recipe, stored_recipe
+from intarsia.sources.written import WrittenMap
 
 
 def test_a_recipe_survives_json():
@@ -135,3 +136,81 @@ def test_paths_follow_the_recipe(folder):
     assert read_recipe("recipes/r.json", Path("other")).content_mask == ["other/left.png"]
     assert stored_recipe("recipes/r.json") == (recipe.to_json(), Path("recipes"))
     assert seen.files() == [seen.content, "/far/style.png", "recipes/left.png", seen.start, "recipes/w.safetensors"]
+
+
+# ---- guidance ------------------------------------------------------------------------------------------------------
+
+EVERYTHING = Recipe(
+    content="c.png",
+    styles=["a.png", "swatch:ink", "<style 3>"],
+    content_mask=["m 1.png | grow 2.5%", "-", "<content mask 3>"],
+    style_mask=["'fill me.png' | subtract it's.png", "linear 0.123456789,0 1,1", "everywhere"],
+    strength=[0.5, 0.6, 0.7],
+    style_scale=1.25,
+    region=["sky: content='label l.png #ff0000' style=1:s.png strength=0.123456789 color=match", "#ff0000: keep"],
+    content_map="cm.png",
+    style_map=["sm.png", "swatch:ink", "sm 3.png"],
+    content_patch=8,
+    gradient="depth.png | invert: 1 -> 3 -> 2",
+    pair=["1=2"],
+    auto_regions=3,
+    match="overlap",
+    guide="g.json",
+    color="histogram",
+    color_form="pca",
+    size=300,
+    start="start.png",
+    settings={"weights": "w.safetensors", "steps": 7},
+    inputs={"c.png": "00"},
+)
+NAMES = ["c.png", "a.png", "m 1.png", "fill me.png", "it's.png", "l.png", "s.png", "cm.png", "sm.png", "sm 3.png"]
+NAMES += ["depth.png", "g.json", "start.png", "w.safetensors"]
+
+
+def test_all_files_are_named():
+    assert sorted(EVERYTHING.files()) == sorted(NAMES)
+
+
+def test_renaming_changes_the_names_of_files_and_nothing_else():
+    renamed = EVERYTHING.renamed(lambda name: f"far/{name}")
+    assert sorted(renamed.files()) == sorted(f"far/{name}" for name in NAMES)
+    assert list(renamed.inputs) == ["far/c.png"]
+    assert renamed.styles[1:] == ["swatch:ink", "<style 3>"]
+    assert renamed.content_mask[1:] == ["-", "<content mask 3>"]
+    back = renamed.renamed(lambda name: name.removeprefix("far/"))
+    twice = back.renamed(lambda name: name)
+    assert back == twice
+    assert back.model_dump(exclude={"style_mask", "region"}) == EVERYTHING.model_dump(exclude={"style_mask", "region"})
+    assert back.regions() == EVERYTHING.regions()
+    for one, two in zip(back.style_mask, EVERYTHING.style_mask, strict=True):
+        assert WrittenMap.parse(one) == WrittenMap.parse(two)
+    assert Recipe.from_json(renamed.to_json()) == renamed
+
+
+@pytest.mark.parametrize(
+    ("key", "words"),
+    [
+        ({"content_mask": ["elipse 0.5,0.5 0.1,0.1"]}, "content_mask.1 = 'elipse 0.5,0.5 0.1,0.1': "),
+        ({"content_mask": ["a.png", ""]}, "content_mask.2 = '': a map is missing"),
+        ({"content_mask": ["rest"]}, "content_mask.1 = 'rest': 'rest' is what the other regions leave"),
+        ({"style_mask": ["a.png | feathr 3"]}, "did you mean 'feather'?"),
+        ({"region": ["sky: contents=a.png"]}, "did you mean 'content'?"),
+        ({"region": ["sky: strength=nan"]}, "strength = 'nan'"),
+        ({"region": [{"name": "sky"}]}, "region.1 = {'name': 'sky'}: Input should be a valid string"),
+        ({"gradient": "linear 90"}, "it is written 'linear 90: 1 -> 2'"),
+        ({"pair": ["1-2"]}, "pair.1 = '1-2': '1-2' is no pair. It is written 1=2"),
+        ({"pair": ["0=2"]}, "is no pair"),
+        ({"auto_regions": 17}, "auto_regions = 17"),
+        ({"match": "looks"}, "no match 'looks'. There are: appearance, overlap, position."),
+        ({"color": "mach"}, "no color 'mach': did you mean 'match'?"),
+        ({"content_patch": 0}, "content_patch = 0"),
+        ({"content_mask": ["x" * 10_000 + " | y"]}, "no edit 'y'"),
+        ({"content_mask": ["a.png"] * 65}, "content_mask"),
+    ],
+    ids=lambda value: str(value)[:50],
+)
+def test_guidance_that_cannot_be_is_refused_by_its_key(key, words):
+    with pytest.raises(RecipeError) as refused:
+        Recipe.from_json(json.dumps({"content": "c.png", "styles": ["s.png"]} | key))
+    assert words in str(refused.value)
+    assert len(str(refused.value)) < 1000

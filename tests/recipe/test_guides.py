@@ -405,3 +405,66 @@ def test_maps_from_python_go_along_with_words(folder, pictures):
     assert torch.equal(by_region, image)
     with pytest.raises(IntarsiaError, match="no shape"):
         stylize(*pictures[:2], content_masks=["elipse 0,0 1,1"], **told)
+
+
+# ---- real pictures ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def real(cases):
+    def make(content: str, style: str, **more) -> Job:
+        settings = settings_of(QUICK)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Notice)
+            data = {"content": str(cases / content), "styles": [str(cases / style)], "size": 96, "settings": settings}
+            return Job.open(Recipe(**data | more))
+
+    return make
+
+
+PAIRS = [("regions/photo_01", 3), ("regions/photo_28", 4)]
+
+
+@pytest.mark.parametrize(("folder", "count"), PAIRS)
+def test_published_label_maps_pair_as_published(cases, real, folder, count):
+    maps = {side: cases / folder / f"{side}_seg.png" for side in ("content", "style")}
+    job = real(
+        f"{folder}/content.png",
+        f"{folder}/style.png",
+        content_map=str(maps["content"]),
+        style_map=[str(maps["style"])],
+    )
+    assert len(job.guide.regions) == count
+    read = {side: picture.read(path).image for side, path in maps.items()}
+    for region in job.guide.regions:
+        color = torch.tensor(list(bytes.fromhex(region.name[1:]))) / 255
+        for image, one_map in ((read["content"], region.content_map), (read["style"], region.style_map)):
+            near = ((image - color[:, None, None]).norm(dim=0) < 0.3).float()
+            both, either = float((near * one_map).sum()), float((near + one_map).clamp(0, 1).sum())
+            assert both / either > 0.95
+    same(job.guide.shares((60, 96)).sum(0), torch.ones(60, 96))
+    *_, last = job.frames()
+    assert bool(job.result(last).image.isfinite().all())
+
+
+DOODLES = [("Coastline_sem.png", "Monet"), ("Landscape_sem.png", "Renoir")]
+
+
+@pytest.mark.parametrize(("drawn", "painter"), DOODLES)
+def test_doodles_pair_with_paintings(cases, real, drawn, painter):
+    folder = "doodle/neural_doodle"
+    doodle, its_map = f"{folder}/{drawn}", str(cases / folder / f"{painter}_sem.png")
+    job = real(doodle, f"{folder}/{painter}.jpg", content_map=str(cases / doodle), style_map=[its_map])
+    assert len(job.guide.regions) == (5 if painter == "Monet" else 4)
+    same(job.guide.shares((40, 60)).sum(0), torch.ones(40, 60))
+
+
+def test_a_published_mask_keeps_what_is_outside(cases, real):
+    mask = str(cases / "regions/cysmith_face/mask.png")
+    for told in ({"content_mask": [mask]}, {"region": [f"person: content='{mask}'", "content=rest keep"]}):
+        job = real("content/portrait_man_street.jpg", "style/starry_night_1280.jpg", **told)
+        *_, last = job.frames()
+        image, share = job.result(last).image, job.guide.shares(picture.fit(800, 600, 96))[0]
+        assert 0.1 < float(share.mean()) < 0.9
+        assert torch.equal(image[:, share == 0], job.content[:, share == 0])
+        assert not torch.allclose(image[:, share == 1], job.content[:, share == 1], atol=0.1)

@@ -61,8 +61,9 @@ class Guidance(BaseModel):
     weight: list[Weight] = Field(default=[], max_length=64)
     """Share of each style in the mixture; one per style."""
     content_mask: list[MapText] = Field(default=[], max_length=64)
-    """White where a region is, soft in between; repeatable, one per region. A file, or words: "fill 0.5,0.1 | grow
-    3"."""
+    """White where a region is, soft in between; repeatable, one per region. A file, or words, a shape and edits of it:
+    "fill 0.5,0.1 tolerance=20 | grow 1% | feather 5". Shapes: everywhere, rectangle, ellipse, polygon, fill, label,
+    linear, radial, luminance; edits: grow, shrink, feather, invert, add, subtract, intersect, refine, cut, levels."""
     style_mask: list[MapText] = Field(default=[], max_length=64)
     """Which part of its style that region takes; repeatable, one per content mask."""
     strength: list[Weight] = Field(default=[], max_length=64)
@@ -71,7 +72,9 @@ class Guidance(BaseModel):
     """Size of the brushwork."""
     region: list[RegionText] = Field(default=[], max_length=64)
     """A region with settings of its own: "sky: content=sky.png style=1:sky_s.png strength=0.8 scale=1.5 color=match
-    content-weight=0.5"; repeatable. Without content= it changes the region of that name that another source makes."""
+    content-weight=0.5"; repeatable. Words go in quotes: "sky: content='fill 0.5,0.1' keep", where keep leaves it as it
+    is; content=rest is what the other regions leave. Without content= it changes the region of that name that another
+    source makes."""
     content_map: str | None = None
     """Label map of the content: flat colors that mean the same on the style's map."""
     style_map: list[str] = Field(default=[], max_length=64)

@@ -46,6 +46,7 @@ class WrittenRegion(BaseModel):
     def parse(cls, text: str) -> "WrittenRegion":
         """Raises UsageError or pydantic's ValidationError."""
         name, said = _named(text)
+        what = f"region '{short(name)}'" if name else "region"
         data: dict[str, Any] = {"name": name}
         for word in words_of(said):
             key, equals, value = word.partition("=")
@@ -54,13 +55,17 @@ class WrittenRegion(BaseModel):
                 data["strength"] = 0
             elif not equals and ("content" in data or "style" in data):
                 raise UsageError(
-                    f"region '{short(name)}': what is '{short(word)}'? A map of several words is put in quotes, as in "
+                    f"{what}: what is '{short(word)}'? A map of several words is put in quotes, as in "
                     "content='ellipse 0.5,0.5 0.2,0.1'."
                 )
             elif not equals or key not in cls.model_fields or key in ("name", "style_map"):
-                raise UsageError(f"region '{short(name)}': {unknown('setting', short(key), [*_KEYS, 'keep'])}")
+                raise UsageError(f"{what}: {unknown('setting', short(key), [*_KEYS, 'keep'])}")
             elif key == "style":
                 data["style"], colon, style_map = value.partition(":")
+                if not re.fullmatch("[0-9]+", data["style"]):
+                    raise UsageError(
+                        f"{what}: a style is a number from 1, as in style=1 or style=1:MAP, not '{short(value)}'."
+                    )
                 data |= {"style_map": style_map} if colon else {}
             else:
                 data[key] = value
