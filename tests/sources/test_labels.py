@@ -154,7 +154,7 @@ def test_32_labels_pass_and_33_are_told():
 
 
 def test_a_photograph_is_no_label_map(random_image):
-    with pytest.raises(GuideError, match=r"more than 32 colors|no flat color"):
+    with pytest.raises(GuideError, match=r"more than 32 colors|no flat color|shaded, as photographs are"):
         label_maps(random_image(64, 64, 1), random_image(64, 64, 2))
 
 
@@ -269,7 +269,7 @@ def test_a_color_that_is_not_there_is_told(color, says):
 
 @pytest.mark.parametrize("find", [maps_of_colors, lambda image: map_of_color(image, "#ff0000")])
 def test_a_photograph_has_no_labels(random_image, find):
-    with pytest.raises(GuideError, match=r"more than 32 colors|no flat color"):
+    with pytest.raises(GuideError, match=r"more than 32 colors|no flat color|shaded, as photographs are"):
         find(random_image(64, 64, 1))
 
 
@@ -339,3 +339,15 @@ def test_real_maps_tile_their_pictures(cases, content, style, count):
         assert len(maps) >= count
         total = sum(maps.values())
         assert torch.equal(total, torch.ones_like(total))
+
+
+PHOTOS = ["city_tubingen", "portrait_man_street", "planar_phone_on_laptops", "still_life_vase", "animal_lion_bw"]
+
+
+@pytest.mark.parametrize("name", PHOTOS)
+def test_real_photographs_are_no_label_maps(cases, name):
+    photo = read(cases / "content" / f"{name}.jpg").image
+    with pytest.raises(GuideError, match=r"more than 32 colors|shaded, as photographs are"):
+        maps_of_colors(photo)
+    with pytest.raises(GuideError, match=r"more than 32 colors|shaded, as photographs are"):
+        label_maps(scene(60, 60, "blue", "red")[0], photo)

@@ -33,6 +33,9 @@ SHADE = 72.0  # and up to here, if it is a shade: rarer by RARE on both maps
 RARE = 0.05
 EXACT = 2.0  # the same in a map that has nothing but labels in its flat places
 REACH = 4  # pixels from a flat place of a label to what may belong to it
+SHADED = (
+    8.5  # deviation from the labels in flat places: maps, reduced and saved as JPEG 30, have 7, photographs 10 to 22
+)
 LEAST = 1e-3  # a label's part of the flat places of one of the maps
 
 
@@ -62,7 +65,7 @@ def maps_of_colors(label_map: Image) -> dict[str, Map]:
 
 def map_of_color(label_map: Image, color: str, *, tolerance: float = 64.0) -> Map:
     """Where a label map has one color, 0 or 1. GuideError if it has nothing within `tolerance` of that color, listing
-    what it has, and for text that is no color."""
+    what it has, and for text that is no color or a picture that is no label map."""
     painted = _Painted.of(label_map)
     palette, parts, noise = _palette([painted])
     distance = (palette - _color(color)).norm(dim=1)
@@ -210,7 +213,18 @@ def _palette(maps: Sequence[_Painted]) -> tuple[Colors, Float[Tensor, "m k"], fl
             )
     if not kept:
         raise GuideError("a label map has no flat color. Fill each region with one color and save as PNG.")
+    _check_not_shaded(colors, colors[kept], parts)
     return colors[kept], torch.stack(held, 1), noise
+
+
+def _check_not_shaded(colors: Colors, palette: Colors, parts: Float[Tensor, "m u"]) -> None:
+    """GuideError for a photograph, whose flat places are of every shade between its labels."""
+    squared = torch.stack([((colors - color) ** 2).sum(1) for color in palette]).amin(0)
+    if float((parts * squared).sum(1).max()) > SHADED**2:
+        raise GuideError(
+            "a label map is shaded, as photographs are. Fill each region with one flat color and save as PNG; "
+            "intarsia partition makes a label map of a photograph."
+        )
 
 
 def _resolve(one: _Painted, palette: Colors, noise: float) -> Labels:
