@@ -27,7 +27,7 @@ from intarsia.encoders.vgg import LAYERS, pad_one
 from intarsia.errors import UsageError
 from intarsia.weights import check_tensors, read_tensors, verify
 
-SHA256 = ""
+SHA256 = "cc4b422705b78d818ca7d04f16fcab237e47b4bbcf904647cda6389e8f25c63a"
 LEVELS = (1, 2, 3, 4, 5)
 
 
