@@ -212,11 +212,13 @@ def test_a_file_alone_keeps_its_size_and_goes_along_with_others(canvas):
     assert torch.equal(drawn("mask.png | invert", canvas)[:, :18], torch.zeros(30, 18))
 
 
-@pytest.mark.parametrize("text", ["mask.png | feather 3", "linear 0 | feather 5 | levels black=0.3 white=0.6"])
+@pytest.mark.parametrize(
+    "text", ["mask.png | feather 3", "rectangle 0,0 0.4,1 | feather 7", "mask.png | refine radius=3"]
+)
 def test_nothing_and_all_are_so_to_the_bit(canvas, text):
     """What rounding leaves of them would be painted, a little."""
     soft, left = drawn(text, canvas), drawn(f"{text} | invert", canvas)
-    assert bool((soft[:, :5] == 1 - left[:, :5]).all())
+    assert torch.equal(soft[:, :5], 1 - left[:, :5])
     for one in (soft, left):
         assert not bool(((one > 0) & (one < 1e-5)).any())
         assert not bool(((one < 1) & (one > 1 - 1e-5)).any())
