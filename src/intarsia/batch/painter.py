@@ -25,6 +25,7 @@ from typing import Any, BinaryIO, NamedTuple
 
 import torch
 
+from intarsia.batch.remembering import Remembering
 from intarsia.encoders import Encoder
 from intarsia.engine import Frame
 from intarsia.errors import IntarsiaError, Notice, OutputError, explained
@@ -52,7 +53,7 @@ class Painted(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Painter:
-    """What all pictures share: settings, the loaded encoder, and the styles, read once."""
+    """What all pictures share: settings, the loaded encoder, and the styles, read and encoded once."""
 
     recipe: Recipe
     encoder: Encoder
@@ -66,7 +67,8 @@ class Painter:
         files = Files(recipe, {})
         for name in (*recipe.styles, *recipe.style_map):
             files.read(name)
-        return cls(recipe, recipe.build_method().load_encoder(on_progress), files, depth, quality)
+        encoder = Remembering.of(recipe.build_method().load_encoder(on_progress))
+        return cls(recipe, encoder, files, depth, quality)
 
     def job(self, source: str) -> Job:
         return Job.open(self.recipe.model_copy(update={"content": source}), files=self.files)
