@@ -350,3 +350,24 @@ def test_where_no_region_reaches_the_resized_content_stays_to_the_bit(pictures, 
     assert len(images) > 2
     assert all(torch.equal(image[:, untouched], resized[:, untouched]) for image in images)
     assert not torch.allclose(images[-1][:, ~untouched], resized[:, ~untouched], atol=0.02)
+
+
+def test_deep_taps_leave_out_what_is_next_to_a_hard_border(pictures):
+    """And nothing of a soft one, of a thin region, or of the papers' way."""
+    _, one, other = pictures
+    content = torch.rand(3, 128, 128)
+    hard, soft = torch.zeros(128, 128), torch.linspace(0, 1, 128).expand(128, 128)
+    hard[:, :64] = 1
+    thin = torch.zeros(128, 128)
+    thin[:, 60:72] = 1
+
+    def reached(method, one_map, tap):
+        goal = Goal.build(method, TOY, content, Guide((Region(one, one_map), Region(other, 1 - one_map))))
+        (tile,) = goal.tiles
+        return sum(support.mass for support in goal.textures[tap].maps(tile.box))
+
+    assert reached(FEW, hard, "relu4_1") == 16 * 14  # of 16 x 16 positions, without two columns
+    assert reached(FEW, hard, "relu3_1") == 32 * 32
+    assert reached(dataclasses.replace(FEW, blends=False), hard, "relu4_1") == 16 * 16
+    assert reached(FEW, soft, "relu4_1") == pytest.approx(16 * 16)
+    assert reached(FEW, thin, "relu4_1") == 16 * (1.5 + 12)  # the thin one as it is, the other without two columns
