@@ -21,7 +21,7 @@ def known_flags() -> set[str]:
     told = io.StringIO()
     with contextlib.redirect_stdout(told), pytest.MonkeyPatch.context() as patch:
         patch.setenv("COLUMNS", "200")
-        for command in ("", "stylize", "doodle", "batch", "replay", "recipe", "swatches", "info"):
+        for command in ("", "stylize", "doodle", "partition", "measure", "batch", "replay", "recipe", "swatches", "info"):
             run([*command.split(), "--help"])
     return set(re.findall(r"--[a-z][a-z-]*", told.getvalue())) | {"--debug"}
 

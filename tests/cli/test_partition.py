@@ -83,6 +83,7 @@ def test_an_edited_map_is_refined(photo):
     assert bool((labels[:, 60:] == 1).all())
     assert labels[24, 10] != labels[24, 50]
     assert set(labels.unique().tolist()) == {0, 1, 2}
+    assert run(["partition", photo, "-k", "2", "-o", "map.png", "--from", "drawn.png", "--refine", "40"]) == 3
 
 
 @pytest.mark.parametrize("extra", [["--method", "kmeans"], ["--carry", "gradient"], ["--size", "32", "--seed", "3"]])
@@ -147,7 +148,7 @@ def test_a_map_on_standard_output_is_the_picture_alone(photo, capsysbinary):
         ),
         (["photo.png", "-k", "2", "-o", "map.png", "--must-link", "0.5,0.5"], 3, "no point"),
         (["photo.png", "-k", "2", "-o", "map.png", "--refine", "1"], 2, "--from LABELS.png go together"),
-        (["photo.png", "-k", "2", "-o", "map.png", "--from", "photo.png", "--refine", "40"], 3, "region 40"),
+        (["photo.png", "-k", "2", "-o", "map.png", "--from", "photo.png", "--refine", "1"], 3, "label map is shaded"),
         (["photo.png", "style.png", "-k", "2", "-o", "map.png"], 2, "--match takes two pictures"),
         (["--match", "photo.png", "-k", "2", "-o", "map.png"], 2, "--match takes two pictures"),
         (["--match", "photo.png", "style.png", "-k", "2", "-o", "map.png", "--soft", "s"], 2, "takes no seed points"),
