@@ -384,7 +384,7 @@ def _maps(
     worth: list[int],
     stride: int,
     tiles: list[Tile],
-    known: Float[Tensor, "k gh gw"] | None,
+    known: Float[Tensor, "m gh gw"] | None,
 ) -> Callable[[Box], list[Support]]:
     """Of a picture in tiles they are made when they are asked for, since together they take more than the codes; those
     of deep taps are small and `known`."""
