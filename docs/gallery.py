@@ -171,8 +171,8 @@ PAINTINGS = {
     "rocket-labels": ROCKET,
     "rocket-patches": f"{ROCKET} --content-patch 96 --style-patch 128",
     "doodle-painted": "doodle doodle.png --style starry.png --style-map starry-map.png",
-    "auto": "astronaut.png swatch:scream --auto-regions 2",
-    "astronaut-scream": "astronaut.png swatch:scream",
+    "auto": "cup.png swatch:woodcut --auto-regions 2",
+    "cup-woodcut": "cup.png swatch:woodcut",
     **{f"cup-{rule}": f"cup.png swatch:starry --color {rule}" for rule in ("match", "luminance", "histogram")},
     "cup-mixture": "cup.png swatch:starry swatch:scream --weight 1 --weight 1",
     **{f"face-{w}": f"astronaut.png swatch:starry --content-weight {w}" for w in ("1", "4")},
@@ -222,9 +222,7 @@ SHEETS: dict[str, list[Tile]] = {
     ),
     "patches": tiles("rocket-labels | labels", "rocket-patches | patches"),
     "doodle": tiles("doodle | doodle.png", "starry", "starry-map | starry-map.png", "doodle-painted"),
-    "auto-regions": tiles(
-        "astronaut", "auto-map | photograph and style", "auto | --auto-regions 2", "astronaut-scream | without"
-    ),
+    "auto-regions": tiles("cup", "auto-map | photograph and style", "auto | --auto-regions 2", "cup-woodcut | without"),
     "color": tiles("cup-starry | none", *(f"cup-{rule} | {rule}" for rule in ("match", "luminance", "histogram"))),
     "blends": tiles("cat-ramp-no-blends | --no-blends", "cat-ramp | blends (default)"),
     "mixture": tiles("cup-starry | starry", "cup-mixture | one to one", "cup-scream | scream"),
@@ -313,7 +311,7 @@ def paint(name: str, threads: int, keep: bool) -> None:
     command = str(Path(sys.executable).with_name("intarsia"))
     subprocess.run([command, *words[1:], "--threads", str(threads), "--quiet"], cwd=WORK, check=True)
     if name == "auto":
-        partition = [command, "partition", "--match", "astronaut.png", "swatch:scream", "-k", "2", "-o", "auto-map.png"]
+        partition = [command, "partition", "--match", "cup.png", "swatch:woodcut", "-k", "2", "-o", "auto-map.png"]
         subprocess.run(partition, cwd=WORK, check=True)
     print(f"    {time.monotonic() - began:.0f} s", flush=True)
 
