@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from intarsia.cli import run
+from intarsia.methods import METHODS
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")] + sorted(ROOT.glob("docs/*.md"))
@@ -21,7 +22,18 @@ def known_flags() -> set[str]:
     told = io.StringIO()
     with contextlib.redirect_stdout(told), pytest.MonkeyPatch.context() as patch:
         patch.setenv("COLUMNS", "200")
-        for command in ("", "stylize", "doodle", "partition", "measure", "batch", "replay", "recipe", "swatches", "info"):
+        for command in (
+            "",
+            "stylize",
+            "doodle",
+            "partition",
+            "measure",
+            "batch",
+            "replay",
+            "recipe",
+            "swatches",
+            "info",
+        ):
             run([*command.split(), "--help"])
     return set(re.findall(r"--[a-z][a-z-]*", told.getvalue())) | {"--debug"}
 

@@ -9,7 +9,11 @@ from intarsia.methods import METHODS
 from intarsia.recipe import Recipe, settings_of
 
 TOY = load("toy", device="cpu")
-QUICK = {"gatys": {"steps": 25, "coarsest": 16, "encoder": "toy"}}  # settings that make a method quick to test
+QUICK = {  # settings that make a method quick to test
+    "gatys": {"steps": 25, "coarsest": 16, "encoder": "toy"},
+    "wct": {"levels": (3, 2, 1), "encoder": "toy"},
+    "adain": {"level": 3, "encoder": "toy"},
+}
 
 
 @pytest.fixture(params=METHODS)

@@ -8,6 +8,7 @@ import intarsia
 
 def test_exported_names():
     assert sorted(intarsia.__all__) == [
+        "AdaIN",
         "Frame",
         "Gatys",
         "Guide",
@@ -16,6 +17,7 @@ def test_exported_names():
         "Recipe",
         "Region",
         "Result",
+        "WCT",
         "stylize",
     ]
     for name in intarsia.__all__:

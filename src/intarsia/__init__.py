@@ -15,10 +15,13 @@ if TYPE_CHECKING:
     from intarsia.engine import Frame
     from intarsia.errors import IntarsiaError
     from intarsia.guide import Guide, Region
+    from intarsia.methods.adain import AdaIN
     from intarsia.methods.gatys import Gatys
+    from intarsia.methods.wct import WCT
     from intarsia.recipe import Job, Recipe, Result, stylize
 
 _HOME = {
+    "AdaIN": "methods.adain",
     "Frame": "engine",
     "Gatys": "methods.gatys",
     "Guide": "guide",
@@ -27,10 +30,11 @@ _HOME = {
     "Recipe": "recipe",
     "Region": "guide",
     "Result": "recipe",
+    "WCT": "methods.wct",
     "stylize": "recipe",
 }
 
-__all__ = ["Frame", "Gatys", "Guide", "IntarsiaError", "Job", "Recipe", "Region", "Result", "stylize"]
+__all__ = ["WCT", "AdaIN", "Frame", "Gatys", "Guide", "IntarsiaError", "Job", "Recipe", "Region", "Result", "stylize"]
 
 
 def __getattr__(name: str) -> Any:

@@ -74,7 +74,7 @@ def batch_command(app: App, arguments: Sequence[str]) -> None:
     def batch(
         *pictures: str,
         style: list[str],
-        size: int = Recipe.model_fields["size"].default,
+        size: int | None = None,
         frame: int | None = None,
         max_pixels: int = Recipe.model_fields["max_pixels"].default,
         threads: int | None = None,
@@ -97,7 +97,7 @@ def batch_command(app: App, arguments: Sequence[str]) -> None:
         style
             A picture to take the manner from: a file, or `swatch:NAME[:SEED]`; repeatable.
         size
-            Long side of each result in pixels.
+            Long side of each result in pixels; by default 512 for gatys, the content's own for wct and adain.
         frame
             Which picture of animated or multi-page files, counted from 1.
         max_pixels

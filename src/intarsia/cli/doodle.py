@@ -27,7 +27,7 @@ def doodle_command(app: App, arguments: Sequence[str]) -> None:
         style: list[str],
         style_map: list[str],
         content: str | None = None,
-        size: int = Recipe.model_fields["size"].default,
+        size: int | None = None,
         style_scale: float = Recipe.model_fields["style_scale"].default,
         region: Annotated[list[str], Parameter(show_default=False)] = [],  # noqa: B006 (never changed)
         start: str | None = None,
@@ -53,7 +53,7 @@ def doodle_command(app: App, arguments: Sequence[str]) -> None:
         content
             A photograph below the map, whose shapes are kept by --content-weight.
         size
-            Long side of the result in pixels.
+            Long side of the result in pixels; by default 512.
         style_scale
             Size of the brushwork.
         region

@@ -154,7 +154,7 @@ def stylize_command(app: App, arguments: Sequence[str]) -> None:
         content: str,
         /,
         *styles: str,
-        size: int = Recipe.model_fields["size"].default,
+        size: int | None = None,
         start: str | None = None,
         frame: int | None = None,
         max_pixels: int = Recipe.model_fields["max_pixels"].default,
@@ -178,7 +178,7 @@ def stylize_command(app: App, arguments: Sequence[str]) -> None:
         styles
             The pictures to take the manner from.
         size
-            Long side of the result in pixels.
+            Long side of the result in pixels; by default 512 for gatys, the content's own for wct and adain.
         start
             A picture to begin with, in place of --init.
         frame

@@ -13,7 +13,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validat
 
 from intarsia import __version__, picture
 from intarsia.errors import IntarsiaError, RecipeError, UsageError, unknown
-from intarsia.methods import METHODS, Gatys
+from intarsia.methods import METHODS, SIZES, Method
 from intarsia.recipe.guidefile import files_of_guide
 from intarsia.recipe.regions import Form, Rule, WrittenGradient, WrittenRegion, checked_map, renamed_map
 from intarsia.sources.written import WrittenMap
@@ -112,13 +112,13 @@ class Guidance(BaseModel):
 class Recipe(Guidance):
     """Everything that decides the picture. Paths in a recipe file are relative to its folder (see `read_recipe`).
 
-    `settings` are the fields of the method. `inputs` holds the sha256 of every file that was read, by the name it has
-    here, so that a replay can say that one has changed."""
+    `settings` are the fields of the method; without a `size` its own default counts (`methods.SIZES`). `inputs` holds
+    the sha256 of every file that was read, by the name it has here, so that a replay can say that one has changed."""
 
     version: str = __version__
     content: str
     styles: list[str] = Field(min_length=1, max_length=64)
-    size: int = Field(default=512, ge=1, le=65_535)
+    size: int | None = Field(default=None, ge=1, le=65_535)
     start: str | None = None
     frame: int | None = Field(default=None, ge=1)
     max_pixels: int = Field(default=200_000_000, ge=1)
@@ -134,8 +134,12 @@ class Recipe(Guidance):
             raise ValueError(unknown("method", name, METHODS))
         return name
 
-    def build_method(self) -> Gatys:
+    def build_method(self) -> Method:
         return checked(f"method {self.method}", METHODS[self.method], self.settings)
+
+    def long_side(self, content: int) -> int:
+        """Of the result, for a content with this one: what is asked for, else the method's own default."""
+        return self.size or SIZES[self.method] or content
 
     def files(self) -> list[str]:
         """The names of all files that it needs, weights included; not standard input, nor swatches. The maps of a guide

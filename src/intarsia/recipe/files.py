@@ -52,9 +52,14 @@ class Files:
     def _fresh(self, name: str, frame: int | None) -> picture.Opened:
         swatch = swatches.parse(name) if name not in self.given else None
         if swatch is not None:
-            side = max(256, min(2048, round(self.recipe.size * self.recipe.style_scale)))
+            side = max(256, min(2048, round(self._shown_at() * self.recipe.style_scale)))
             return picture.Opened(swatches.paint(swatch[0], (side, side), swatch[1]), None, 8, ())
         return picture.read(self._source(name), frame=frame, max_pixels=self.recipe.max_pixels)
+
+    def _shown_at(self) -> int:
+        """Long side of the result, where styles are read after the content; else a usual one."""
+        content = self._read.get(self.recipe.content)
+        return self.recipe.long_side(max(content.image.shape[1:]) if content is not None else 1024)
 
     def _source(self, name: str) -> Source:
         if name in self.given:

@@ -263,7 +263,7 @@ class Layers:
     @functools.cached_property
     def _canvas(self) -> Canvas:
         """The content, as large as it will be painted."""
-        return self._canvas_of(self.content, self.recipe.size, "content")
+        return self._canvas_of(self.content, self.recipe.long_side(max(size_of(self.content))), "content")
 
     def _canvas_of(self, image: Image, most: int, side: str) -> Canvas:
         size = picture.fit(*size_of(image), min(most, max(size_of(image))))

@@ -16,7 +16,7 @@ from intarsia.encoders import Encoder
 from intarsia.engine import Frame, Image, State
 from intarsia.errors import UsageError
 from intarsia.guide import Guide
-from intarsia.methods import METHODS, Gatys
+from intarsia.methods import METHODS, Gatys, Method
 from intarsia.pyramid import size_of
 from intarsia.recipe.data import Recipe, checked
 from intarsia.recipe.files import Files, Source, called, notice, visible
@@ -51,7 +51,7 @@ class Job:
     is transparent."""
 
     recipe: Recipe
-    method: Gatys
+    method: Method
     content: Image
     guide: Guide
     styles: tuple[Image, ...]
@@ -78,9 +78,9 @@ class Job:
         seen = visible(content, recipe.content).image
         styles = {name: visible(files.read(name), name) for name in dict.fromkeys(recipe.styles)}
         guide = guide_of(recipe, content, [styles[name] for name in recipe.styles], files)
-        size = picture.fit(*size_of(content.image), recipe.size)
-        if max(content.image.shape[-2:]) > recipe.size:
-            h, w = content.image.shape[-2:]
+        h, w = size_of(content.image)
+        size = picture.fit(h, w, recipe.long_side(max(h, w)))
+        if max(h, w) > max(size):
             notice(f"{called(recipe.content)}: {w} x {h} is reduced to {size[1]} x {size[0]} (--size).")
         alpha = None if content.alpha is None else picture.resize(content.alpha[None], size)[0]
         image, hidden = picture.resize(seen, size), picture.resize(content.image, size)
@@ -108,8 +108,8 @@ class Job:
 def stylize(
     content: Source,
     *styles: Source,
-    method: Gatys | None = None,
-    size: int = 512,
+    method: Method | None = None,
+    size: int | None = None,
     weights: Sequence[float] = (),
     content_masks: Sequence[Source] = (),
     style_masks: Sequence[Source] = (),
@@ -134,7 +134,8 @@ def stylize(
     Pictures are paths, `swatch:NAME`, PIL images, arrays (h w 3, uint8 or float 0..1) or tensors ("3 h w", 0..1).
     Several styles without masks are mixed by `weights`; with masks, each pair of masks is a region with its own style.
     Masks may be told in words ("fill 0.5,0.1 | grow 3"), and regions to color_form are written as on the command line
-    (docs/guides.md). size: long side of the result in pixels. on_frame: called after every step, for previews.
+    (docs/guides.md). size: long side of the result in pixels; by default 512 for optimization, the content's own for
+    feature transforms. on_frame: called after every step, for previews.
     Raises an IntarsiaError that says what is wrong with what."""
     if not styles:
         raise UsageError("no style was given. Give a picture, or a swatch such as 'swatch:starry'.")
@@ -184,7 +185,7 @@ def stylize(
     return job.result(frame)
 
 
-def settings_of(method: Gatys) -> dict[str, Any]:
+def settings_of(method: Method) -> dict[str, Any]:
     """The fields that differ from their defaults, as plain data."""
     full = pydantic.TypeAdapter(type(method)).dump_python(method, mode="json")
     usual = pydantic.TypeAdapter(type(method)).dump_python(type(method)(), mode="json")
