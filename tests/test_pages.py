@@ -24,7 +24,7 @@ def known_flags() -> set[str]:
         patch.setenv("COLUMNS", "200")
         for command in (
             "",
-            "stylize",
+            *(f"stylize --method {name}" for name in METHODS),
             "doodle",
             "partition",
             "measure",
