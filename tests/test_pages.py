@@ -26,6 +26,7 @@ def known_flags() -> set[str]:
             "",
             *(f"stylize --method {name}" for name in METHODS),
             "doodle",
+            "texture",
             "partition",
             "measure",
             "batch",

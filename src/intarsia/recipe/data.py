@@ -256,7 +256,7 @@ def _counted(part: int | str) -> str:
 
 
 def is_file(name: str) -> bool:
-    return name != "-" and not name.startswith("swatch:") and not was_handed_over(name)
+    return name != "-" and not name.startswith(("swatch:", "noise:")) and not was_handed_over(name)
 
 
 def was_handed_over(name: str) -> bool:

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import warnings
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from scipy.ndimage import distance_transform_edt
 from torch import Tensor
 
 from intarsia import picture, swatches
-from intarsia.errors import Notice, PictureError, RecipeError
+from intarsia.errors import Notice, PictureError, RecipeError, UsageError
 from intarsia.recipe.data import Recipe, was_handed_over
 
 Source = str | Path | PilImage.Image | np.ndarray | Tensor
@@ -54,6 +55,8 @@ class Files:
         if swatch is not None:
             side = max(256, min(2048, round(self._shown_at() * self.recipe.style_scale)))
             return picture.Opened(swatches.paint(swatch[0], (side, side), swatch[1]), None, 8, ())
+        if name.startswith("noise:") and name not in self.given:
+            return picture.Opened(_noise(name, self.recipe.max_pixels), None, 8, ())
         return picture.read(self._source(name), frame=frame, max_pixels=self.recipe.max_pixels)
 
     def _shown_at(self) -> int:
@@ -79,6 +82,17 @@ class Files:
             return
         if self.recipe.inputs.get(name, self.sums[name]) != self.sums[name]:
             notice(f"{name} has changed since the recipe was written, so the picture will differ.")
+
+
+def _noise(name: str, max_pixels: int) -> Float[Tensor, "3 h w"]:
+    """`noise:640x480:7`, what a texture begins with: every value by itself, 0..1; width, height and seed."""
+    found = re.fullmatch(r"noise:([1-9]\d{0,4})x([1-9]\d{0,4})(?::(\d{1,18}))?", name)
+    if found is None:
+        raise UsageError(f"'{name}' is no noise: write noise:WIDTHxHEIGHT or noise:WIDTHxHEIGHT:SEED.")
+    w, h = int(found[1]), int(found[2])
+    if w * h > max_pixels:
+        raise PictureError(f"{name}: {w * h} pixels are more than the limit of {max_pixels} (--max-pixels).")
+    return torch.rand(3, h, w, generator=torch.Generator().manual_seed(int(found[3] or 0)))
 
 
 def visible(opened: picture.Opened, name: str) -> picture.Opened:
