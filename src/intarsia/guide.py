@@ -19,6 +19,8 @@ from intarsia.errors import GuideError, unknown
 Map = Float[Tensor, "_ _"]  # maps and pictures come in sizes of their own
 Image = Float[Tensor, "3 _ _"]
 
+BLOCK = 1 << 16  # positions whose mixtures are looked at in one go
+
 
 @dataclass(frozen=True, eq=False)
 class Region:
@@ -142,19 +144,36 @@ def blends(shares: Float[Tensor, "r h w"], limit: int = 8, steps: int = 4) -> Fl
     cover = shares.sum(0).flatten()
     mixture = (shares.flatten(1) / cover.clamp_min(1e-12)).T  # (n, r), rows sum to 1
     m = min(regions, 8, max(2, int((mixture > 1e-6).sum(1).max())))
-    blocks = [_lattice_corners(block, m, steps) for block in mixture.split(1 << 16)]
-    corners, weights = (torch.cat(many) for many in zip(*blocks, strict=True))  # (n, m)
-    weights = weights * cover[:, None]
-    held = weights > 1e-6
-    known, code = torch.unique(corners[held], return_inverse=True)
+    parts = list(zip(mixture.split(BLOCK), cover.split(BLOCK), strict=True))
+    found = [_codes(*part, m, steps) for part in parts]
+    known, place = torch.unique(torch.cat([codes for codes, _ in found]), return_inverse=True)
+    mass = torch.zeros(len(known)).index_add_(0, place, torch.cat([masses for _, masses in found]))
     points = F.one_hot(known[:, None] // regions ** torch.arange(steps) % regions, regions).sum(1)  # (codes, r)
-    mass = torch.zeros(len(points)).index_add_(0, code, weights[held])
     kept = _kept(points, mass, limit, steps)
     nearest = torch.cdist(points.float(), points[kept].float()).argmin(1)
-    out = torch.zeros(h * w, len(kept))
-    place = held.nonzero()[:, 0]
-    out.view(-1).index_add_(0, place * len(kept) + nearest[code], weights[held])
-    return out.T.reshape(len(kept), h, w)
+    out = torch.zeros(len(kept), h * w)
+    for block, (one, part) in zip(out.split(BLOCK, 1), parts, strict=True):
+        corners, weights = _weighted_corners(one, part, m, steps)
+        code = nearest[torch.searchsorted(known, corners).clamp_max(len(known) - 1)]  # weight 0, if not among them
+        block.copy_(torch.zeros(len(one), len(kept)).scatter_add_(1, code, weights).T)
+    return out.reshape(len(kept), h, w)
+
+
+def _codes(
+    mixture: Float[Tensor, "n r"], cover: Float[Tensor, " n"], m: int, steps: int
+) -> tuple[Int[Tensor, " k"], Float[Tensor, " k"]]:
+    """The lattice points that some positions speak for, as numbers, and how much they say together."""
+    corners, weights = _weighted_corners(mixture, cover, m, steps)
+    known, place = torch.unique(corners[weights > 0], return_inverse=True)
+    return known, torch.zeros(len(known)).index_add_(0, place, weights[weights > 0])
+
+
+def _weighted_corners(
+    mixture: Float[Tensor, "n r"], cover: Float[Tensor, " n"], m: int, steps: int
+) -> tuple[Int[Tensor, "n m"], Float[Tensor, "n m"]]:
+    corners, weights = _lattice_corners(mixture, m, steps)
+    weights = weights * cover[:, None]
+    return corners, torch.where(weights > 1e-6, weights, 0)
 
 
 def _lattice_corners(

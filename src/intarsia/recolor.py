@@ -21,6 +21,7 @@ from intarsia.pyramid import size_of
 
 Image = Float[Tensor, "3 _ _"]
 Size = tuple[int, int]
+LARGE = 1 << 22  # pixels above which what undoes the rules is not kept
 Field = tuple[Float[Tensor, "3 3 h w"], Float[Tensor, "3 h w"]]
 
 
@@ -63,13 +64,19 @@ class Recolored:
             return image
         size = size_of(image)
         shares = self._shares_at(size).to(image)
-        inverse, offset = (one.to(image) for one in self._field_at(size))
-        moved = color.apply_field(inverse, image - offset).clamp(0, 1)
+        moved = self._unblended(image, shares).clamp(0, 1)
         original = resize(self.original, size)
         part = self._luminance_part(shares)
         if bool((part > 0).any()):
             moved = torch.lerp(moved, color.with_luminance(original, color.luminance(image)), part.expand_as(moved))
         return torch.where(shares.sum(0) > 0, moved, original)
+
+    def _unblended(self, image: Image, shares: Float[Tensor, "r h w"]) -> Image:
+        """The field of matrices takes four times as much as the picture: a large one does without, band by band."""
+        if shares[0].numel() > LARGE:
+            return color.unblend_maps(self.maps, shares, image)
+        inverse, offset = (one.to(image) for one in self._field_at(size_of(image)))
+        return color.apply_field(inverse, image - offset)
 
     def _luminance_part(self, shares: Float[Tensor, "r h w"]) -> Float[Tensor, "h w"]:
         only = shares.new_tensor([region.color == "luminance" for region in self.guide.regions])

@@ -81,7 +81,7 @@ class Pool:
         self.command, self.setup, self.count = command, setup, count
         self.environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
         # what `intarsia.cli` asks of glibc: freed memory is kept, since every step takes the same again
-        self.environment |= {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(2**31 - 1)}
+        self.environment |= {"MALLOC_MMAP_THRESHOLD_": str(2**25), "MALLOC_TRIM_THRESHOLD_": str(2**31 - 1)}
         self.workers: list[Worker] = []
         self._inbox: queue.Queue[tuple[Worker, dict[str, Any]]] = queue.Queue()
 

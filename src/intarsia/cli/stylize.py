@@ -13,7 +13,7 @@ import torch
 from cyclopts import App, ArgumentCollection, Group, Parameter, Token
 
 from intarsia import picture
-from intarsia.cli import said
+from intarsia.cli import hand_back_memory, said
 from intarsia.cli.progress import Interrupts, Reporter, notices, reporter
 from intarsia.engine import Frame, State
 from intarsia.errors import DivergedError, OutputError, UsageError, unknown
@@ -300,6 +300,7 @@ def _keep(outputs: Outputs, frame: Frame, job: Job, report: Reporter) -> bool:
     """Whether the state could be kept; a run goes on without."""
     if outputs.state is None:
         return False
+    hand_back_memory()  # a state takes copies of the picture
     try:
         save_state(outputs.state, frame, job.recipe)
     except OutputError as error:

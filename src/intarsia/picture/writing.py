@@ -7,7 +7,7 @@ import secrets
 import struct
 import sys
 import zlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -119,8 +119,8 @@ def to_pil(image: Float[Tensor, "3 h w"], alpha: Float[Tensor, "h w"] | None = N
     return Image.fromarray(_pixels(image, alpha, 8, on_white=False))
 
 
-def atomic_write(target: Path, data: bytes) -> None:
-    """`data` as the file `target`, whole or not at all.
+def atomic_write(target: Path, data: bytes | Callable[[Path], None]) -> None:
+    """`data` as the file `target`, whole or not at all; or what a function writes to the path that it is given.
 
     A temporary file beside it is filled, brought to the disk and renamed, so a full disk, a crash or Ctrl-C leaves
     what was there before and no litter. A symbolic link stays, and what it points to is replaced. The new file has
@@ -200,11 +200,11 @@ def _same_file(path: Path, source: Any) -> bool:
 # -------------------------------------------------------------------------------------------------- the file system
 
 
-def _fill(path: Path, data: bytes) -> None:
+def _fill(path: Path, data: bytes | Callable[[Path], None]) -> None:
     """A new file with the permissions that `open` would give it (tempfile's are 0600)."""
     handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0), 0o666)
     with os.fdopen(handle, "wb") as stream:
-        stream.write(data)
+        data(path) if callable(data) else stream.write(data)
         stream.flush()
         os.fsync(stream.fileno())
 
@@ -235,12 +235,18 @@ def _why_not_written(target: str | os.PathLike[str], fault: OSError) -> str:
 
 
 def _pixels(image: Float[Tensor, "3 h w"], alpha: Float[Tensor, "h w"] | None, depth: int, on_white: bool) -> Pixels:
-    image = image.detach().to("cpu", torch.float32).clamp(0, 1)
-    if alpha is not None:
-        alpha = alpha.detach().to("cpu", torch.float32).clamp(0, 1)
-        image = image * alpha + (1 - alpha) if on_white else torch.cat([image, alpha[None]])
+    """By bands of rows: a large picture has no second one of its kind in memory."""
     most, kind = (255, np.uint8) if depth == 8 else (65535, np.uint16)
-    return np.ascontiguousarray((image * most).round().permute(1, 2, 0).numpy().astype(kind))
+    channels = 3 if alpha is None or on_white else 4
+    out = np.empty((*image.shape[1:], channels), kind)
+    for top in range(0, image.shape[1], 256):
+        rows = slice(top, top + 256)
+        band = image[:, rows].detach().to("cpu", torch.float32).clamp(0, 1)
+        if alpha is not None:
+            cover = alpha[rows].detach().to("cpu", torch.float32).clamp(0, 1)
+            band = band * cover + (1 - cover) if on_white else torch.cat([band, cover[None]])
+        out[rows] = (band * most).round().permute(1, 2, 0).numpy()
+    return out
 
 
 def _encode(target: str, kind: str, pixels: Pixels, recipe: str | None, quality: int) -> bytes:

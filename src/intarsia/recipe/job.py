@@ -83,7 +83,7 @@ class Job:
         if max(h, w) > max(size):
             notice(f"{called(recipe.content)}: {w} x {h} is reduced to {size[1]} x {size[0]} (--size).")
         alpha = None if content.alpha is None else picture.resize(content.alpha[None], size)[0]
-        image, hidden = picture.resize(seen, size), picture.resize(content.image, size)
+        image, hidden = picture.resize(seen, size), None if alpha is None else picture.resize(content.image, size)
         start = None if recipe.start is None else picture.resize(files.read(recipe.start).image, size)
         made = {"inputs": files.sums, "threads": torch.get_num_threads(), "version": __version__}
         opened = tuple(styles[name].image for name in recipe.styles)

@@ -1,10 +1,12 @@
 """Where a run was, in a file, so that it can go on from there."""
 
+import errno
+import re
 from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
+from safetensors.torch import save_file
 
 from intarsia import picture
 from intarsia.engine import Frame, State
@@ -13,9 +15,19 @@ from intarsia.recipe.data import Recipe
 
 
 def save_state(path: Path, frame: Frame, recipe: Recipe) -> None:
-    """Everything needed to go on, in one safetensors file, written atomically."""
+    """Everything needed to go on, in one safetensors file, written atomically and without a copy in memory."""
     tensors = {name: value.cpu().contiguous() for name, value in frame.state().items()}
-    picture.atomic_write(path, save(tensors, {"recipe": recipe.to_json(), "step": str(frame.step)}))
+    about = {"recipe": recipe.to_json(), "step": str(frame.step)}
+    picture.atomic_write(path, lambda temporary: _save(tensors, temporary, about))
+
+
+def _save(tensors: State, path: Path, about: dict[str, str]) -> None:
+    """Raises OSError, which safetensors tells of in its own words."""
+    try:
+        save_file(tensors, path, about)
+    except SafetensorError as error:
+        number = re.search(r"os error (\d+)", str(error))
+        raise OSError(int(number[1]) if number else errno.EIO, str(error)) from error
 
 
 def load_state(path: Path, recipe: Recipe) -> State:
