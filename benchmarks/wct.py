@@ -1,0 +1,112 @@
+"""Feature transforms: time with the models loaded, seams of tiles, covariance after each level, large pictures.
+
+    python benchmarks/wct.py CONTENT STYLE [--rounds 5] [--large-size 10240x4096]
+
+Times are medians; start it with MALLOC_MMAP_THRESHOLD_=33554432 MALLOC_TRIM_THRESHOLD_=2147483647 for the memory habits
+of the command. Seams: the same picture in tiles and as a whole, at 2,048 pixels. Covariance: relative error of the
+transformed features before they are decoded, and of the re-encoded picture, level by level at alpha 1. --large-size
+runs the whole command on the content enlarged to that size, in a process of its own."""
+
+import dataclasses
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import warnings
+from pathlib import Path
+
+import cyclopts
+import torch
+from torch import Tensor
+
+from intarsia import picture
+from intarsia.decoders import load_decoder
+from intarsia.encoders import Encoder, load
+from intarsia.guide import Guide
+from intarsia.methods.adain import AdaIN
+from intarsia.methods.wct import WCT, load_decoders, whitened
+from intarsia.moments import Moments, moments
+
+
+def at(image: Tensor, size: tuple[int, int]) -> Tensor:
+    return picture.resize(image, size)
+
+
+def seconds(encoder: Encoder, content: Tensor, style: Tensor, rounds: int) -> None:
+    loaded, guide = load_decoders(encoder, (1, 2, 3, 4, 5)), Guide.everywhere(style)
+    for name, method in (("five levels", WCT()), ("relu4_1 alone", WCT(levels=(4,))), ("adain", AdaIN())):
+        spent = []
+        for _ in range(rounds + 1):
+            began = time.perf_counter()
+            for _ in method(content, guide, encoder=encoder, decoders=loaded):
+                pass
+            spent.append(time.perf_counter() - began)
+        print(f"{name:16} {statistics.median(spent[1:]):.2f} s   least {min(spent[1:]):.2f} s", flush=True)
+
+
+def seams(encoder: Encoder, content: Tensor, style: Tensor, side: int = 512) -> None:
+    guide, images = Guide.everywhere(style), []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for tile in (4096, side):
+            *_, last = dataclasses.replace(WCT(), tile=tile)(content, guide, encoder=encoder)
+            images.append(last.image)
+    wrong = 255 * (images[0] - images[1]).abs()
+    print(f"tiles of {side}: mean {float(wrong.mean()):.3f} / 255, most {float(wrong.max()):.1f} / 255", flush=True)
+
+
+def covariances(encoder: Encoder, content: Tensor, style: Tensor) -> None:
+    image = content
+    for level in (5, 4, 3, 2, 1):
+        decoder = load_decoder(encoder, level)
+        here, there = (encoder(one, [decoder.tap], [decoder.tap])[decoder.tap].float() for one in (image, style))
+        maps = whitened(moments(here), moments(there), encoder.basis(decoder.tap))
+        moved = maps(here)
+        image = decoder(moved.to(encoder.precision), (image.shape[1], image.shape[2]))
+        again = encoder(image, [decoder.tap], [decoder.tap])[decoder.tap].float()
+        told = "  ".join(f"{off(moments(one), moments(there)):.4f}" for one in (moved, again))
+        print(f"relu{level}_1  transformed, re-encoded  {told}", flush=True)
+
+
+def off(now: Moments, wanted: Moments) -> float:
+    return float((now.covariance() - wanted.covariance()).norm() / wanted.covariance().norm())
+
+
+def large(content: Path, style: Path, size: str) -> None:
+    w, h = map(int, size.split("x"))
+    with tempfile.TemporaryDirectory() as folder:
+        source = Path(folder, "large.png")
+        child = "import sys; from intarsia import picture as p; w, h = int(sys.argv[3]), int(sys.argv[4]);"
+        child += "p.write(sys.argv[2], p.resize(p.read(sys.argv[1]).image, (h, w)))"
+        subprocess.run([sys.executable, "-c", child, content, source, str(w), str(h)], check=True)
+        began = time.perf_counter()
+        command = [sys.executable, "-c", "from intarsia.cli import main; main()", "stylize", source, style]
+        command += ["-o", Path(folder, "out.png"), "--method", "wct", "--quiet"]
+        subprocess.run(command, check=True)
+        spent, peak = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+        print(
+            f"{size}: {spent:.0f} s, peak {peak / 2**20:.2f} GiB"
+        )  # the larger of the command and of making its input
+
+
+def main(
+    content: Path, style: Path, /, *, rounds: int = 5, size: int = 512, parts: str = "tsc", large_size: str = ""
+) -> None:
+    torch.manual_seed(0)
+    encoder = load("compact", device="cpu")
+    first, second = picture.read(content).image, picture.read(style).image
+    print(f"{encoder.precision}, {torch.get_num_threads()} threads, {rounds} rounds")
+    if "t" in parts:
+        seconds(encoder, at(first, (size, size)), at(second, (size, size)), rounds)
+    if "c" in parts:
+        covariances(encoder, at(first, (size, size)), at(second, (size, size)))
+    if "s" in parts:
+        seams(encoder, at(first, (1536, 2048)), second)
+    if large_size:
+        large(content, style, large_size)
+
+
+if __name__ == "__main__":
+    cyclopts.run(main)
