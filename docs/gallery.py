@@ -173,6 +173,13 @@ PAINTINGS = {
     "doodle-painted": "doodle doodle.png --style starry.png --style-map starry-map.png",
     "auto": "cup.png swatch:woodcut --auto-regions 2",
     "cup-woodcut": "cup.png swatch:woodcut",
+    "cup-wct": "cup.png swatch:starry --method wct",
+    "cup-adain": "cup.png swatch:starry --method adain",
+    "cup-filtered": "cup.png swatch:starry --method wct --finish guided-filter",
+    **{f"alpha-{a}": f"cup.png swatch:starry --method wct --alpha {a}" for a in ("0.3", "1")},
+    **{f"level-{n}": f"cup.png swatch:starry --method wct --levels {n} --alpha 1" for n in range(5, 0, -1)},
+    "texture-starry": "texture starry.png --size 512x384",
+    "texture-glass": "texture swatch:glass --size 512x384",
     **{f"cup-{rule}": f"cup.png swatch:starry --color {rule}" for rule in ("match", "luminance", "histogram")},
     "cup-mixture": "cup.png swatch:starry swatch:scream --weight 1 --weight 1",
     **{f"face-{w}": f"astronaut.png swatch:starry --content-weight {w}" for w in ("1", "4")},
@@ -223,6 +230,11 @@ SHEETS: dict[str, list[Tile]] = {
     "patches": tiles("rocket-labels | labels", "rocket-patches | patches"),
     "doodle": tiles("doodle | doodle.png", "starry", "starry-map | starry-map.png", "doodle-painted"),
     "auto-regions": tiles("cup", "auto-map | photograph and style", "auto | --auto-regions 2", "cup-woodcut | without"),
+    "universal": tiles("cup", "cup-wct | wct", "cup-adain | adain", "cup-starry | gatys"),
+    "alpha": tiles("alpha-0.3 | --alpha 0.3", "cup-wct | 0.6", "alpha-1 | 1"),
+    "levels": tiles(*(f"level-{n} | --levels {n}" for n in range(5, 0, -1))),
+    "finish": tiles("cup-wct | none", "cup-filtered | --finish guided-filter"),
+    "textures": tiles("starry", "texture-starry", "swatch:glass", "texture-glass"),
     "color": tiles("cup-starry | none", *(f"cup-{rule} | {rule}" for rule in ("match", "luminance", "histogram"))),
     "blends": tiles("cat-ramp-no-blends | --no-blends", "cat-ramp | blends (default)"),
     "mixture": tiles("cup-starry | starry", "cup-mixture | one to one", "cup-scream | scream"),
@@ -304,7 +316,7 @@ def paint(name: str, threads: int, keep: bool) -> None:
     if keep and (WORK / target).exists():
         return
     said = shlex.split(PAINTINGS[name])
-    words = ["intarsia", *([] if said[0] == "doodle" else ["stylize"]), *said, "-o", target]
+    words = ["intarsia", *([] if said[0] in ("doodle", "texture") else ["stylize"]), *said, "-o", target]
     lines = textwrap.wrap(shlex.join(words), 110, subsequent_indent="    ", break_on_hyphens=False)
     print(*lines, sep=" \\\n", flush=True)
     began = time.monotonic()
