@@ -1219,3 +1219,11 @@ def test_resize_keeps_pixel_centers_in_place():
     ramp = ((torch.arange(40) + 0.5) / 40).expand(1, 8, 40)
     small = picture.resize(ramp, (8, 10))[0, 0]
     assert (small - (torch.arange(10) + 0.5) / 10)[2:-2].abs().max() < 1e-3
+
+
+@pytest.mark.parametrize(("name", "most"), [("a.webp", 16_383), ("a.jpg", 65_500), ("a.avif", 65_536)])
+def test_a_format_that_cannot_hold_the_size_is_told_before(name, most):
+    picture.check_size(name, (most, 1))
+    with pytest.raises(UsageError, match=f"holds up to {most} pixels a side"):
+        picture.check_size(name, (1, most + 1))
+    picture.check_size("a.png", (1, most + 1))

@@ -18,6 +18,7 @@ from intarsia.cli.progress import Interrupts, Reporter, notices, reporter
 from intarsia.engine import Frame, State
 from intarsia.errors import DivergedError, OutputError, UsageError, unknown
 from intarsia.methods import METHODS
+from intarsia.pyramid import size_of
 from intarsia.recipe import (
     Guidance,
     Job,
@@ -232,6 +233,7 @@ def _paint(recipe: Recipe, outputs: Outputs, report: Reporter, interrupts: Inter
     began = time.monotonic()
     job = Job.open(recipe)
     state = _state(outputs, job, report) if resume else None
+    picture.check_size(outputs.output, size_of(job.content))
     outputs.check_guide(job)
     outputs.write_recipe(job.recipe)
     outputs.write_guide(job)

@@ -6,7 +6,7 @@ write replaces the old file only when it is complete.
 
 from intarsia.picture.reading import MAX_PIXELS, Opened, Source, kind_of, read, read_map, read_recipe
 from intarsia.picture.sizes import fit, resize
-from intarsia.picture.writing import SUFFIXES, atomic_write, check_target, to_pil, write, write_map
+from intarsia.picture.writing import SUFFIXES, atomic_write, check_size, check_target, to_pil, write, write_map
 
 __all__ = [
     "MAX_PIXELS",
@@ -14,6 +14,7 @@ __all__ = [
     "Opened",
     "Source",
     "atomic_write",
+    "check_size",
     "check_target",
     "fit",
     "kind_of",

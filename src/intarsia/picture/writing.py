@@ -39,6 +39,7 @@ _KINDS = {
 SUFFIXES = tuple(_KINDS)  # of the formats that `write` knows
 _DEEP = ("PNG", "TIFF")
 _OPAQUE = ("JPEG", "BMP", "PPM")
+_MOST_SIDE = {"JPEG": 65_500, "WebP": 16_383, "AVIF": 65_536}  # pixels that the format, or its encoder, can hold
 _JPEG_EXIF_ROOM = 65_000  # an APP1 segment ends at 65 533 bytes, and the tags around the text take some
 
 
@@ -111,6 +112,17 @@ def check_target(target: str | os.PathLike[str], sources: Iterable[Any], in_plac
         raise UsageError(
             f"{target}: this is also the input {twin}, which the result would replace. Choose another name, or say "
             "--in-place."
+        )
+
+
+def check_size(target: str | os.PathLike[str], size: tuple[int, int]) -> None:
+    """Before the painting starts: can the format of `target` hold a picture of `size` (h, w)? Raises UsageError."""
+    kind = _kind(target, None)
+    most = _MOST_SIDE.get(kind, 2**31 - 1)
+    if max(size) > most:
+        raise UsageError(
+            f"{target}: {kind} holds up to {most} pixels a side, and the picture is {size[1]} x {size[0]}. "
+            "Choose png or tif, or a smaller --size."
         )
 
 
