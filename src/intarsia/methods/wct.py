@@ -352,7 +352,7 @@ def filtered(image: Image, content: Image) -> Image:
     out = torch.empty_like(content)
     for box in tiles.boxes(size, PIECE):
         outer = box.grown(2 * radius, size)
-        pieces = [refine(channel.float(), outer.of(content), radius, 1e-3) for channel in outer.of(image)]
+        pieces = [refine(channel.float(), outer.of(content), radius, 1e-4) for channel in outer.of(image)]
         box.of(out).copy_(box.within(outer).of(torch.stack(pieces)))
     return out
 
