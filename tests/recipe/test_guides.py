@@ -468,3 +468,10 @@ def test_a_published_mask_keeps_what_is_outside(cases, real):
         assert 0.1 < float(share.mean()) < 0.9
         assert torch.equal(image[:, share == 0], job.content[:, share == 0])
         assert not torch.allclose(image[:, share == 1], job.content[:, share == 1], atol=0.1)
+
+
+def test_what_takes_the_rest_can_be_changed_by_name(guide):
+    told = ["disk: content='ellipse 0.5,0.5 0.3,0.3' style=1", "ground: content=rest style=2"]
+    found = named(guide(region=[*told, "ground: strength=0.25 scale=2"]))
+    assert (found["ground"].strength, found["ground"].style_scale) == (0.25, 2)
+    assert found["disk"].strength == 1

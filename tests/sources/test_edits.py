@@ -151,3 +151,14 @@ def test_refining_keeps_a_constant_map(random_image):
 def test_what_cannot_be_is_told(build, error, says):
     with pytest.raises(error, match=says):
         build()
+
+
+@pytest.mark.parametrize("pixels", [0, 1, 1.5, 5, 7.3])
+def test_hard_maps_grow_by_distance_as_soft_ones_do_by_a_disk(pixels):
+    one_map = (torch.rand(40, 50, generator=torch.Generator().manual_seed(1)) > 0.98).float()
+    almost = one_map * 0.5  # no longer hard, so by the disk
+    assert torch.equal(grow(one_map, pixels), 2 * grow(almost, pixels))
+    assert torch.equal(shrink(1 - one_map, pixels), 1 - grow(one_map, pixels))
+    for flat in (torch.zeros(6, 6), torch.ones(6, 6)):
+        assert torch.equal(grow(flat, pixels), flat)
+        assert torch.equal(shrink(flat, pixels), flat)

@@ -79,9 +79,9 @@ class Layers:
         first = [*self._pairs(), *(self._placed(region) for region in placed if region not in last)]
         layers = [first, self._labels(), self._gradient(), self._automatic()]
         drafts = self._stacked([layer for layer in layers if layer], at_size=bool(last))
+        drafts += [self._rest(region, drafts) for region in last]
         for region in (region for region in regions if region.content is None):
             drafts = self._amended(drafts, region)
-        drafts += [self._rest(region, drafts) for region in last]
         kept = [draft for draft in drafts if not _is_empty(draft.content_map)]
         if not kept:
             raise GuideError("every content mask is empty, so there is nothing to paint. Paint one, or give no mask.")

@@ -20,12 +20,16 @@ Map = Float[Tensor, "_ _"]  # two maps of different sizes get an error that a us
 def grow(one_map: Float[Tensor, "h w"], pixels: float) -> Float[Tensor, "h w"]:
     """The largest value within `pixels` of every position (gray dilation by a disk): regions grow by so much, soft
     edges move outward and keep their softness. UsageError for fewer than 0 pixels."""
-    return _out(cv2.dilate(_in(one_map), _disk(pixels)))
+    values = _in(one_map)
+    if bool(((values == 0) | (values == 1)).all()):  # by distance, whose time does not grow with the radius
+        distance = cv2.distanceTransform((values == 0).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+        return _out((distance <= _distance(pixels) + 1e-4).astype(np.float32) * bool(values.any()))
+    return _out(cv2.dilate(values, _disk(pixels)))
 
 
 def shrink(one_map: Float[Tensor, "h w"], pixels: float) -> Float[Tensor, "h w"]:
     """The smallest value within `pixels` of every position: what `grow` does to the rest of the picture."""
-    return _out(cv2.erode(_in(one_map), _disk(pixels)))
+    return 1 - grow(1 - one_map, pixels)
 
 
 def feather(one_map: Float[Tensor, "h w"], pixels: float) -> Float[Tensor, "h w"]:
