@@ -4,9 +4,7 @@ import errno
 import io
 import os
 import secrets
-import struct
 import sys
-import zlib
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -14,16 +12,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float, Shaped
-from PIL import Image, PngImagePlugin
-from PIL.TiffImagePlugin import ImageFileDirectory_v2
+from jaxtyping import Float
+from PIL import Image
 from torch import Tensor
 
+from intarsia import scratch
 from intarsia.errors import OutputError, UsageError, unknown
-from intarsia.picture.icc import srgb_profile
-from intarsia.picture.reading import EXIF_IFD, RECIPE_KEY, USER_COMMENT
-
-Pixels = Shaped[np.ndarray, "h w c"]  # uint8 or uint16; c is 3, or 4 with alpha
+from intarsia.picture.encoding import CannotHold, Pixels, encode
 
 _KINDS = {
     "png": "PNG",
@@ -40,7 +35,6 @@ SUFFIXES = tuple(_KINDS)  # of the formats that `write` knows
 _DEEP = ("PNG", "TIFF")
 _OPAQUE = ("JPEG", "BMP", "PPM")
 _MOST_SIDE = {"JPEG": 65_500, "WebP": 16_383, "AVIF": 65_536}  # pixels that the format, or its encoder, can hold
-_JPEG_EXIF_ROOM = 65_000  # an APP1 segment ends at 65 533 bytes, and the tags around the text take some
 
 
 # ---------------------------------------------------------------------------------------------------- public
@@ -72,12 +66,18 @@ def write(
     """
     kind = _kind(target, format)
     _check_values(target, kind, image, depth, quality)
-    data = _encode(str(target), kind, _pixels(image, alpha, depth, kind in _OPAQUE), recipe, quality)
-    if target == "-":
-        sys.stdout.buffer.write(data)
-        sys.stdout.buffer.flush()
-    else:
-        atomic_write(Path(target), data)
+    pixels = Pixels(image, alpha, depth, on_white=kind in _OPAQUE)
+    try:
+        if target == "-":
+            file = io.BytesIO()
+            encode(file, kind, pixels, recipe, quality)
+            sys.stdout.buffer.write(file.getbuffer())
+            sys.stdout.buffer.flush()
+        else:
+            atomic_write(Path(target), lambda stream: encode(stream, kind, pixels, recipe, quality))
+    except CannotHold as fault:
+        h, w = pixels.size
+        raise OutputError(f"{target}: {kind} cannot hold this picture of {w} x {h} ({fault}). Try png.") from fault
 
 
 def write_map(target: str | os.PathLike[str], one_map: Float[Tensor, "h w"]) -> None:
@@ -128,11 +128,11 @@ def check_size(target: str | os.PathLike[str], size: tuple[int, int]) -> None:
 
 def to_pil(image: Float[Tensor, "3 h w"], alpha: Float[Tensor, "h w"] | None = None) -> Image.Image:
     """The picture in 8 bits, RGB, or RGBA when there is an alpha."""
-    return Image.fromarray(_pixels(image, alpha, 8, on_white=False))
+    return Pixels(image, alpha).whole()
 
 
-def atomic_write(target: Path, data: bytes | Callable[[Path], None]) -> None:
-    """`data` as the file `target`, whole or not at all; or what a function writes to the path that it is given.
+def atomic_write(target: Path, data: bytes | Callable[[io.BufferedWriter], object]) -> None:
+    """`data` as the file `target`, whole or not at all; or what a function writes to the stream that it is given.
 
     A temporary file beside it is filled, brought to the disk and renamed, so a full disk, a crash or Ctrl-C leaves
     what was there before and no litter. A symbolic link stays, and what it points to is replaced. The new file has
@@ -179,8 +179,14 @@ def _check_values(
         raise UsageError(f"a depth of {depth} bits cannot be written. Choose 8 or 16.")
     if depth == 16 and kind not in _DEEP:
         raise OutputError(f"{target}: {kind} holds 8 bits per channel, not 16. {' and '.join(_DEEP)} can hold 16.")
-    if not torch.isfinite(image).all():
+    if not all(_finite(image[:, rows]) for rows in scratch.bands(image.shape[1])):
         raise OutputError(f"{target}: the picture holds values that are not finite, so nothing was written.")
+
+
+def _finite(part: Float[Tensor, "3 h w"]) -> bool:
+    finite = bool(torch.isfinite(part).all())
+    scratch.let_go(part)
+    return finite
 
 
 def _check_ordinary(target: str | os.PathLike[str], path: Path) -> None:
@@ -212,11 +218,11 @@ def _same_file(path: Path, source: Any) -> bool:
 # -------------------------------------------------------------------------------------------------- the file system
 
 
-def _fill(path: Path, data: bytes | Callable[[Path], None]) -> None:
+def _fill(path: Path, data: bytes | Callable[[io.BufferedWriter], object]) -> None:
     """A new file with the permissions that `open` would give it (tempfile's are 0600)."""
-    handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0), 0o666)
-    with os.fdopen(handle, "wb") as stream:
-        data(path) if callable(data) else stream.write(data)
+    flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0)
+    with open(path, "wb", opener=lambda name, _: os.open(name, flags, 0o666)) as stream:
+        data(stream) if callable(data) else stream.write(data)
         stream.flush()
         os.fsync(stream.fileno())
 
@@ -241,104 +247,3 @@ def _why_not_written(target: str | os.PathLike[str], fault: OSError) -> str:
         return f"{target}: {folder} is a file, not a folder. Choose another place."
     reason = fault.strerror or str(fault)
     return f"{target}: the folder {folder} cannot be written to ({reason}). Choose another, or change its permissions."
-
-
-# --------------------------------------------------------------------------------------------------------- encoding
-
-
-def _pixels(image: Float[Tensor, "3 h w"], alpha: Float[Tensor, "h w"] | None, depth: int, on_white: bool) -> Pixels:
-    """By bands of rows: a large picture has no second one of its kind in memory."""
-    most, kind = (255, np.uint8) if depth == 8 else (65535, np.uint16)
-    channels = 3 if alpha is None or on_white else 4
-    out = np.empty((*image.shape[1:], channels), kind)
-    for top in range(0, image.shape[1], 256):
-        rows = slice(top, top + 256)
-        band = image[:, rows].detach().to("cpu", torch.float32).clamp(0, 1)
-        if alpha is not None:
-            cover = alpha[rows].detach().to("cpu", torch.float32).clamp(0, 1)
-            band = band * cover + (1 - cover) if on_white else torch.cat([band, cover[None]])
-        out[rows] = (band * most).round().permute(1, 2, 0).numpy()
-    return out
-
-
-def _encode(target: str, kind: str, pixels: Pixels, recipe: str | None, quality: int) -> bytes:
-    try:
-        if kind == "TIFF":
-            return _tiff(pixels, recipe)
-        if kind == "PNG" and pixels.dtype == np.uint16:
-            return _deep_png(pixels, recipe)
-        stream = io.BytesIO()
-        Image.fromarray(pixels).save(stream, kind.upper(), **_options(kind, recipe, quality))
-        return stream.getvalue()
-    except (OSError, ValueError) as fault:
-        h, w = pixels.shape[:2]
-        raise OutputError(f"{target}: {kind} cannot hold this picture of {w} x {h} ({fault}). Try png.") from fault
-
-
-def _options(kind: str, recipe: str | None, quality: int) -> dict[str, Any]:
-    profile: dict[str, Any] = {"icc_profile": srgb_profile()}
-    if kind == "PNG":
-        info = PngImagePlugin.PngInfo()
-        if recipe is not None:
-            info.add(b"iTXt", _itxt(recipe))
-        return profile | {"pnginfo": info}
-    if kind in ("BMP", "PPM"):
-        return profile
-    # full resolution for color too: borders between regions are often borders of color alone
-    sharp = {"JPEG": {"subsampling": 0}, "AVIF": {"subsampling": "4:4:4"}, "WebP": {"exact": True}}[kind]
-    comment = b"" if recipe is None else _comment(recipe)
-    fits = comment and (kind != "JPEG" or len(comment) <= _JPEG_EXIF_ROOM)
-    return profile | sharp | {"quality": quality} | ({"exif": _exif(comment)} if fits else {})
-
-
-def _comment(recipe: str) -> bytes:
-    """EXIF's UserComment: eight bytes that name the character code, then the text; its first line says it is ours."""
-    text = f"{RECIPE_KEY}\n{recipe}"
-    return b"ASCII\0\0\0" + text.encode() if text.isascii() else b"UNICODE\0" + text.encode("utf-16")
-
-
-def _exif(comment: bytes) -> bytes:
-    exif = Image.Exif()
-    exif[EXIF_IFD] = {USER_COMMENT: comment}
-    return exif.tobytes()
-
-
-def _itxt(recipe: str) -> bytes:
-    """Not compressed: Pillow, rightly wary of bombs, gives no compressed text back beyond one megabyte."""
-    return RECIPE_KEY.encode() + b"\0\0\0\0\0" + recipe.encode()
-
-
-def _deep_png(pixels: Pixels, recipe: str | None) -> bytes:
-    """PNG with 16 bits per channel, which Pillow cannot write. Each line is stored as its difference from the last."""
-    h, w, channels = pixels.shape
-    lines = pixels.astype(">u2").view(np.uint8).reshape(h, -1)
-    differences = np.full((h, 1 + lines.shape[1]), 2, np.uint8)  # 2 is the filter "up"
-    differences[0, 1:] = lines[0]
-    np.subtract(lines[1:], lines[:-1], out=differences[1:, 1:])
-    header = struct.pack(">IIBBBBB", w, h, 16, {3: 2, 4: 6}[channels], 0, 0, 0)
-    chunks = [(b"IHDR", header), (b"iCCP", b"sRGB\0\0" + zlib.compress(srgb_profile()))]
-    chunks += [] if recipe is None else [(b"iTXt", _itxt(recipe))]
-    chunks += [(b"IDAT", zlib.compress(differences.data)), (b"IEND", b"")]
-    return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(name, data) for name, data in chunks)
-
-
-def _chunk(name: bytes, data: bytes) -> bytes:
-    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
-
-
-def _tiff(pixels: Pixels, recipe: str | None) -> bytes:
-    """Deflated TIFF of either depth; the directory comes from Pillow, which cannot write 16-bit color itself."""
-    h, w, channels = pixels.shape
-    little = pixels.astype(pixels.dtype.newbyteorder("<"))
-    strips = [zlib.compress(little[top : top + 64].data) for top in range(0, h, 64)]
-    sizes = [len(strip) for strip in strips]
-    directory = ImageFileDirectory_v2()
-    tags = {256: w, 257: h, 258: (8 * pixels.itemsize,) * channels, 259: 8, 262: 2, 277: channels, 278: 64, 284: 1}
-    tags |= {273: tuple(sum(sizes[:i]) for i in range(len(sizes))), 279: tuple(sizes), 34675: srgb_profile()}
-    tags |= {} if channels == 3 else {338: (2,)}  # the fourth channel is alpha, not multiplied in
-    tags |= {} if recipe is None else {EXIF_IFD: {USER_COMMENT: _comment(recipe)}}
-    for tag, value in tags.items():
-        directory[tag] = value
-    stream = io.BytesIO()
-    directory.save(stream)
-    return stream.getvalue() + b"".join(strips)

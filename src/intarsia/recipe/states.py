@@ -18,7 +18,7 @@ def save_state(path: Path, frame: Frame, recipe: Recipe) -> None:
     """Everything needed to go on, in one safetensors file, written atomically and without a copy in memory."""
     tensors = {name: value.cpu().contiguous() for name, value in frame.state().items()}
     about = {"recipe": recipe.to_json(), "step": str(frame.step)}
-    picture.atomic_write(path, lambda temporary: _save(tensors, temporary, about))
+    picture.atomic_write(path, lambda stream: _save(tensors, Path(stream.name), about))
 
 
 def _save(tensors: State, path: Path, about: dict[str, str]) -> None:

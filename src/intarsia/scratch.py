@@ -1,0 +1,86 @@
+"""Scratch space: tensors too large for memory, which lie in files without a name.
+
+Such a tensor is one like any other. The system reads and writes its pages as they are used; its file has no name, so
+it goes with the tensor, also when the process is killed. Without room on the disk, and on other systems than Linux, it
+is a tensor in memory.
+"""
+
+import ctypes
+import math
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from intarsia.weights import cache_folder
+
+LARGE = 2**28  # bytes from which a tensor lies on the disk: a picture of 22 megapixels in fp32, of 45 in bf16
+ROWS = 256  # of a picture that are worked on at a time
+_DONTNEED = 4  # MADV_DONTNEED of sys/mman.h on Linux
+
+
+def empty(shape: Sequence[int], dtype: torch.dtype = torch.float32, device: torch.device | str = "cpu") -> Tensor:
+    """Like `torch.empty`; of `LARGE` bytes or more on the processor, it lies on the disk."""
+    if on_disk(shape, dtype, device):
+        with suppress(OSError):
+            return _mapped(shape, dtype)
+    return torch.empty(shape, dtype=dtype, device=device)
+
+
+def on_disk(shape: Sequence[int], dtype: torch.dtype = torch.float32, device: torch.device | str = "cpu") -> bool:
+    """Whether `empty` would put it there, as far as can be told before."""
+    needed = math.prod(shape) * dtype.itemsize
+    if needed < LARGE or torch.device(device).type != "cpu" or sys.platform != "linux":
+        return False
+    try:
+        return shutil.disk_usage(_folder()).free > needed + LARGE
+    except OSError:
+        return False
+
+
+def copied(tensor: Tensor) -> Tensor:
+    """A copy of a picture or a stack of maps, `(c, h, w)`, on the disk where it is large."""
+    out = empty(tensor.shape, tensor.dtype, tensor.device)
+    for rows in bands(tensor.shape[-2]):
+        out[..., rows, :] = tensor[..., rows, :]
+        let_go(out, tensor)
+    return out
+
+
+def bands(height: int) -> Iterator[slice]:
+    """Rows from top to bottom, `ROWS` at a time."""
+    return (slice(top, min(top + ROWS, height)) for top in range(0, height, ROWS))
+
+
+def let_go(*tensors: Tensor) -> None:
+    """What lies on the disk leaves the memory of this process, until it is used again; nothing is lost. Call it after
+    each part of a pass over a large picture."""
+    for tensor in tensors:
+        storage = tensor.untyped_storage()
+        if storage.device.type == "cpu" and storage.filename is not None:
+            madvise = ctypes.CDLL(None).madvise
+            madvise(ctypes.c_void_p(storage.data_ptr()), ctypes.c_size_t(storage.nbytes()), _DONTNEED)
+
+
+def _folder() -> Path:
+    """Where downloads are kept too. The system's folder for temporary files is, more and more, in memory."""
+    folder = cache_folder()
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _mapped(shape: Sequence[int], dtype: torch.dtype) -> Tensor:
+    """Its place is reserved, since a disk that fills up later would end the process. Raises OSError."""
+    handle, name = tempfile.mkstemp(".scratch", dir=_folder())
+    try:
+        os.posix_fallocate(handle, 0, math.prod(shape) * dtype.itemsize)
+        return torch.from_file(name, shared=True, size=math.prod(shape), dtype=dtype).view(*shape)
+    finally:
+        os.close(handle)
+        os.unlink(name)
