@@ -26,7 +26,7 @@ from hypothesis.extra import numpy as hnp
 from PIL import Image, ImageCms, ImageFile, ImageOps
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
-from intarsia import picture
+from intarsia import picture, scratch
 from intarsia.errors import InputError, IntarsiaError, OutputError, PictureError, UsageError
 from intarsia.picture import icc
 
@@ -936,10 +936,37 @@ def test_color_lives_on_under_full_transparency(suffix, tmp_path):
     assert (picture.read(tmp_path / f"a.{suffix}").image - SMOOTH).abs().max() < 0.03
 
 
-def test_a_tiff_of_many_strips_comes_back(tmp_path):
-    tall = tensor(noise(3000, 20))
-    picture.write(tmp_path / "a.tif", tall)
-    assert np.array_equal(levels(picture.read(tmp_path / "a.tif").image), levels(tall))
+@pytest.mark.parametrize("depth", [8, 16])
+@pytest.mark.parametrize("suffix", ["png", "tif", "bmp", "ppm"])
+def test_pictures_of_many_bands_come_back(suffix, depth, tmp_path):
+    if depth == 16 and suffix in ("bmp", "ppm"):
+        pytest.skip("holds 8 bits")
+    ramp = np.broadcast_to(np.arange(300)[:, None, None] * 0.8, (300, 20, 3)).astype(np.uint8)
+    tall = tensor(np.concatenate([noise(300, 20), ramp, np.zeros((70, 20, 3), np.uint8)]))
+    picture.write(tmp_path / f"a.{suffix}", tall, depth=depth)
+    assert np.array_equal(levels(picture.read(tmp_path / f"a.{suffix}").image), levels(tall))
+
+
+def test_a_smooth_png_is_small(tmp_path):
+    """Lines are stored as differences from the best prediction, so a ramp is hardly more than nothing."""
+    picture.write(tmp_path / "a.png", torch.linspace(0, 1, 500)[:, None].expand(3, 500, 700), depth=16)
+    assert (tmp_path / "a.png").stat().st_size < 25_000
+
+
+def test_large_pictures_lie_on_the_disk_and_are_the_same(tmp_path, monkeypatch):
+    """Any picture counts as large here."""
+    tall = noise(600, 20, 4)
+    for profile in (None, rgb_profile(SRGB, gamma(1.8))):
+        data = encoded(Image.fromarray(tall), "PNG", icc_profile=profile)
+        small = picture.read(data)
+        with monkeypatch.context() as patch:
+            patch.setattr(scratch, "LARGE", 1)
+            large = picture.read(data)
+            picture.write(tmp_path / "a.png", large.image, alpha=large.alpha)
+        assert large.image.untyped_storage().filename is not None
+        assert torch.equal(large.image, small.image)
+        again = picture.read(tmp_path / "a.png")
+        assert np.array_equal(levels(again.image), levels(small.image))
 
 
 @pytest.mark.parametrize("suffix", ["jpg", "bmp", "ppm"])
@@ -1076,21 +1103,29 @@ def test_a_failed_write_leaves_the_old_file_and_no_litter(fault, place, tmp_path
 def test_a_disk_that_fills_up(tmp_path):
     (tmp_path / "a.png").write_bytes(b"old")
     program = """
-        import resource, signal, sys
+        import resource, signal, sys, torch
         from pathlib import Path
         from intarsia import picture
         from intarsia.errors import OutputError
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+        torch.set_num_threads(1)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, resource.RLIM_INFINITY))
+        noise = torch.rand(3, 600, 50, generator=torch.Generator().manual_seed(0))
         for name in ("a.png", "b.png"):
             try:
                 picture.atomic_write(Path(sys.argv[1]) / name, bytes(5000))
             except OutputError as fault:
                 print(fault)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, resource.RLIM_INFINITY))  # in the middle of the bands
+        for name in ("a.png", "b.tif", "b.jpg", "b.bmp"):
+            try:
+                picture.write(Path(sys.argv[1]) / name, noise)
+            except OutputError as fault:
+                print(fault)
     """
     code = [sys.executable, "-c", textwrap.dedent(program), str(tmp_path)]
     told = subprocess.run(code, capture_output=True, text=True, check=True, timeout=60)
-    assert told.stdout.count("no room on the disk. What was there is untouched") == 2, told.stdout + told.stderr
+    assert told.stdout.count("no room on the disk. What was there is untouched") == 6, told.stdout + told.stderr
     assert os.listdir(tmp_path) == ["a.png"]
     assert (tmp_path / "a.png").read_bytes() == b"old"
 

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from intarsia import tiles
+from intarsia import scratch, tiles
 from intarsia.encoders import Encoder
 from intarsia.errors import DivergedError, MemoryLimitError
 from intarsia.guide import Guide, Region
@@ -186,7 +186,7 @@ def _state_of(
     """Without a copy of what is never written to again: the history of L-BFGS, which is most of it."""
 
     def state() -> State:
-        out = {"image": pixels.detach().clone(), "good": good.clone(), "step": torch.tensor(step)}
+        out = {"image": scratch.copied(pixels.detach()), "good": scratch.copied(good), "step": torch.tensor(step)}
         out |= {"retried": torch.tensor(int(retried)), "rate": _as_tensor(float(descent.param_groups[0]["lr"]))}
         for name, value in descent.state[pixels].items():
             if name == "al":  # scratch space of torch's L-BFGS

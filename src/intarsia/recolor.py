@@ -7,13 +7,14 @@ done (`color.unblend_maps`). Source: Gatys et al. 2016, "Preserving Color in Neu
 """
 
 import dataclasses
+import math
 from dataclasses import dataclass, field
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from intarsia import color
+from intarsia import color, scratch
 from intarsia.color import AffineMap
 from intarsia.guide import Guide, Region
 from intarsia.picture import resize
@@ -52,10 +53,14 @@ class Recolored:
         """A picture in the content's colors, such as one to start with, as the method is to see it."""
         if not self.maps:
             return image
-        shares = self._shares_at(size_of(image)).to(image)
-        moved = color.blend_maps(self.maps, shares, image)
-        gray = color.luminance(image).expand_as(image)
-        return torch.lerp(moved, gray, self._luminance_part(shares).expand_as(moved)).clamp(0, 1)
+        all_shares, out = self._shares_at(size_of(image)), scratch.empty(image.shape, image.dtype, image.device)
+        for rows in scratch.bands(image.shape[1]):
+            band, shares = image[:, rows], all_shares[:, rows].to(image)
+            moved = color.blend_maps(self.maps, shares, band)
+            gray = color.luminance(band).expand_as(band)
+            out[:, rows] = torch.lerp(moved, gray, self._luminance_part(shares).expand_as(moved)).clamp(0, 1)
+            scratch.let_go(image, out)
+        return out
 
     def back(self, image: Image) -> Image:
         """What was painted, in the colors that the rules ask for; places that no region owns come back as they were,
@@ -63,20 +68,24 @@ class Recolored:
         if not self.maps:
             return image
         size = size_of(image)
-        shares = self._shares_at(size).to(image)
-        moved = self._unblended(image, shares).clamp(0, 1)
-        original = resize(self.original, size)
-        part = self._luminance_part(shares)
-        if bool((part > 0).any()):
-            moved = torch.lerp(moved, color.with_luminance(original, color.luminance(image)), part.expand_as(moved))
-        return torch.where(shares.sum(0) > 0, moved, original)
+        all_shares, originals = self._shares_at(size), resize(self.original, size)
+        out = scratch.empty(image.shape, image.dtype, image.device)
+        for rows in scratch.bands(image.shape[1]):
+            band, original, shares = image[:, rows], originals[:, rows], all_shares[:, rows].to(image)
+            moved = self._unblended(band, shares, rows, size).clamp(0, 1)
+            part = self._luminance_part(shares)
+            if bool((part > 0).any()):
+                moved = torch.lerp(moved, color.with_luminance(original, color.luminance(band)), part.expand_as(moved))
+            out[:, rows] = torch.where(shares.sum(0) > 0, moved, original)
+            scratch.let_go(image, originals, out)
+        return out
 
-    def _unblended(self, image: Image, shares: Float[Tensor, "r h w"]) -> Image:
-        """The field of matrices takes four times as much as the picture: a large one does without, band by band."""
-        if shares[0].numel() > LARGE:
-            return color.unblend_maps(self.maps, shares, image)
-        inverse, offset = (one.to(image) for one in self._field_at(size_of(image)))
-        return color.apply_field(inverse, image - offset)
+    def _unblended(self, band: Image, shares: Float[Tensor, "r h w"], rows: slice, size: Size) -> Image:
+        """The field of matrices takes four times as much as the picture: a large one does without."""
+        if math.prod(size) > LARGE:
+            return color.unblend_maps(self.maps, shares, band)
+        inverse, offset = (one[..., rows, :].to(band) for one in self._field_at(size))
+        return color.apply_field(inverse, band - offset)
 
     def _luminance_part(self, shares: Float[Tensor, "r h w"]) -> Float[Tensor, "h w"]:
         only = shares.new_tensor([region.color == "luminance" for region in self.guide.regions])

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from intarsia.weights import cache_folder
 
-LARGE = 2**28  # bytes from which a tensor lies on the disk: a picture of 22 megapixels in fp32, of 45 in bf16
+LARGE = 2**27  # bytes from which a tensor lies on the disk: a picture of 11 megapixels in fp32, of 22 in bf16
 ROWS = 256  # of a picture that are worked on at a time
 _DONTNEED = 4  # MADV_DONTNEED of sys/mman.h on Linux
 

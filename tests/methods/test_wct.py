@@ -4,6 +4,7 @@ import pydantic
 import pytest
 import torch
 
+from intarsia import scratch
 from intarsia.encoders import load
 from intarsia.errors import Notice
 from intarsia.guide import Guide, Region
@@ -96,6 +97,22 @@ def test_tiles_give_what_the_whole_gives(compact, random_image):
     wrong = (whole - cut).abs()
     assert float(wrong.mean()) < 1 / 255
     assert float(wrong.max()) < 8 / 255
+
+
+def test_on_the_disk_it_is_the_same_picture(compact, random_image, monkeypatch):
+    """Any picture counts as large here. Colors, a soft edge of the guide and the finish go through it too."""
+    content, style = random_image(150, 215, 3), random_image(96, 96, 4)
+    guide = Guide((Region(style, torch.linspace(1, -0.5, 215).clamp(0, 1).expand(150, 215), color="match"),))
+    method = WCT(levels=(3, 1), tile=64, finish="guided-filter")
+    with pytest.warns(Notice, match="tiles; it takes about 0.. GiB of memory."):
+        in_memory = list(method(content, guide, encoder=compact))
+    monkeypatch.setattr(scratch, "LARGE", 1)
+    with pytest.warns(Notice, match="GiB of memory and 0.0 GiB of the disk"):
+        on_disk = list(method(scratch.copied(content), guide, encoder=compact))
+    for one, other in zip(in_memory, on_disk, strict=True):
+        assert other.image.untyped_storage().filename is not None
+        assert torch.equal(one.image, other.image)
+        assert torch.equal(one.state()["image"], other.state()["image"])
 
 
 def test_going_on_from_a_frame_is_exact(pictures):

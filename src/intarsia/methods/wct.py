@@ -27,7 +27,7 @@ from pydantic import ConfigDict, Field, model_validator
 from pydantic.dataclasses import dataclass
 from torch import Tensor
 
-from intarsia import encoders, tiles, transforms
+from intarsia import encoders, scratch, tiles, transforms
 from intarsia.decoders import Decoder, load_decoder
 from intarsia.encoders import Encoder
 from intarsia.engine import Frame, Image, State, check_memory, free_memory
@@ -223,17 +223,20 @@ class Work:
         if maps is None:
             return image
         dtype = torch.float32 if last or len(boxes) == 1 else _half(self.encoder)
-        out = torch.empty(image.shape, dtype=dtype, device=image.device)
+        out = scratch.empty(image.shape, dtype, image.device)
         for box in boxes:
             outer = box.grown(decoder.reach * stride, self.size)
             features = self.features(image, outer, decoder.tap) if kept is None else kept
             features = maps(features, self._mixture(outer, size_of(features), stride))
             piece = box.within(outer).of(decoder(features, (outer.bottom - outer.top, outer.right - outer.left)))
             box.of(out).copy_(self._untouched(piece, box))
+            scratch.let_go(image, out, self.content)
         return out
 
     def features(self, image: Image, box: Box, tap: str) -> Float[Tensor, "c h w"]:
-        return tiles.features_in(self.encoder, image, box, [tap])[tap]
+        found = tiles.features_in(self.encoder, image, box, [tap])[tap]
+        scratch.let_go(image)
+        return found
 
     def _maps(self, image: Image, boxes: Sequence[Box], tap: str, alpha: float, kept: Tensor | None) -> Affine | None:
         """Of every region the map from the image's features to its style's; None where no region has enough positions
@@ -266,7 +269,7 @@ class Work:
         """The picture as it would be kept now, and the state to go on from."""
 
         def state() -> State:
-            return {"image": image.clone(), "step": torch.tensor(step)}
+            return {"image": image, "step": torch.tensor(step)}  # which is never written to again
 
         shown = self.composed(image)
         if step == steps and self.finish == "guided-filter":
@@ -277,11 +280,12 @@ class Work:
         """What is shown: the image where the guide reaches; the content, to the bit, where it does not."""
         if self.everywhere:
             return image
-        out = torch.empty_like(self.content)
+        out = scratch.empty(self.content.shape, device=self.content.device)
         for box in tiles.boxes(self.size, PIECE):
             cover, content = box.of(self.cover), box.of(self.content)
             blend = torch.lerp(content, box.of(image).to(content), cover.clamp(0, 1))
             box.of(out).copy_(torch.where(cover > 0, blend, content))
+            scratch.let_go(image, self.content, out)
         return out
 
 
@@ -349,11 +353,12 @@ def _shares(guide: Guide, size: Size) -> tuple[Float[Tensor, "r h w"], Float[Ten
 def filtered(image: Image, content: Image) -> Image:
     """The image with the edges of the content: guided filter of each channel (He, Sun, Tang 2010), tile by tile."""
     size, radius = size_of(image), max(1, round(max(size_of(image)) / 100))
-    out = torch.empty_like(content)
+    out = scratch.empty(content.shape, device=content.device)
     for box in tiles.boxes(size, PIECE):
         outer = box.grown(2 * radius, size)
         pieces = [refine(channel.float(), outer.of(content), radius, 1e-4) for channel in outer.of(image)]
         box.of(out).copy_(box.within(outer).of(torch.stack(pieces)))
+        scratch.let_go(image, content, out)
     return out
 
 
@@ -364,7 +369,7 @@ def sides_of_tiles(encoder: Encoder, decoders: Mapping[int, Decoder], size: Size
     """Of every level: what is asked for, or what fits. Raises MemoryLimitError where not even tiles fit, and tells of
     tiles where there are any."""
     free = free_memory(encoder.device)
-    whole = size[0] * size[1] * 3 * (4 + 2 + 4)  # the picture before a level, after it, and as it is kept
+    whole, disk = _pictures(encoder, size)
     budget = BUDGET if free is None else min(BUDGET, max(0, free - whole) / 2)
     sides, taken = {}, 0.0
     for level, decoder in decoders.items():
@@ -375,9 +380,22 @@ def sides_of_tiles(encoder: Encoder, decoders: Mapping[int, Decoder], size: Size
     check_memory(whole + taken, size, encoder.device)
     counts = [len(tiles.boxes(size, side, encoder.strides[decoders[level].tap])) for level, side in sides.items()]
     if max(counts) > 1:
-        told = f"{size[1]} x {size[0]} is painted in {min(counts)} to {max(counts)} tiles, depending on the level"
-        warnings.warn(f"{told}; about {(whole + taken) / 2**30:.1f} GiB of memory.", Notice, stacklevel=2)
+        least, most = min(counts), max(counts)
+        told = f"{least} tiles" if least == most else f"{least} to {most} tiles, depending on the level"
+        room = f"about {(whole + taken) / 2**30:.1f} GiB of memory"
+        room += f" and {disk / 2**30:.1f} GiB of the disk" if disk else ""
+        warnings.warn(f"{size[1]} x {size[0]} is painted in {told}; it takes {room}.", Notice, stacklevel=2)
     return sides
+
+
+def _pictures(encoder: Encoder, size: Size) -> tuple[float, float]:
+    """Bytes of memory and of the disk that the content takes, and the picture before and after a level."""
+    memory = disk = 0.0
+    for kind in (torch.float32, _half(encoder), torch.float32):
+        each = math.prod(size) * 3 * kind.itemsize
+        there = scratch.on_disk((3, *size), kind, encoder.device)
+        memory, disk = memory + each * (not there), disk + each * there
+    return memory, disk
 
 
 def _half(encoder: Encoder) -> torch.dtype:

@@ -9,7 +9,7 @@ Source: ICC.1:2010, sections 8.3 (matrix and curve profiles), 10.5 `curv` and 10
 
 import io
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -18,7 +18,6 @@ from PIL import Image, ImageCms
 
 # linear sRGB to XYZ under D50, the white that profiles connect through, as sRGB profiles themselves write it
 _SRGB_TO_XYZ = np.array([[0.43607, 0.38515, 0.14307], [0.22249, 0.71687, 0.06061], [0.01392, 0.09708, 0.71410]])
-_BAND_ROWS = 256  # rows converted at once: bounds what a 200 megapixel picture needs beside itself
 _MOST_TAGS = 1000  # real profiles have some twenty
 _SAME = 1.5 / 255  # a profile that moves no color by more than this is sRGB under another maker's name
 
@@ -59,22 +58,23 @@ def channels(shape: Shaper) -> int:
 def is_srgb(shape: Shaper) -> bool:
     """Whether converting would change nothing that 8 bits can show; then we leave every value exactly as it is."""
     steps = np.round(np.linspace(0, 255, 18)).astype(np.uint8)
-    lattice = np.stack(np.meshgrid(*[steps] * channels(shape), indexing="ij"), axis=-1)
-    colors = lattice.reshape(-1, 1, channels(shape))
-    moved = to_srgb(colors, shape) - colors.transpose(2, 0, 1) / 255
+    colors = np.stack(np.meshgrid(*[steps] * channels(shape), indexing="ij")).reshape(channels(shape), -1, 1)
+    moved = converter(shape, steps.dtype)(colors) - colors / 255
     return bool(np.abs(moved).max() < _SAME)
 
 
-def to_srgb(levels: Shaped[np.ndarray, "h w c"], shape: Shaper) -> Float32[np.ndarray, "c h w"]:
-    """uint8 or uint16 levels in the profile's space as sRGB in 0..1; colors outside sRGB are clipped to it."""
-    tables = [_table(curve, levels.dtype) for curve in shape.curves]
-    out = np.empty((len(tables), *levels.shape[:2]), np.float32)
-    for rows in _bands(len(levels)):
-        linear = np.stack([table[levels[rows, :, i]] for i, table in enumerate(tables)])  # (c, rows, w)
+def converter(shape: Shaper, dtype: np.dtype) -> Callable[[Shaped[np.ndarray, "c h w"]], Float32[np.ndarray, "c h w"]]:
+    """From levels of that type, uint8 or uint16, in the profile's space to sRGB in 0..1; colors outside sRGB are
+    clipped to it."""
+    tables = [_table(curve, dtype) for curve in shape.curves]
+
+    def to_srgb(levels: Shaped[np.ndarray, "c h w"]) -> Float32[np.ndarray, "c h w"]:
+        linear = np.stack([table[plane] for table, plane in zip(tables, levels, strict=True)])
         if shape.matrix is not None:
             linear = np.einsum("ij,jhw->ihw", shape.matrix.astype(np.float32), linear)
-        out[:, rows] = _encode(linear)
-    return out
+        return _encode(linear)
+
+    return to_srgb
 
 
 def through_tables(image: Image.Image, profile: bytes) -> Image.Image:
@@ -83,10 +83,6 @@ def through_tables(image: Image.Image, profile: bytes) -> Image.Image:
     converted = ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
     assert converted is not None
     return converted
-
-
-def _bands(height: int) -> Iterator[slice]:
-    return (slice(top, top + _BAND_ROWS) for top in range(0, height, _BAND_ROWS))
 
 
 def _encode(linear: Float32[np.ndarray, "..."]) -> Float32[np.ndarray, "..."]:

@@ -31,6 +31,7 @@ from PIL import (
 )
 from torch import Tensor
 
+from intarsia import scratch
 from intarsia.errors import InputError, MemoryLimitError, PictureError, UsageError
 from intarsia.picture import icc
 
@@ -87,7 +88,7 @@ def read(source: Source, *, frame: int | None = None, max_pixels: int = MAX_PIXE
     color, notices = _to_srgb(levels, _name(source))
     alpha = None if levels.alpha is None else _scaled(levels.alpha)
     return Opened(
-        image=torch.from_numpy(_three(color)),
+        image=color,
         alpha=None if alpha is None or alpha.min() == 1 else torch.from_numpy(alpha),
         depth=8 if levels.color.dtype == np.uint8 else 16,
         notices=levels.notices + notices,
@@ -564,7 +565,7 @@ _TURNS: dict[int, Callable[[np.ndarray], np.ndarray]] = {
 }
 
 
-def _to_srgb(levels: _Levels, name: str) -> tuple[Float[np.ndarray, "c h w"], tuple[str, ...]]:
+def _to_srgb(levels: _Levels, name: str) -> tuple[Float[Tensor, "3 h w"], tuple[str, ...]]:
     color, profile = levels.color, levels.profile
     if profile is None or color.dtype.kind == "f":
         return _planes(color), ()
@@ -574,7 +575,8 @@ def _to_srgb(levels: _Levels, name: str) -> tuple[Float[np.ndarray, "c h w"], tu
             return _planes(_eight_bit_through_tables(color, profile)), _halved(name, color)
         if icc.is_srgb(shape):
             return _planes(color), ()
-        return icc.to_srgb(np.broadcast_to(color, (*color.shape[:2], icc.channels(shape))), shape), ()
+        inks = np.broadcast_to(color, (*color.shape[:2], icc.channels(shape)))
+        return _planes(inks, icc.converter(shape, color.dtype)), ()
     except (ImageCms.PyCMSError, OSError, ValueError, ArithmeticError):
         return _planes(color), (_broken_profile(name),)
 
@@ -603,12 +605,16 @@ def _scaled(levels: Shaped[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
     return np.divide(levels, np.float32(np.iinfo(levels.dtype).max), out=out)
 
 
-def _planes(color: Shaped[np.ndarray, "h w c"]) -> Float[np.ndarray, "c h w"]:
-    return _scaled(color.transpose(2, 0, 1))
-
-
-def _three(planes: Float[np.ndarray, "c h w"]) -> Float[np.ndarray, "3 h w"]:
-    return np.ascontiguousarray(planes if len(planes) == 3 else np.repeat(planes, 3, axis=0))
+def _planes(
+    color: Shaped[np.ndarray, "h w c"],
+    convert: Callable[[Shaped[np.ndarray, "c rows w"]], Float[np.ndarray, "c rows w"]] = _scaled,
+) -> Float[Tensor, "3 h w"]:
+    """Converted in bands of rows; one channel stands for all three."""
+    out = scratch.empty((3, *color.shape[:2]))
+    for rows in scratch.bands(len(color)):
+        out[:, rows] = torch.from_numpy(convert(color[rows].transpose(2, 0, 1)))
+        scratch.let_go(out)
+    return out
 
 
 def _luminance(color: Float[np.ndarray, "h w c"]) -> Float[np.ndarray, "h w"]:

@@ -1,0 +1,128 @@
+"""Scratch space: what lies on the disk is like what lies in memory, and leaves nothing behind."""
+
+import errno
+import gc
+import os
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+import torch
+
+from intarsia import scratch
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    """Any tensor counts as large here."""
+    monkeypatch.setenv("INTARSIA_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(scratch, "LARGE", 1)
+    return tmp_path / "cache"
+
+
+def is_mapped(tensor):
+    return tensor.untyped_storage().filename is not None
+
+
+linux = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere tensors stay in memory")
+
+
+@linux
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
+def test_it_holds_what_is_written_to_it_also_when_let_go(dtype, folder):
+    values = torch.rand(3, 700, 11, generator=torch.Generator().manual_seed(0)).to(dtype)
+    kept = scratch.empty(values.shape, dtype)
+    assert is_mapped(kept)
+    assert kept.is_contiguous()
+    kept[:, :300] = values[:, :300]
+    scratch.let_go(kept[1:, 5:7])  # of any part
+    kept[:, 300:] = values[:, 300:]
+    scratch.let_go(kept)
+    assert torch.equal(kept, values)
+    assert torch.equal(scratch.copied(kept), values)
+
+
+@linux
+def test_its_file_has_no_name_and_goes_with_it(folder):
+    before = len(os.listdir("/proc/self/fd"))
+    kept = scratch.empty((1000, 1000))
+    assert os.listdir(folder) == []
+    assert "scratch" in Path("/proc/self/maps").read_text()
+    del kept
+    gc.collect()
+    assert "scratch" not in Path("/proc/self/maps").read_text()
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_small_tensors_stay_in_memory(monkeypatch):
+    monkeypatch.setattr(scratch, "LARGE", 4000)
+    assert not is_mapped(scratch.empty((999,)))
+    assert not scratch.on_disk((999,))
+    assert is_mapped(scratch.empty((1000,))) == scratch.on_disk((1000,)) == (sys.platform == "linux")
+
+
+def test_letting_go_of_a_tensor_in_memory_changes_nothing():
+    values = torch.rand(1000, 1000)
+    before = values.clone()
+    scratch.let_go(values)
+    assert torch.equal(values, before)
+
+
+@linux
+def test_without_room_it_is_in_memory(folder, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "no space")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "posix_fallocate", full)
+        kept = scratch.empty((100, 100))
+    assert not is_mapped(kept)
+    assert kept.shape == (100, 100)
+    assert os.listdir(folder) == []
+    monkeypatch.setattr(scratch, "LARGE", 2**60)  # what must stay free beside it
+    assert not scratch.on_disk((2**59,))
+
+
+@linux
+def test_without_a_folder_it_is_in_memory(tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("INTARSIA_CACHE", str(tmp_path / "file" / "cache"))
+    assert not scratch.on_disk((100,))
+    assert not is_mapped(scratch.empty((100,)))
+
+
+@linux
+def test_a_pass_over_a_large_picture_takes_hardly_any_memory(tmp_path):
+    """Four hundred megabytes are written, copied and read in less than a hundred."""
+    program = """
+        import resource, torch
+        from intarsia import scratch
+        def peak():
+            return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        torch.set_num_threads(1)
+        torch.rand(3, 256, 4096).sum()
+        before = peak()
+        kept = scratch.empty((3, 8192, 4096))
+        for rows in scratch.bands(8192):
+            kept[:, rows] = 1
+            scratch.let_go(kept)
+        copy = scratch.copied(kept)
+        total = 0.0
+        for rows in scratch.bands(8192):
+            total += float(copy[:, rows].double().sum())
+            scratch.let_go(copy)
+        assert total == 3 * 8192 * 4096
+        print(peak() - before)
+    """
+    environment = os.environ | {"INTARSIA_CACHE": str(tmp_path)}
+    code = [sys.executable, "-c", textwrap.dedent(program)]
+    told = subprocess.run(code, capture_output=True, text=True, check=True, env=environment, timeout=120)
+    assert float(told.stdout) < 100
+
+
+def test_bands_tile_the_rows():
+    rows = [row for band in scratch.bands(600) for row in range(600)[band]]
+    assert rows == list(range(600))
+    assert list(scratch.bands(0)) == []
