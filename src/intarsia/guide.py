@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from intarsia import scratch
 from intarsia.color import FORMS, RULES
 from intarsia.errors import GuideError, unknown
 
@@ -108,8 +109,12 @@ class Guide:
         """Each region's part of every position of a picture of `size` (h, w); they sum to at most 1, the remainder
         stays content. Where maps overlap by more than that, they are scaled down together."""
         maps = [_at(region.content_map, size, region.style) for region in self.regions]
-        stacked = torch.stack(maps).clamp(0, 1)
-        return stacked / stacked.sum(0).clamp_min(1)
+        out = scratch.empty((len(maps), *size), maps[0].dtype, maps[0].device)
+        for rows in scratch.bands(size[0]):
+            stacked = torch.stack([one[rows] for one in maps]).clamp(0, 1)
+            out[:, rows] = stacked / stacked.sum(0).clamp_min(1)
+            scratch.let_go(out)
+        return out
 
     def merged(self) -> "Guide":
         """The same picture with fewer regions: those that paint alike become one, so that a picture cut into equal
@@ -211,7 +216,7 @@ def _kept(points: Int[Tensor, "k r"], mass: Float[Tensor, " k"], limit: int, ste
 
 def _at(content_map: Map | None, size: tuple[int, int], like: Tensor) -> Map:
     if content_map is None:
-        return like.new_ones(size)
+        return like.new_ones(1, 1).expand(size)
     if content_map.shape == size:
         return content_map
     shrinks = size[0] <= content_map.shape[0] and size[1] <= content_map.shape[1]

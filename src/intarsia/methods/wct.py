@@ -230,7 +230,7 @@ class Work:
             features = maps(features, self._mixture(outer, size_of(features), stride))
             piece = box.within(outer).of(decoder(features, (outer.bottom - outer.top, outer.right - outer.left)))
             box.of(out).copy_(self._untouched(piece, box))
-            scratch.let_go(image, out, self.content)
+            scratch.let_go(image, out, self.content, self.shares, self.cover)
         return out
 
     def features(self, image: Image, box: Box, tap: str) -> Float[Tensor, "c h w"]:
@@ -242,10 +242,11 @@ class Work:
         """Of every region the map from the image's features to its style's; None where no region has enough positions
         at this tap to have statistics."""
         stride = self.encoder.strides[tap]
-        found = (self.features(image, box, tap) for box in boxes) if kept is None else [kept]
-        sums = [
-            tiles.moments_in(features, self.shares, box, stride) for features, box in zip(found, boxes, strict=True)
-        ]
+        sums = []
+        for box in boxes:
+            features = self.features(image, box, tap) if kept is None else kept
+            sums.append(tiles.moments_in(features, self.shares, box, stride))
+            scratch.let_go(self.shares)
         now = functools.reduce(Moments.__add__, sums)
         enough = now.mass >= min(FEWEST, math.prod(grid_of(self.size, stride, stride)) / 2)
         if not bool(enough.any()):
@@ -285,7 +286,7 @@ class Work:
             cover, content = box.of(self.cover), box.of(self.content)
             blend = torch.lerp(content, box.of(image).to(content), cover.clamp(0, 1))
             box.of(out).copy_(torch.where(cover > 0, blend, content))
-            scratch.let_go(image, self.content, out)
+            scratch.let_go(image, self.content, self.cover, out)
         return out
 
 
@@ -346,8 +347,14 @@ def _spread(matrices: Float[Tensor, "r c c"]) -> Float[Tensor, " r"]:
 def _shares(guide: Guide, size: Size) -> tuple[Float[Tensor, "r h w"], Float[Tensor, "h w"]]:
     """Every region's part of every pixel, and their sum; where they are the same everywhere they take no memory."""
     alike = all(region.content_map is None or region.content_map.numel() == 1 for region in guide.regions)
-    shares = guide.shares((1, 1) if alike else size)
-    return shares.expand(-1, *size), shares.sum(0).expand(size)
+    if alike:
+        shares = guide.shares((1, 1))
+        return shares.expand(-1, *size), shares.sum(0).expand(size)
+    shares, cover = guide.shares(size), scratch.empty(size)
+    for rows in scratch.bands(size[0]):
+        cover[rows] = shares[:, rows].sum(0)
+        scratch.let_go(shares, cover)
+    return shares, cover
 
 
 def filtered(image: Image, content: Image) -> Image:

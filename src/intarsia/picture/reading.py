@@ -420,10 +420,18 @@ def _profile(image: Image.Image) -> bytes | None:
 def _split(image: Image.Image) -> _Levels:
     gray = image.mode in ("1", "L", "LA", "La")
     if image.has_transparency_data:
-        pixels = np.array(image.convert("LA" if gray else "RGBA"))
+        pixels = _array(image, "LA" if gray else "RGBA")
         return _Levels(pixels[:, :, :-1], pixels[:, :, -1])
-    pixels = np.array(image.convert("L" if gray else "RGB"))
-    return _Levels(pixels[:, :, None] if gray else pixels, None)
+    return _Levels(_array(image, "L" if gray else "RGB"), None)
+
+
+def _array(image: Image.Image, mode: str) -> Shaped[np.ndarray, "h w c"]:
+    """In bands, since Pillow's own way to an array of another mode takes the whole picture four times."""
+    out = np.empty((image.height, image.width, len(mode)), np.uint8)
+    for rows in scratch.bands(image.height):
+        band = image.crop((0, rows.start, image.width, rows.stop)).convert(mode)
+        out[rows] = np.asarray(band).reshape(out[rows].shape)
+    return out
 
 
 def _keyed_alpha(color: Shaped[np.ndarray, "h w c"], image: Image.Image) -> Shaped[np.ndarray, "h w"] | None:
