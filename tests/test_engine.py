@@ -5,8 +5,8 @@ import torch
 
 from intarsia.encoders import Encoder
 from intarsia.encoders.vgg import VGG
-from intarsia.engine import check_memory, descend, free_memory, style_moments
-from intarsia.errors import DivergedError, MemoryLimitError
+from intarsia.engine import descend, style_moments
+from intarsia.errors import DivergedError
 from intarsia.guide import Guide, Region
 from intarsia.moments import moments
 from intarsia.picture import fit, resize
@@ -111,18 +111,6 @@ def test_the_second_bad_number_stops_with_the_last_good_picture(optimizer):
 def test_overflowing_pixels_are_bad_numbers_too():
     with pytest.raises(DivergedError):
         list(descend(lambda image: {"away": -image.sum() * 1e38}, START, 50, optimizer="lbfgs", rate=1e38))
-
-
-def test_a_run_that_would_not_fit_is_refused_with_the_size_that_would(monkeypatch):
-    monkeypatch.setattr("intarsia.engine.free_memory", lambda device: 2**30)
-    check_memory(2**30, (1000, 2000), torch.device("cpu"))
-    with pytest.raises(MemoryLimitError, match=r"2000 x 1000 needs about 4\.0 GiB.* 1\.0 GiB are free.*--size 974"):
-        check_memory(2**32, (1000, 2000), torch.device("cpu"))
-
-
-def test_free_memory_is_told_or_not_known():
-    free = free_memory(torch.device("cpu"))
-    assert free is None or free > 2**20
 
 
 class TestStyles:

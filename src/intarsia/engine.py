@@ -11,7 +11,7 @@ from torch import Tensor
 
 from intarsia import scratch, tiles
 from intarsia.encoders import Encoder
-from intarsia.errors import DivergedError, MemoryLimitError
+from intarsia.errors import DivergedError
 from intarsia.guide import Guide, Region
 from intarsia.moments import Moments, moments
 from intarsia.picture import fit, resize
@@ -82,31 +82,6 @@ def _moments_of(
         features = encoder(style, taps, plain=taps).items()
         plain = {tap: moments(of, pool_to_grid(maps, size_of(of), encoder.strides[tap])) for tap, of in features}
     return {tap: one.through(encoder.basis(tap)) for tap, one in plain.items()}
-
-
-def check_memory(needed: float, size: tuple[int, int], device: torch.device) -> None:
-    """Raises MemoryLimitError before a run that would not fit. needed: a forecast in bytes, which grows with the area
-    of `size` (h, w)."""
-    free = free_memory(device)
-    if free is None or needed <= free:
-        return
-    largest = int(max(size) * (0.95 * free / needed) ** 0.5)
-    raise MemoryLimitError(
-        f"{size[1]} x {size[0]} needs about {needed / 2**30:.1f} GiB of memory, and {free / 2**30:.1f} GiB are free. "
-        f"The largest long side that fits is about {largest} pixels (--size {largest})."
-    )
-
-
-def free_memory(device: torch.device) -> int | None:
-    """Bytes that can still be taken, or None where the system does not tell."""
-    if device.type == "cuda":
-        return torch.cuda.mem_get_info(device)[0]
-    try:
-        with open("/proc/meminfo") as file:
-            fields = dict(line.split(":", 1) for line in file)
-        return int(fields["MemAvailable"].split()[0]) * 1024
-    except (OSError, KeyError, ValueError):
-        return None
 
 
 class Descent(NamedTuple):

@@ -237,7 +237,7 @@ def test_settings_out_of_range_are_refused(wrong):
 
 def test_memory_is_forecast_before_the_start(monkeypatch, pictures):
     content, style, _ = pictures
-    monkeypatch.setattr("intarsia.engine.free_memory", lambda device: 1000)
+    monkeypatch.setattr("intarsia.memory.free_memory", lambda device: 1000)
     with pytest.raises(MemoryLimitError, match="48 x 32 needs about"):
         next(FEW(content, Guide.everywhere(style), encoder=TOY))
 

@@ -217,7 +217,7 @@ class TestPlan:
             assert (room_for(small, WHOLE, cpu), room_for(self.LARGE, WHOLE, cpu)) == (of_small, of_large)
 
     def test_what_does_not_fit_even_in_tiles_is_refused(self, encoders, two_regions, monkeypatch):
-        monkeypatch.setattr("intarsia.engine.free_memory", lambda device: 1000)
+        monkeypatch.setattr("intarsia.memory.free_memory", lambda device: 1000)
         with pytest.warns(Notice), pytest.raises(MemoryLimitError, match="60 x 40 needs about"):
             run(Gatys(steps=2, tile=16), encoders["toy"], *two_regions)
 

@@ -28,10 +28,11 @@ from torch import Tensor
 from intarsia import encoders
 from intarsia.color import color_moments
 from intarsia.encoders import Encoder
-from intarsia.engine import Frame, Image, State, check_memory, descend, style_moments
+from intarsia.engine import Frame, Image, State, descend, style_moments
 from intarsia.guide import Guide, blends
 from intarsia.losses import LOSSES, gram_loss, outside_range, patch_loss, total_variation
 from intarsia.match import Votes
+from intarsia.memory import check_memory
 from intarsia.methods.patchwork import Patchwork, patchworks
 from intarsia.methods.tiled import Features, Forecast, Plan, Statistics, Tile, by_tiles, room_for, tiles_of
 from intarsia.moments import Moments, Support, moments, supports

@@ -16,8 +16,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from intarsia.engine import Image, free_memory
+from intarsia.engine import Image
 from intarsia.errors import Notice
+from intarsia.memory import free_memory
 from intarsia.moments import Moments
 from intarsia.pyramid import grid_of
 from intarsia.tiles import Box, boxes, side_that_fits

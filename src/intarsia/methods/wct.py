@@ -30,9 +30,10 @@ from torch import Tensor
 from intarsia import encoders, scratch, tiles, transforms
 from intarsia.decoders import Decoder, load_decoder
 from intarsia.encoders import Encoder
-from intarsia.engine import Frame, Image, State, check_memory, free_memory
+from intarsia.engine import Frame, Image, State
 from intarsia.errors import Notice
 from intarsia.guide import Guide, Region
+from intarsia.memory import check_memory, free_memory
 from intarsia.moments import Moments
 from intarsia.picture import fit, resize
 from intarsia.pyramid import grid_of, pool_to_grid, size_of
