@@ -555,6 +555,30 @@ def test_a_state_holds_tensors_alone(stylize, stop_at):
     assert {"image", "step", "level"} <= state.keys()
 
 
+@pytest.mark.parametrize("frame", [0, 20, 30])  # 24 of each level, for 12 tiles
+def test_a_large_picture_stops_between_tiles_and_goes_on_from_the_level_before(folder, monkeypatch, capsys, frame):
+    class Stopping(progress.Silent):
+        count = -1
+
+        def frame(self, frame):
+            Stopping.count += 1
+            if self.count == Stopping.at:
+                signal.raise_signal(signal.SIGINT)
+
+    Stopping.at = frame
+    tiled = ["stylize", *TWO, "--method", "wct", "--encoder", "toy", "--levels", "2", "--levels", "1", "--tile", "16"]
+    assert run([*tiled[:4], "whole.png", *tiled[5:], "--quiet"]) == 0
+    previews = []
+    monkeypatch.setattr("intarsia.cli.stylize.reporter", lambda *_: Stopping())
+    monkeypatch.setattr("intarsia.cli.stylize._preview", lambda outputs, frame, report: previews.append(frame.step))
+    assert run([*tiled, "--preview", "so_far.png", "--every", "1"]) == 130
+    assert f"stopped at step {len(previews)} of 2" in capsys.readouterr().err
+    assert previews == ([1] if frame > 24 else [])
+    assert run([*tiled, "--resume"]) == 0
+    assert torch.equal(image("out.png"), image("whole.png"))
+    assert not Path("out.png.state").exists()
+
+
 @pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
 def test_a_diverging_run_keeps_the_last_good_picture(stylize, capsys, optimizer):
     assert stylize(*TWO, "--optimizer", optimizer, "--rate", "1e25", steps=30) == 1

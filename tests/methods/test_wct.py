@@ -99,6 +99,28 @@ def test_tiles_give_what_the_whole_gives(compact, random_image):
     assert float(wrong.max()) < 8 / 255
 
 
+def test_tiles_tell_how_far_they_are(compact, random_image):
+    """The frame before comes again, and going on from it is exact."""
+    content, style = random_image(150, 215, 3), random_image(96, 96, 4)
+    method, guide = WCT(levels=(3, 1), tile=64), Guide.everywhere(style)
+    with pytest.warns(Notice, match="tiles"):
+        frames = list(method(content, guide, encoder=compact))
+    done = [frame.done for frame in frames]
+    assert done == sorted(set(done))
+    assert len(done) > 20
+    assert frames[0].done > 0
+    assert done[-1] == 1
+    assert [frame.step for frame in frames] == sorted(frame.step for frame in frames)
+    assert torch.equal(frames[0].image, content)
+    middle = [frame for frame in frames if frame.step == 1]
+    assert middle[0].done == 0.5
+    assert all(frame.image is middle[0].image for frame in middle)
+    with pytest.warns(Notice, match="tiles"):
+        again = list(method(content, guide, encoder=compact, state=middle[3].state()))
+    assert [frame.done for frame in again] == [part for part in done if part > 0.5]
+    assert torch.equal(again[-1].image, frames[-1].image)
+
+
 def test_on_the_disk_it_is_the_same_picture(compact, random_image, monkeypatch):
     """Any picture counts as large here. Colors, a soft edge of the guide and the finish go through it too."""
     content, style = random_image(150, 215, 3), random_image(96, 96, 4)
@@ -110,6 +132,7 @@ def test_on_the_disk_it_is_the_same_picture(compact, random_image, monkeypatch):
     with pytest.warns(Notice, match="GiB of memory and 0.0 GiB of the disk"):
         on_disk = list(method(scratch.copied(content), guide, encoder=compact))
     for one, other in zip(in_memory, on_disk, strict=True):
+        assert one.done == other.done
         assert other.image.untyped_storage().filename is not None
         assert torch.equal(one.image, other.image)
         assert torch.equal(one.state()["image"], other.state()["image"])

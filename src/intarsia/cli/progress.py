@@ -138,7 +138,8 @@ class Bar:
 
     def frame(self, frame: Frame) -> None:
         h, w = frame.image.shape[-2:]
-        self.part("step", frame.done, f"{w} x {h}  step {frame.step}/{frame.steps}  loss {frame.loss:.3f}")
+        loss = f"  loss {frame.loss:.3f}" if frame.losses else ""
+        self.part("step", frame.done, f"{w} x {h}  step {frame.step}/{frame.steps}{loss}")
 
     def part(self, event: str, done: float, says: str, **facts: Any) -> None:
         left = self.clock.left(done)

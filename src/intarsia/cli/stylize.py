@@ -267,15 +267,17 @@ def _last_frame(
     job: Job, outputs: Outputs, report: Reporter, interrupts: Interrupts, state: State | None
 ) -> tuple[Frame, bool]:
     """The last frame, and whether it is the finished one."""
-    frame, due = None, time.monotonic() + outputs.keep_every
+    frame, step, due = None, 0, time.monotonic() + outputs.keep_every
     try:
         encoder = job.method.load_encoder(report.download)
         for frame in job.frames(state, encoder):
             report.frame(frame)
-            _preview(outputs, frame, report)
+            new, step = frame.step != step, frame.step  # in a long step a frame comes again and again
+            if new:
+                _preview(outputs, frame, report)
             if interrupts.asked:
                 return frame, frame.step == frame.steps
-            if (now := time.monotonic()) >= due:
+            if new and (now := time.monotonic()) >= due:
                 _keep(outputs, frame, job, report)
                 spent = time.monotonic() - now
                 due = now + max(outputs.keep_every, 20 * spent)  # keeping is to cost a twentieth at most

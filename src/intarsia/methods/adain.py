@@ -63,7 +63,7 @@ class AdaIN:
         encoder: Encoder | None = None,
         decoders: Mapping[int, Decoder] | None = None,
     ) -> Iterator[Frame]:
-        """Paints `content` (RGB, 0..1) as `guide` says, at its own size; yields one frame.
+        """Paints `content` (RGB, 0..1) as `guide` says, at its own size; yields frames as `WCT` does.
 
         start: a picture to begin with in place of the content. state: a frame's `state()`. encoder, decoders: loaded
         already, instead of those that the settings name."""

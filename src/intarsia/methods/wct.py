@@ -46,6 +46,7 @@ from intarsia.weights import Progress
 FEWEST = 4.0  # positions at a level below which a region has no statistics, and is left as it is there
 LARGEST_STYLE = 2048  # a style is not enlarged beyond this long side for a larger picture: it has nothing finer to show
 BUDGET = 2**30  # bytes that one tile may take, where so much is free
+LOOKING = 0.25  # part of a level's time that goes into its statistics; the rest into the transform and the decoder
 PIECE = 512  # side of the tiles in which pixels alone are worked on
 
 Transform = Callable[[Moments, Moments, Float[Tensor, "c c"] | None], Affine]  # content, style, basis of the tap
@@ -100,7 +101,8 @@ class WCT:
         encoder: Encoder | None = None,
         decoders: Mapping[int, Decoder] | None = None,
     ) -> Iterator[Frame]:
-        """Paints `content` (RGB, 0..1) as `guide` says, at its own size; yields a frame per level.
+        """Paints `content` (RGB, 0..1) as `guide` says, at its own size; yields a frame per level, and where there are
+        tiles the same frame again after each, of which only `done` has changed.
 
         start: a picture to begin with in place of the content. state: a frame's `state()`, to go on from it exactly.
         encoder, decoders: loaded already, instead of those that the settings name."""
@@ -158,14 +160,17 @@ def transfer(
     used = {level: decoders[level] for level in sorted({level for level, _ in steps})}
     work = Work.build(transform, encoder, used, colors, tile, finish)
     image = work.content if start is None else colors.there(start.to(encoder.device))
-    first = 0
+    first, frame = 0, None
     if state is not None:
         image, first = state["image"].to(encoder.device), int(state["step"])
     if first == len(steps):  # the state of a finished run: nothing is left to do
         yield work.frame(image, first, len(steps))
     for step, (level, alpha) in enumerate(steps[first:], first + 1):
-        image = work.through(image, level, alpha, last=step == len(steps))
-        yield work.frame(image, step, len(steps))
+        before = image
+        for part, image in work.through(before, level, alpha, last=step == len(steps)):
+            if frame is None or part == 1:
+                frame = work.frame(image, step if part == 1 else step - 1, len(steps))
+            yield frame if part == 1 else dataclasses.replace(frame, done=(step - 1 + part) / len(steps))
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -214,41 +219,46 @@ class Work:
     def everywhere(self) -> bool:
         return all(bool((box.of(self.cover) > 1 - 1e-5).all()) for box in tiles.boxes(self.size, PIECE))
 
-    def through(self, image: Image, level: int, alpha: float, last: bool = True) -> Image:
-        """The image after one level. Between levels, a picture in tiles is kept in half precision."""
+    def through(self, image: Image, level: int, alpha: float, last: bool = True) -> Iterator[tuple[float, Image]]:
+        """The part of the level that is done, tile by tile, beside the image before it; at 1, the image after it.
+        Between levels, a picture in tiles is kept in half precision."""
         decoder = self.decoders[level]
         stride = self.encoder.strides[decoder.tap]
         boxes = tiles.boxes(self.size, self.sides[level], stride)
-        kept = self.features(image, boxes[0], decoder.tap) if len(boxes) == 1 else None
-        maps = self._maps(image, boxes, decoder.tap, alpha, kept)
+        features = self.features(image, boxes[0], decoder.tap) if len(boxes) == 1 else None
+        sums = []
+        for i, box in enumerate(boxes):
+            here = self.features(image, box, decoder.tap) if features is None else features
+            sums.append(tiles.moments_in(here, self.shares, box, stride))
+            scratch.let_go(self.shares)
+            if len(boxes) > 1:
+                yield LOOKING * (i + 1) / len(boxes), image
+        maps = self._maps(functools.reduce(Moments.__add__, sums), decoder.tap, alpha)
         if maps is None:
-            return image
+            yield 1, image
+            return
         dtype = torch.float32 if last or len(boxes) == 1 else _half(self.encoder)
         out = scratch.empty(image.shape, dtype, image.device)
-        for box in boxes:
+        for i, box in enumerate(boxes):
             outer = box.grown(decoder.reach * stride, self.size)
-            features = self.features(image, outer, decoder.tap) if kept is None else kept
-            features = maps(features, self._mixture(outer, size_of(features), stride))
-            piece = box.within(outer).of(decoder(features, (outer.bottom - outer.top, outer.right - outer.left)))
+            here = self.features(image, outer, decoder.tap) if features is None else features
+            here = maps(here, self._mixture(outer, size_of(here), stride))
+            piece = box.within(outer).of(decoder(here, (outer.bottom - outer.top, outer.right - outer.left)))
             box.of(out).copy_(self._untouched(piece, box))
             scratch.let_go(image, out, self.content, self.shares, self.cover)
-        return out
+            if i + 1 < len(boxes):
+                yield LOOKING + (1 - LOOKING) * (i + 1) / len(boxes), image
+        yield 1, out
 
     def features(self, image: Image, box: Box, tap: str) -> Float[Tensor, "c h w"]:
         found = tiles.features_in(self.encoder, image, box, [tap])[tap]
         scratch.let_go(image)
         return found
 
-    def _maps(self, image: Image, boxes: Sequence[Box], tap: str, alpha: float, kept: Tensor | None) -> Affine | None:
+    def _maps(self, now: Moments, tap: str, alpha: float) -> Affine | None:
         """Of every region the map from the image's features to its style's; None where no region has enough positions
-        at this tap to have statistics."""
+        at this tap to have statistics. now: moments of the image's features under the shares."""
         stride = self.encoder.strides[tap]
-        sums = []
-        for box in boxes:
-            features = self.features(image, box, tap) if kept is None else kept
-            sums.append(tiles.moments_in(features, self.shares, box, stride))
-            scratch.let_go(self.shares)
-        now = functools.reduce(Moments.__add__, sums)
         enough = now.mass >= min(FEWEST, math.prod(grid_of(self.size, stride, stride)) / 2)
         if not bool(enough.any()):
             return None
