@@ -16,7 +16,7 @@ import filelock
 import pytest
 import torch
 
-from intarsia import picture
+from intarsia import picture, swatches
 from intarsia.batch import CONTENT, Batch, Ledger, Picture, gather, read_ledger
 from intarsia.batch.painter import Painter, Task
 from intarsia.batch.pool import Pool
@@ -24,7 +24,7 @@ from intarsia.batch.remembering import Remembering
 from intarsia.encoders import load
 from intarsia.encoders.toy import Toy
 from intarsia.errors import InputError, IntarsiaError, OutputError, PictureError, RecipeError, UsageError
-from intarsia.recipe import Recipe
+from intarsia.recipe import Job, Recipe
 
 LEDGER = Path("out/intarsia-batch.jsonl")
 STAND_IN = """
@@ -215,9 +215,10 @@ def test_the_last_line_about_a_result_counts(tmp_path):
     with Ledger(path, 0) as ledger:
         ledger.append("run", settings="s")
         for event, output in (("begun", "a"), ("failed", "a"), ("begun", "ü\udcff"), ("done", "ü\udcff")):
-            ledger.append(event, output=output)
+            ledger.append(event, output=output, sum=f"of {output}")
     history = read_ledger(path)
     assert {name: line["event"] for name, line in history.last.items()} == {"a": "failed", "ü\udcff": "done"}
+    assert history.made == {"ü\udcff": "of ü\udcff"}
     assert history.run is not None
     assert history.run["settings"] == "s"
     assert history.size == path.stat().st_size
@@ -227,18 +228,21 @@ def test_a_line_that_a_crash_cut_off_was_not_written(tmp_path):
     path = tmp_path / "ledger"
     with Ledger(path, 0) as ledger:
         ledger.append("run")
-        ledger.append("done", output="a")
+        ledger.append("done", output="a", sum="")
     good = path.read_bytes()
     for cut in (1, 5, 20):
         path.write_bytes(good + good[: -cut - 1].splitlines()[-1])
         history = read_ledger(path)
         assert history.last.keys() == {"a"}
         with Ledger(path, history.size) as ledger:
-            ledger.append("done", output="b")
+            ledger.append("done", output="b", sum="")
         assert read_ledger(path).last.keys() == {"a", "b"}
 
 
-@pytest.mark.parametrize("text", ["a picture\n", "[]\n", '{"event": 1}\n', '{"event": "done", "output": 3}\n', "{}\n"])
+@pytest.mark.parametrize(
+    "text",
+    ["a picture\n", "[]\n", '{"event": 1}\n', '{"event": "begun", "output": 3}\n', '{"event": "done"}\n', "{}\n"],
+)
 def test_another_file_of_that_name_is_refused(tmp_path, text):
     (tmp_path / "ledger").write_text('{"event": "run"}\n' + text)
     with pytest.raises(RecipeError, match="line 2, is not of a ledger of ours"):
@@ -349,6 +353,27 @@ def test_a_file_that_appears_meanwhile_is_not_replaced(put):
             Path("out/z.png").write_text("precious")
     assert written("failed") == ["z.png"]
     assert Path("out/z.png").read_text() == "precious"
+    with pytest.raises(UsageError, match=r"out/z.png is there already. Choose another folder"):
+        ran(batch("slow.png", "z.png", resume=True))
+    assert Path("out/z.png").read_text() == "precious"
+
+
+def test_an_old_result_that_could_not_be_painted_anew_is_still_ours(put):
+    put("in/a.png", "in/b.png")
+    ran(batch("a.png", "b.png"))
+    Path("out/b.png").write_bytes(b"damaged")
+    with Ledger(LEDGER, LEDGER.stat().st_size) as ledger:
+        for name in ("a.png", "b.png"):
+            ledger.append("failed", input=f"in/{name}", output=name)
+    with pytest.raises(UsageError, match=r"out/b.png is there already"):
+        batch("a.png", "b.png", resume=True).plan()
+    assert batch("a.png", resume=True).plan().replaced == {"a.png"}
+
+
+def test_memory_is_shared_out(monkeypatch):
+    monkeypatch.setattr("intarsia.batch.run.free_memory", lambda device: 3000)
+    assert batch("a.png", workers=3)._pool().environment["INTARSIA_MEMORY"] == "1000"
+    assert "INTARSIA_MEMORY" not in batch("a.png")._pool().environment
 
 
 # ---- going on -----------------------------------------------------------------------------------------------------
@@ -489,7 +514,7 @@ def painter(here):
 
 
 def painted(painter: Painter, source: str, target: str, replace: bool = False):
-    job = painter.job(source)
+    job = painter.job(source, target)
     *_, frame = painter.frames(job)
     return painter.save(job, frame, Task(source, target, replace))
 
@@ -517,6 +542,31 @@ def test_a_painter_replaces_only_what_it_may(painter, put):
     assert Path("b.png").read_bytes() != before
     with pytest.raises(OutputError, match="the folder cannot be made"):
         painted(painter, "a.png", "b.png/c.png")
+
+
+def test_a_format_that_cannot_hold_the_picture_is_told_before_it_is_painted(painter, put):
+    picture.write("wide.png", torch.zeros(3, 1, 17_000))
+    wide = dataclasses.replace(painter, recipe=painter.recipe.model_copy(update={"size": 17_000}))
+    with pytest.raises(OutputError, match="WebP holds up to 16383 pixels"):
+        wide.job("wide.png", "out/wide.webp")
+    assert wide.job("wide.png", "out/wide.png").content.shape == (3, 1, 17_000)
+
+
+def test_a_swatch_is_painted_as_large_as_for_the_picture_alone(here, random_image, monkeypatch):
+    """And no more often than its size changes."""
+    sizes, paint = [], swatches.paint
+    monkeypatch.setattr(swatches, "paint", lambda name, size, seed: sizes.append(size) or paint(name, size, seed))
+    for name, (h, w) in {"a.png": (20, 300), "b.png": (300, 30), "c.png": (40, 400)}.items():
+        picture.write(name, random_image(h, w))
+    recipe = Recipe(content=CONTENT, styles=["swatch:scream"], method="wct", settings={"encoder": "toy", "levels": [1]})
+    painter = Painter.open(recipe)
+    for name in ("a.png", "b.png", "c.png"):
+        painted(painter, name, f"out/{name}")
+        alone = Job.open(recipe.model_copy(update={"content": name}))
+        *_, frame = alone.frames()
+        alone.result(frame).save("alone.png")
+        assert torch.equal(picture.read(f"out/{name}").image, picture.read("alone.png").image)
+    assert sizes == [(300, 300), (300, 300), (300, 300), (400, 400), (400, 400)]
 
 
 # ---- remembering --------------------------------------------------------------------------------------------------
@@ -578,7 +628,7 @@ def test_memory_has_an_end(random_image, monkeypatch):
 
 def test_no_process_outlives_its_pool(here):
     sleeper = 'import sys, time; print(\'{"event": "ready"}\', flush=True); sys.stdin.read(); sys.exit()'
-    with Pool((sys.executable, "-c", sleeper), {}, 2, 1) as pool:
+    with Pool((sys.executable, "-c", sleeper), {}, 2, {}) as pool:
         pool.fill(5)
         heard = [pool.hear(20) for _ in range(2)]
         processes = [worker.process for worker in pool.workers]
@@ -588,14 +638,14 @@ def test_no_process_outlives_its_pool(here):
 
 def test_a_process_that_does_not_listen_is_killed(here, monkeypatch):
     monkeypatch.setattr("intarsia.batch.pool.PATIENCE", 0.1)
-    with Pool((sys.executable, "-c", "import time; time.sleep(60)"), {}, 1, 1) as pool:
+    with Pool((sys.executable, "-c", "import time; time.sleep(60)"), {}, 1, {}) as pool:
         pool.fill(1)
         process = pool.workers[0].process
     assert process.returncode == -signal.SIGKILL
 
 
 def test_a_process_that_was_killed_is_heard_of(here):
-    with Pool((sys.executable, "-c", "import time; time.sleep(60)"), {}, 1, 1) as pool:
+    with Pool((sys.executable, "-c", "import time; time.sleep(60)"), {}, 1, {}) as pool:
         pool.fill(1)
         began = time.monotonic()
         os.kill(pool.workers[0].process.pid, signal.SIGKILL)

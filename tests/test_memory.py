@@ -55,6 +55,13 @@ def test_a_system_that_does_not_tell(machine):
     assert free_memory(CPU) is None
 
 
+@pytest.mark.parametrize(("limit", "free"), [("1000000", 1_000_000), (str(2**60), 8000 * MIB), ("much", 8000 * MIB)])
+def test_a_limit_that_was_set_counts(machine, monkeypatch, limit, free):
+    machine(MEMINFO)
+    monkeypatch.setenv("INTARSIA_MEMORY", limit)
+    assert free_memory(CPU) == free
+
+
 def test_a_group_leaves_less_than_the_machine(machine):
     """Pages of files are not taken."""
     machine(MEMINFO | {"proc/self/cgroup": "0::/a/b\n"} | group("a/b/", 3000, 2000, 500))

@@ -1,5 +1,6 @@
 """How much memory there is, and whether a forecast fits into it."""
 
+import os
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -8,6 +9,7 @@ import torch
 
 from intarsia.errors import MemoryLimitError
 
+LIMIT = "INTARSIA_MEMORY"  # bytes that a process is to plan with at most; processes that work together share by it
 _PROCESS, _GROUPS = Path("/proc"), Path("/sys/fs/cgroup")
 
 
@@ -26,13 +28,14 @@ def check_memory(needed: float, size: tuple[int, int], device: torch.device) -> 
 
 def free_memory(device: torch.device) -> int | None:
     """Bytes that can still be taken, or None where the system does not tell."""
-    if device.type == "cuda":
-        return torch.cuda.mem_get_info(device)[0]
-    try:
+    if device.type == "cuda":  # what torch keeps for the next tensor is free too
+        kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        return torch.cuda.mem_get_info(device)[0] + kept
+    limits = [int(text)] if (text := os.environ.get(LIMIT, "")).isdecimal() else []
+    with suppress(OSError, KeyError, ValueError):
         fields = dict(line.split(":", 1) for line in (_PROCESS / "meminfo").read_text().splitlines())
-        return min([int(fields["MemAvailable"].split()[0]) * 1024, *_free_in_groups()])
-    except (OSError, KeyError, ValueError):
-        return None
+        limits += [int(fields["MemAvailable"].split()[0]) * 1024, *_free_in_groups()]
+    return min(limits, default=None)
 
 
 def _free_in_groups() -> Iterator[int]:

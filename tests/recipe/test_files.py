@@ -5,9 +5,9 @@ import os
 import pytest
 import torch
 
-from intarsia import Gatys, Job, Recipe
+from intarsia import Gatys, Job, Recipe, picture
 from intarsia.errors import GuideError, Notice, PictureError
-from intarsia.recipe import settings_of, stylize
+from intarsia.recipe import Files, settings_of, stylize
 
 QUICK = Gatys(steps=6, encoder="toy", coarsest=16, device="cpu", precision="fp32")
 
@@ -55,3 +55,18 @@ def test_what_is_invisible_altogether_is_told(pictures):
     masks = {"content_masks": [left()], "style_masks": [1 - left(20, 20)]}
     with pytest.raises(GuideError, match="style map is empty"):
         stylize(content, half_hidden(style, 0.0), method=QUICK, size=32, **masks)
+
+
+def test_for_another_content_styles_are_not_read_again_and_swatches_have_its_size(folder, monkeypatch):
+    recipe = Recipe(content="content.png", styles=["style.png", "swatch:ink"], method="wct")
+    first = Files(recipe, {})
+    for name in ("content.png", "style.png", "swatch:ink"):
+        first.read(name)
+    second = first.of(recipe.model_copy(update={"content": "large.png"}))
+    read, large = [], picture.Opened(torch.rand(3, 20, 300), None, 8, ())
+    monkeypatch.setattr(picture, "read", lambda name, **more: read.append(name) or large)
+    second.read("large.png")
+    assert second.read("style.png") is first.read("style.png")
+    assert read == ["large.png"]
+    assert first.read("swatch:ink").image.shape == (3, 256, 256)
+    assert second.read("swatch:ink").image.shape == (3, 300, 300)

@@ -25,11 +25,12 @@ NAME = "intarsia-batch.jsonl"
 
 @dataclass(frozen=True)
 class History:
-    """run: the line of the last run, if any run has finished a picture; last: of each result the last line; size: of
-    the file, in bytes, up to its last whole line."""
+    """run: the line of the last run, if any run has finished a picture; last: of each result the last line; made: the
+    sum of each as it was last written; size: of the file, in bytes, up to its last whole line."""
 
     run: dict[str, Any] | None = None
     last: dict[str, dict[str, Any]] = field(default_factory=dict)
+    made: dict[str, str] = field(default_factory=dict)
     size: int = 0
 
 
@@ -46,13 +47,18 @@ def read_ledger(path: Path) -> History:
     runs = [line for line in lines if line["event"] == "run"]
     finished = any(line["event"] == "done" for line in lines)
     last = {line["output"]: line for line in lines if "output" in line}
-    return History(runs[-1] if runs and finished else None, last, len(data))
+    made = {line["output"]: line["sum"] for line in lines if line["event"] == "done"}
+    return History(runs[-1] if runs and finished else None, last, made, len(data))
 
 
 def _line(path: Path, number: int, text: bytes) -> dict[str, Any]:
     try:
         line = json.loads(text)
-        if isinstance(line["event"], str) and isinstance(line.get("output", ""), str):
+        texts = [
+            line["event"],
+            *([line["output"], line["sum"]] if line["event"] == "done" else [line.get("output", "")]),
+        ]
+        if all(isinstance(text, str) for text in texts):
             return line
     except (ValueError, TypeError, KeyError, RecursionError):
         pass

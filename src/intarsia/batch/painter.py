@@ -25,10 +25,12 @@ from typing import Any, BinaryIO, NamedTuple
 
 import torch
 
+from intarsia import picture, swatches
 from intarsia.batch.remembering import Remembering
 from intarsia.encoders import Encoder
 from intarsia.engine import Frame
-from intarsia.errors import IntarsiaError, Notice, OutputError, explained
+from intarsia.errors import IntarsiaError, Notice, OutputError, UsageError, explained
+from intarsia.pyramid import size_of
 from intarsia.recipe import Files, Job, Recipe
 from intarsia.weights import Progress
 
@@ -66,12 +68,19 @@ class Painter:
         """recipe: with any content. Raises what reading styles and loading weights does."""
         files = Files(recipe, {})
         for name in (*recipe.styles, *recipe.style_map):
-            files.read(name)
+            if swatches.parse(name) is None:  # whose size goes by the picture
+                files.read(name)
         encoder = Remembering.of(recipe.build_method().load_encoder(on_progress))
         return cls(recipe, encoder, files, depth, quality)
 
-    def job(self, source: str) -> Job:
-        return Job.open(self.recipe.model_copy(update={"content": source}), files=self.files)
+    def job(self, source: str, target: str) -> Job:
+        """Raises OutputError where the target's format cannot hold the result, before it is painted."""
+        job = Job.open(self.recipe.model_copy(update={"content": source}), files=self.files)
+        try:
+            picture.check_size(target, size_of(job.content))
+        except UsageError as error:  # of this picture alone
+            raise OutputError(str(error)) from error
+        return job
 
     def frames(self, job: Job) -> Iterator[Frame]:
         return job.frames(encoder=self.encoder)
@@ -129,7 +138,7 @@ def _work(painter: Painter, task: Task, say: Say, gone: threading.Event) -> None
 
 def _painted(painter: Painter, task: Task, say: Say, gone: threading.Event) -> Painted | None:
     """None if it was told to stop."""
-    job, frame, told = painter.job(task.source), None, time.monotonic()
+    job, frame, told = painter.job(task.source, task.target), None, time.monotonic()
     for frame in painter.frames(job):
         if gone.is_set():
             return None

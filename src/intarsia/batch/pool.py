@@ -75,11 +75,14 @@ class Worker:
 
 
 class Pool:
-    """Up to `count` processes, each told `setup` first. Used in a `with`, at whose end none is left."""
+    """Up to `count` processes, each told `setup` first. environment: variables beside those of this process. Used in a
+    `with`, at whose end none is left."""
 
-    def __init__(self, command: Sequence[str], setup: Mapping[str, Any], count: int, threads: int) -> None:
+    def __init__(
+        self, command: Sequence[str], setup: Mapping[str, Any], count: int, environment: Mapping[str, str]
+    ) -> None:
         self.command, self.setup, self.count = command, setup, count
-        self.environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
+        self.environment = {**os.environ, **environment}
         # what `intarsia.cli` asks of glibc: freed memory is kept, since every step takes the same again
         self.environment |= {"MALLOC_MMAP_THRESHOLD_": str(2**25), "MALLOC_TRIM_THRESHOLD_": str(2**31 - 1)}
         self.workers: list[Worker] = []

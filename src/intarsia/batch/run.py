@@ -5,7 +5,7 @@ import json
 import os
 import sys
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -21,6 +21,7 @@ from intarsia.batch.gathering import Picture
 from intarsia.batch.ledger import NAME, History, Ledger, read_ledger
 from intarsia.batch.pool import Pool, Worker
 from intarsia.errors import IntarsiaError, OutputError, RecipeError, UsageError
+from intarsia.memory import LIMIT, free_memory
 from intarsia.recipe import Files, Recipe, differences
 
 LOCK = ".intarsia-batch.lock"
@@ -95,7 +96,7 @@ class Batch:
         kept = set(done)
         todo = [one for one in self.pictures if one not in kept]
         there = [one for one in todo if os.path.lexists(self.target(one))]
-        foreign = [one for one in there if not (self.overwrite or (self.resume and one.output in history.last))]
+        foreign = [one for one in there if not (self.overwrite or (self.resume and self._is_ours(one, history)))]
         if foreign:
             raise UsageError(self._is_there(foreign, history))
         return Plan(tuple(todo), tuple(done), frozenset(one.output for one in there))
@@ -147,9 +148,15 @@ class Batch:
             and last.get("key") == self.key(_sum_of(one.source))
         )
 
+    def _is_ours(self, one: Picture, history: History) -> bool:
+        """Whether the file in the place of its result is of a batch. After a failure it may be anyone's, who put it
+        there meanwhile, or an old one of ours, which is told by its sum."""
+        event = history.last.get(one.output, {}).get("event", "failed")
+        return event != "failed" or history.made.get(one.output, "none") == _sum_of(self.target(one))
+
     def _is_there(self, foreign: Sequence[Picture], history: History) -> str:
         more = f", and {len(foreign) - 1} more" if len(foreign) > 1 else ""
-        ours = any(one.output in history.last for one in foreign)
+        ours = any(self._is_ours(one, history) for one in foreign)
         way_out = (
             "--resume goes on, and --overwrite replaces" if ours else "Choose another folder; --overwrite replaces"
         )
@@ -197,16 +204,18 @@ class Batch:
             if not plan.todo:
                 return
             folders = {os.path.dirname(self.target(one)) for one in self.pictures}
-            _sweep(folders)
+            picture.sweep(folders)
             try:
                 with Ledger(Path(self.out) / NAME, history.size) as ledger, self._pool() as pool:
                     yield from _Run(self, plan, ledger, pool, stopping).events()
             finally:
-                _sweep(folders)
+                picture.sweep(folders)
 
     def _pool(self) -> Pool:
-        setup = {"recipe": self.recipe.to_json(), "threads": self.threads}
-        return Pool(self.command, setup | {"depth": self.depth, "quality": self.quality}, self.workers, self.threads)
+        setup = {"recipe": self.recipe.to_json(), "threads": self.threads, "depth": self.depth, "quality": self.quality}
+        free = free_memory(torch.device("cpu")) if self.workers > 1 else None
+        share = {} if free is None else {LIMIT: str(free // self.workers)}
+        return Pool(self.command, setup, self.workers, {"OMP_NUM_THREADS": str(self.threads)} | share)
 
 
 _ASIDE = ("content", "version", "threads", "max_pixels")  # of a recipe: what does not decide how pictures are painted
@@ -370,11 +379,3 @@ def _owned(folder: str) -> Iterator[None]:
         if new:
             with suppress(OSError):
                 os.rmdir(folder)
-
-
-def _sweep(folders: Iterable[str]) -> None:
-    """Away with the half-written files of workers that were killed."""
-    for folder in folders:
-        for part in Path(folder).glob(".intarsia-*.part"):
-            with suppress(OSError):
-                part.unlink()

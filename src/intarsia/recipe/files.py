@@ -5,6 +5,7 @@ import os
 import re
 import warnings
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
@@ -15,6 +16,7 @@ from torch import Tensor
 
 from intarsia import picture, swatches
 from intarsia.errors import Notice, PictureError, RecipeError, UsageError
+from intarsia.pyramid import size_of
 from intarsia.recipe.data import Recipe, was_handed_over
 
 Source = str | Path | PilImage.Image | np.ndarray | Tensor
@@ -29,12 +31,14 @@ class Files:
         self._read: dict[str, picture.Opened] = {}
         self._before: dict[str, picture.Opened] = {}
         self._sums_before: dict[str, str] = {}
+        self._swatches: dict[str, picture.Opened] = {}  # as painted last; their size goes by the content
 
     def of(self, recipe: Recipe) -> "Files":
         """For another content: what has been read of the styles is not read again."""
         files = Files(recipe, self.given)
-        files._before = {name: self._read[name] for name in (*recipe.styles, *recipe.style_map) if name in self._read}
-        files._sums_before = self.sums
+        named = [name for name in (*recipe.styles, *recipe.style_map) if name in self._read]
+        files._before = {name: self._read[name] for name in named if not self._is_swatch(name)}
+        files._sums_before, files._swatches = self.sums, self._swatches
         return files
 
     def read(self, name: str, frame: int | None = None) -> picture.Opened:
@@ -51,13 +55,21 @@ class Files:
         return picture.read_map(self._source(name), max_pixels=self.recipe.max_pixels)
 
     def _fresh(self, name: str, frame: int | None) -> picture.Opened:
-        swatch = swatches.parse(name) if name not in self.given else None
-        if swatch is not None:
-            side = max(256, min(2048, round(self._shown_at() * self.recipe.style_scale)))
-            return picture.Opened(swatches.paint(swatch[0], (side, side), swatch[1]), None, 8, ())
+        if self._is_swatch(name):
+            return self._swatch(name)
         if name.startswith("noise:") and name not in self.given:
             return picture.Opened(_noise(name, self.recipe.max_pixels), None, 8, ())
         return picture.read(self._source(name), frame=frame, max_pixels=self.recipe.max_pixels)
+
+    def _is_swatch(self, name: str) -> bool:
+        return name not in self.given and swatches.parse(name) is not None
+
+    def _swatch(self, name: str) -> picture.Opened:
+        side = max(256, min(2048, round(self._shown_at() * self.recipe.style_scale)))
+        if name not in self._swatches or size_of(self._swatches[name].image) != (side, side):
+            kind, seed = cast(tuple[str, int], swatches.parse(name))
+            self._swatches[name] = picture.Opened(swatches.paint(kind, (side, side), seed), None, 8, ())
+        return self._swatches[name]
 
     def _shown_at(self) -> int:
         """Long side of the result, where styles are read after the content; else a usual one."""
