@@ -1,9 +1,11 @@
 """Going on from a saved state."""
 
+import dataclasses
 from pathlib import Path
 
 import pytest
 import torch
+from safetensors import safe_open
 
 from intarsia import Gatys, Job, Recipe
 from intarsia.errors import RecipeError
@@ -33,3 +35,29 @@ def test_a_state_of_another_run_is_refused_by_what_differs(folder):
     other = job.recipe.model_copy(update={"size": 64, "settings": job.recipe.settings | {"steps": 7}})
     with pytest.raises(RecipeError, match=r"run.state belongs to another run: size was 32, is 64; steps was 6, is 7\."):
         load_state(Path("run.state"), other)
+
+
+def test_a_state_is_a_safetensors_file_with_the_permissions_of_any_other(folder):
+    tensors = {
+        "step": torch.tensor(7),
+        "image": torch.rand(3, 50, 7),
+        "rate": torch.tensor(0.1, dtype=torch.float64),
+        "half": torch.rand(3, 5, 7).bfloat16(),
+        "other": torch.rand(2, 1, 3).half(),
+        "turned": torch.rand(4, 5).T,
+        "sides": torch.tensor([[1, 64], [2, 32]]),
+    }
+    recipe = Recipe(content="content.png", styles=["style.png"], size=32, settings=settings_of(QUICK))
+    job = Job.open(recipe)
+    frame = dataclasses.replace(next(iter(job.frames())), state=lambda: tensors)
+    save_state(Path("run.state"), frame, recipe)
+    with safe_open("run.state", "pt") as file:
+        assert file.metadata()["step"] == "1"
+        assert set(file.keys()) == tensors.keys()
+    back = load_state(Path("run.state"), recipe)
+    for name, value in tensors.items():
+        assert back[name].dtype == value.dtype
+        assert torch.equal(back[name], value)
+    Path("plain").touch()
+    assert Path("run.state").stat().st_mode == Path("plain").stat().st_mode
+    assert not list(Path().glob(".*"))

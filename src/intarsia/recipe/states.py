@@ -1,33 +1,51 @@
 """Where a run was, in a file, so that it can go on from there."""
 
-import errno
-import re
+import json
+import struct
+from io import BufferedWriter
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 
-from intarsia import picture
+from intarsia import picture, scratch
 from intarsia.engine import Frame, State
 from intarsia.errors import RecipeError
 from intarsia.recipe.data import Recipe
+
+_DTYPES = {
+    torch.float64: "F64",
+    torch.float32: "F32",
+    torch.float16: "F16",
+    torch.bfloat16: "BF16",
+    torch.int64: "I64",
+}
 
 
 def save_state(path: Path, frame: Frame, recipe: Recipe) -> None:
     """Everything needed to go on, in one safetensors file, written atomically and without a copy in memory."""
     tensors = {name: value.cpu().contiguous() for name, value in frame.state().items()}
     about = {"recipe": recipe.to_json(), "step": str(frame.step)}
-    picture.atomic_write(path, lambda stream: _save(tensors, Path(stream.name), about))
+    picture.atomic_write(path, lambda stream: _write(stream, tensors, about))
 
 
-def _save(tensors: State, path: Path, about: dict[str, str]) -> None:
-    """Raises OSError, which safetensors tells of in its own words."""
-    try:
-        save_file(tensors, path, about)
-    except SafetensorError as error:
-        number = re.search(r"os error (\d+)", str(error))
-        raise OSError(int(number[1]) if number else errno.EIO, str(error)) from error
+def _write(stream: BufferedWriter, tensors: State, about: dict[str, str]) -> None:
+    """The format of safetensors: the length of a JSON header, the header, the values. Its own library does not write
+    into a file that is open: it puts another one in its place, which is not brought to the disk."""
+    header: dict[str, Any] = {"__metadata__": about}
+    at, ordered = 0, sorted(tensors.items(), key=lambda item: -item[1].itemsize)  # so that each is aligned
+    for name, value in ordered:
+        span = [at, at + value.nbytes]
+        header[name] = {"dtype": _DTYPES[value.dtype], "shape": list(value.shape), "data_offsets": span}
+        at += value.nbytes
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    stream.write(struct.pack("<Q", len(text)) + text)
+    for _, value in ordered:
+        for part in value.flatten().view(torch.uint8).split(2**24):
+            stream.write(part.numpy().data)
+            scratch.let_go(value)
 
 
 def load_state(path: Path, recipe: Recipe) -> State:
