@@ -6,7 +6,7 @@ write replaces the old file only when it is complete.
 
 from intarsia.picture.reading import MAX_PIXELS, Opened, Source, kind_of, read, read_map, read_recipe
 from intarsia.picture.sizes import fit, resize
-from intarsia.picture.writing import SUFFIXES, atomic_write, check_size, check_target, to_pil, write, write_map
+from intarsia.picture.writing import SUFFIXES, atomic_write, check_size, check_target, sweep, to_pil, write, write_map
 
 __all__ = [
     "MAX_PIXELS",
@@ -22,6 +22,7 @@ __all__ = [
     "read_map",
     "read_recipe",
     "resize",
+    "sweep",
     "to_pil",
     "write",
     "write_map",

@@ -16,6 +16,11 @@ from jaxtyping import Float
 from PIL import Image
 from torch import Tensor
 
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
+
 from intarsia import scratch
 from intarsia.errors import OutputError, UsageError, unknown
 from intarsia.picture.encoding import CannotHold, Pixels, encode
@@ -32,6 +37,7 @@ _KINDS = {
     "ppm": "PPM",
 }
 SUFFIXES = tuple(_KINDS)  # of the formats that `write` knows
+_PART = ".intarsia-"  # how the names of half-written files begin
 _DEEP = ("PNG", "TIFF")
 _OPAQUE = ("JPEG", "BMP", "PPM")
 _MOST_SIDE = {"JPEG": 65_500, "WebP": 16_383, "AVIF": 65_536}  # pixels that the format, or its encoder, can hold
@@ -135,12 +141,13 @@ def atomic_write(target: Path, data: bytes | Callable[[io.BufferedWriter], objec
     """`data` as the file `target`, whole or not at all; or what a function writes to the stream that it is given.
 
     A temporary file beside it is filled, brought to the disk and renamed, so a full disk, a crash or Ctrl-C leaves
-    what was there before and no litter. A symbolic link stays, and what it points to is replaced. The new file has
-    the permissions of any newly made one. Raises OutputError.
+    what was there before. Litter is left only by a process that is killed, and `sweep` takes it away. A symbolic link
+    stays, and what it points to is replaced. The new file has the permissions of any newly made one. Raises
+    OutputError.
     """
     path = Path(os.path.realpath(target))
     _check_ordinary(target, path)
-    temporary = path.parent / f".intarsia-{secrets.token_hex(6)}.part"
+    temporary = _part(path.parent)
     try:
         _fill(temporary, data)
         os.replace(temporary, path)
@@ -151,6 +158,15 @@ def atomic_write(target: Path, data: bytes | Callable[[io.BufferedWriter], objec
             raise OutputError(_why_not_written(target, fault)) from fault
         raise
     _sync_folder(path.parent)
+
+
+def sweep(folders: Iterable[str | os.PathLike[str]]) -> None:
+    """Away with the half-written files of processes that were killed; not with those that are being written."""
+    for folder in folders:
+        for part in Path(folder).glob(f"{_PART}*.part"):
+            with suppress(OSError):
+                if not _is_being_written(part):
+                    part.unlink()
 
 
 # ------------------------------------------------------------------------------------------------------ checks
@@ -179,7 +195,7 @@ def _check_values(
         raise UsageError(f"a depth of {depth} bits cannot be written. Choose 8 or 16.")
     if depth == 16 and kind not in _DEEP:
         raise OutputError(f"{target}: {kind} holds 8 bits per channel, not 16. {' and '.join(_DEEP)} can hold 16.")
-    if not all(_finite(image[:, rows]) for rows in scratch.bands(image.shape[1])):
+    if not all(_finite(image[:, rows]) for rows in scratch.bands((image.shape[1], image.shape[2]))):
         raise OutputError(f"{target}: the picture holds values that are not finite, so nothing was written.")
 
 
@@ -198,7 +214,8 @@ def _check_ordinary(target: str | os.PathLike[str], path: Path) -> None:
 
 def _check_folder(target: str | os.PathLike[str], folder: Path) -> None:
     """By making a file there: permissions alone do not tell about read-only disks and odd file systems."""
-    trial = folder / f".intarsia-{secrets.token_hex(6)}.part"
+    sweep([folder])
+    trial = _part(folder)
     try:
         _fill(trial, b"")
         trial.unlink()
@@ -218,10 +235,29 @@ def _same_file(path: Path, source: Any) -> bool:
 # -------------------------------------------------------------------------------------------------- the file system
 
 
+def _part(folder: Path) -> Path:
+    return folder / f"{_PART}{secrets.token_hex(6)}.part"
+
+
+def _is_being_written(part: Path) -> bool:
+    """Told by the lock on it, which goes with its process. Windows lets nobody remove a file that is open."""
+    if fcntl is None:
+        return False
+    with open(part, "rb") as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
 def _fill(path: Path, data: bytes | Callable[[io.BufferedWriter], object]) -> None:
     """A new file with the permissions that `open` would give it (tempfile's are 0600)."""
     flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0)
     with open(path, "wb", opener=lambda name, _: os.open(name, flags, 0o666)) as stream:
+        if fcntl is not None:
+            with suppress(OSError):  # a file system without locks
+                fcntl.flock(stream, fcntl.LOCK_EX)
         data(stream) if callable(data) else stream.write(data)
         stream.flush()
         os.fsync(stream.fileno())
