@@ -1130,6 +1130,26 @@ def test_a_disk_that_fills_up(tmp_path):
     assert (tmp_path / "a.png").read_bytes() == b"old"
 
 
+def test_what_a_killed_process_left_is_swept_away_and_nothing_else(tmp_path):
+    """A file that is being written stays."""
+    (tmp_path / ".intarsia-0123456789ab.part").write_bytes(b"half")
+    (tmp_path / ".intarsia-notes.txt").touch()
+    seen = []
+
+    def write(stream):
+        stream.write(b"data")
+        picture.sweep([tmp_path])
+        seen.extend(os.listdir(tmp_path))
+
+    picture.atomic_write(tmp_path / "a.png", write)
+    assert len(seen) == 2
+    assert ".intarsia-0123456789ab.part" not in seen
+    assert sorted(os.listdir(tmp_path)) == [".intarsia-notes.txt", "a.png"]
+    (tmp_path / ".intarsia-0123456789ab.part").write_bytes(b"half")
+    picture.check_target(tmp_path / "b.png", [])
+    assert sorted(os.listdir(tmp_path)) == [".intarsia-notes.txt", "a.png"]
+
+
 def test_places_that_cannot_be_written(tmp_path):
     (tmp_path / "file").touch()
     os.mkfifo(tmp_path / "pipe")  # and never /dev/null: were the check broken, root would replace the machine's own

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import textwrap
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -81,8 +82,26 @@ def test_without_room_it_is_in_memory(folder, monkeypatch):
     assert not is_mapped(kept)
     assert kept.shape == (100, 100)
     assert os.listdir(folder) == []
-    monkeypatch.setattr(scratch, "LARGE", 2**60)  # what must stay free beside it
-    assert not scratch.on_disk((2**59,))
+
+
+@linux
+@pytest.mark.parametrize(("free", "there"), [(4001, False), (4002, True)])
+def test_a_little_must_stay_free_beside_it(free, there, monkeypatch):
+    monkeypatch.setattr(scratch.shutil, "disk_usage", lambda folder: SimpleNamespace(free=free))
+    assert scratch.on_disk((1000,)) == there
+    assert scratch.on_disk((500,), beside=2000) == there
+
+
+@linux
+def test_what_cannot_be_mapped_is_in_memory(folder, monkeypatch):
+    def fail(*_, **more):
+        raise RuntimeError("unable to mmap")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(torch, "from_file", fail)
+        kept = scratch.empty((100, 100))
+    assert not is_mapped(kept)
+    assert os.listdir(folder) == []
 
 
 @linux
@@ -105,12 +124,12 @@ def test_a_pass_over_a_large_picture_takes_hardly_any_memory(tmp_path):
         torch.rand(3, 256, 4096).sum()
         before = peak()
         kept = scratch.empty((3, 8192, 4096))
-        for rows in scratch.bands(8192):
+        for rows in scratch.bands((8192, 4096)):
             kept[:, rows] = 1
             scratch.let_go(kept)
         copy = scratch.copied(kept)
         total = 0.0
-        for rows in scratch.bands(8192):
+        for rows in scratch.bands((8192, 4096)):
             total += float(copy[:, rows].double().sum())
             scratch.let_go(copy)
         assert total == 3 * 8192 * 4096
@@ -123,6 +142,8 @@ def test_a_pass_over_a_large_picture_takes_hardly_any_memory(tmp_path):
 
 
 def test_bands_tile_the_rows():
-    rows = [row for band in scratch.bands(600) for row in range(600)[band]]
-    assert rows == list(range(600))
-    assert list(scratch.bands(0)) == []
+    for size in ((600, 5000), (3, 2**20), (7, 1), (1, 10**9)):
+        rows = [row for band in scratch.bands(size) for row in range(size[0])[band]]
+        assert rows == list(range(size[0]))
+        assert all((band.stop - band.start) * size[1] <= max(scratch.BAND, size[1]) for band in scratch.bands(size))
+    assert list(scratch.bands((0, 5))) == []

@@ -110,7 +110,7 @@ class Guide:
         stays content. Where maps overlap by more than that, they are scaled down together."""
         maps = [_at(region.content_map, size, region.style) for region in self.regions]
         out = scratch.empty((len(maps), *size), maps[0].dtype, maps[0].device)
-        for rows in scratch.bands(size[0]):
+        for rows in scratch.bands(size):
             stacked = torch.stack([one[rows] for one in maps]).clamp(0, 1)
             out[:, rows] = stacked / stacked.sum(0).clamp_min(1)
             scratch.let_go(out)

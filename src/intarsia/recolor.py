@@ -54,7 +54,7 @@ class Recolored:
         if not self.maps:
             return image
         all_shares, out = self._shares_at(size_of(image)), scratch.empty(image.shape, image.dtype, image.device)
-        for rows in scratch.bands(image.shape[1]):
+        for rows in scratch.bands(size_of(image)):
             band, shares = image[:, rows], all_shares[:, rows].to(image)
             moved = color.blend_maps(self.maps, shares, band)
             gray = color.luminance(band).expand_as(band)
@@ -69,9 +69,10 @@ class Recolored:
             return image
         size = size_of(image)
         all_shares, originals = self._shares_at(size), resize(self.original, size)
-        out = scratch.empty(image.shape, image.dtype, image.device)
-        for rows in scratch.bands(image.shape[1]):
-            band, original, shares = image[:, rows], originals[:, rows], all_shares[:, rows].to(image)
+        out = scratch.empty(image.shape, originals.dtype, image.device)
+        for rows in scratch.bands(size_of(image)):
+            band, original = image[:, rows].to(originals), originals[:, rows]
+            shares = all_shares[:, rows].to(band)
             moved = self._unblended(band, shares, rows, size).clamp(0, 1)
             part = self._luminance_part(shares)
             if bool((part > 0).any()):

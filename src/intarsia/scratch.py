@@ -21,25 +21,28 @@ from torch import Tensor
 from intarsia.weights import cache_folder
 
 LARGE = 2**27  # bytes from which a tensor lies on the disk: a picture of 11 megapixels in fp32, of 22 in bf16
-ROWS = 256  # of a picture that are worked on at a time
+BAND = 2**19  # pixels of a picture that are worked on at a time
 _DONTNEED = 4  # MADV_DONTNEED of sys/mman.h on Linux
 
 
 def empty(shape: Sequence[int], dtype: torch.dtype = torch.float32, device: torch.device | str = "cpu") -> Tensor:
     """Like `torch.empty`; of `LARGE` bytes or more on the processor, it lies on the disk."""
     if on_disk(shape, dtype, device):
-        with suppress(OSError):
+        with suppress(OSError, RuntimeError):  # torch tells so of a file that cannot be mapped
             return _mapped(shape, dtype)
     return torch.empty(shape, dtype=dtype, device=device)
 
 
-def on_disk(shape: Sequence[int], dtype: torch.dtype = torch.float32, device: torch.device | str = "cpu") -> bool:
-    """Whether `empty` would put it there, as far as can be told before."""
+def on_disk(
+    shape: Sequence[int], dtype: torch.dtype = torch.float32, device: torch.device | str = "cpu", beside: float = 0
+) -> bool:
+    """Whether `empty` would put it there, as far as can be told before. beside: bytes that will have been put there
+    already."""
     needed = math.prod(shape) * dtype.itemsize
     if needed < LARGE or torch.device(device).type != "cpu" or sys.platform != "linux":
         return False
     try:
-        return shutil.disk_usage(_folder()).free > needed + LARGE
+        return shutil.disk_usage(_folder()).free > beside + needed + LARGE
     except OSError:
         return False
 
@@ -47,15 +50,16 @@ def on_disk(shape: Sequence[int], dtype: torch.dtype = torch.float32, device: to
 def copied(tensor: Tensor) -> Tensor:
     """A copy of a picture or a stack of maps, `(c, h, w)`, on the disk where it is large."""
     out = empty(tensor.shape, tensor.dtype, tensor.device)
-    for rows in bands(tensor.shape[-2]):
+    for rows in bands((tensor.shape[-2], tensor.shape[-1])):
         out[..., rows, :] = tensor[..., rows, :]
         let_go(out, tensor)
     return out
 
 
-def bands(height: int) -> Iterator[slice]:
-    """Rows from top to bottom, `ROWS` at a time."""
-    return (slice(top, min(top + ROWS, height)) for top in range(0, height, ROWS))
+def bands(size: tuple[int, int]) -> Iterator[slice]:
+    """Rows of a picture of that size (h, w) from top to bottom, about `BAND` pixels at a time."""
+    rows = max(1, BAND // max(1, size[1]))
+    return (slice(top, min(top + rows, size[0])) for top in range(0, size[0], rows))
 
 
 def let_go(*tensors: Tensor) -> None:
@@ -79,8 +83,11 @@ def _mapped(shape: Sequence[int], dtype: torch.dtype) -> Tensor:
     """Its place is reserved, since a disk that fills up later would end the process. Raises OSError."""
     handle, name = tempfile.mkstemp(".scratch", dir=_folder())
     try:
+        try:
+            tensor = torch.from_file(name, shared=True, size=math.prod(shape), dtype=dtype).view(*shape)
+        finally:
+            os.unlink(name)
         os.posix_fallocate(handle, 0, math.prod(shape) * dtype.itemsize)
-        return torch.from_file(name, shared=True, size=math.prod(shape), dtype=dtype).view(*shape)
+        return tensor
     finally:
         os.close(handle)
-        os.unlink(name)

@@ -1,16 +1,20 @@
 """Feature transforms: statistics are met, tiles do not show, what is degenerate stays finite."""
 
+import warnings
+
 import pydantic
 import pytest
 import torch
 
 from intarsia import scratch
+from intarsia.color import RULES
 from intarsia.encoders import load
 from intarsia.errors import Notice
 from intarsia.guide import Guide, Region
 from intarsia.measure import ssim
 from intarsia.methods.wct import WCT
 from intarsia.moments import moments
+from intarsia.picture import resize
 
 TOY = load("toy", device="cpu")
 FULL = WCT(levels=(3, 2, 1), alpha=1, encoder="toy")
@@ -99,6 +103,30 @@ def test_tiles_give_what_the_whole_gives(compact, random_image):
     assert float(wrong.max()) < 8 / 255
 
 
+def test_going_on_keeps_the_tiles_whatever_memory_there_is_now(compact, random_image, monkeypatch):
+    content, guide, method = random_image(280, 300, 3), Guide.everywhere(random_image(96, 96, 4)), WCT(levels=(4, 3))
+    *_, whole = method(content, guide, encoder=compact)
+    state = next(iter(method(content, guide, encoder=compact))).state()
+    monkeypatch.setattr("intarsia.methods.wct.BUDGET", 1)
+    with pytest.warns(Notice, match="tiles"):
+        *_, cut = method(content, guide, encoder=compact)
+    assert not torch.equal(cut.image, whole.image)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # there are no tiles to tell of
+        assert torch.equal(painted(method, content, guide, encoder=compact, state=state), whole.image)
+
+
+@pytest.mark.parametrize("size", [(40, 48), (24, 30), (80, 100)])
+def test_a_start_of_any_size_is_taken(pictures, random_image, size):
+    content, style = pictures
+    start = random_image(*size, 7)
+    once = painted(FULL, content, Guide.everywhere(style), start=start)
+    assert once.shape == content.shape
+    again = painted(FULL, content, Guide.everywhere(style), start=resize(start, (40, 48)))
+    assert torch.equal(once, again)
+    assert not torch.allclose(once, painted(FULL, content, Guide.everywhere(style)), atol=0.01)
+
+
 def test_tiles_tell_how_far_they_are(compact, random_image):
     """The frame before comes again, and going on from it is exact."""
     content, style = random_image(150, 215, 3), random_image(96, 96, 4)
@@ -121,10 +149,13 @@ def test_tiles_tell_how_far_they_are(compact, random_image):
     assert torch.equal(again[-1].image, frames[-1].image)
 
 
-def test_on_the_disk_it_is_the_same_picture(compact, random_image, monkeypatch):
+@pytest.mark.parametrize("partial", [True, False])
+@pytest.mark.parametrize("color", RULES)
+def test_on_the_disk_it_is_the_same_picture(compact, random_image, monkeypatch, color, partial):
     """Any picture counts as large here. Colors, a soft edge of the guide and the finish go through it too."""
     content, style = random_image(150, 215, 3), random_image(96, 96, 4)
-    guide = Guide((Region(style, torch.linspace(1, -0.5, 215).clamp(0, 1).expand(150, 215), color="match"),))
+    edge = torch.linspace(1, -0.5, 215).clamp(0, 1).expand(150, 215) if partial else None
+    guide = Guide((Region(style, edge, color=color),))
     method = WCT(levels=(3, 1), tile=64, finish="guided-filter")
     with pytest.warns(Notice, match="tiles; it takes about 0.. GiB of memory."):
         in_memory = list(method(content, guide, encoder=compact))

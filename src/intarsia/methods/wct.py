@@ -158,8 +158,9 @@ def transfer(
         return
     colors = Recolored.of(content, guide)
     used = {level: decoders[level] for level in sorted({level for level, _ in steps})}
-    work = Work.build(transform, encoder, used, colors, tile, finish)
-    image = work.content if start is None else colors.there(start.to(encoder.device))
+    sides = None if state is None else dict(state["sides"].tolist())
+    work = Work.build(transform, encoder, used, colors, sides or tile, finish)
+    image = work.content if start is None else colors.there(resize(start.to(encoder.device), work.size))
     first, frame = 0, None
     if state is not None:
         image, first = state["image"].to(encoder.device), int(state["step"])
@@ -196,12 +197,13 @@ class Work:
         encoder: Encoder,
         decoders: Mapping[int, Decoder],
         colors: Recolored,
-        tile: int,
+        asked: int | dict[int, int],
         finish: str,
     ) -> "Work":
-        """decoders: of the levels in use, from the shallowest."""
+        """decoders: of the levels in use, from the shallowest. asked: sides of tiles, for all levels or of each; 0
+        chooses them."""
         size, taps = size_of(colors.content), [decoder.tap for decoder in decoders.values()]
-        sides = sides_of_tiles(encoder, decoders, size, tile)
+        sides = sides_of_tiles(encoder, decoders, colors, asked, finish)
         shares, cover = (maps.to(encoder.device) for maps in _shares(colors.guide, size))
         styles = style_moments(encoder, colors.guide, max(size), taps, min(sides.values()))
         _tell_of_poor_styles(colors.guide, styles, taps)
@@ -281,7 +283,8 @@ class Work:
         """The picture as it would be kept now, and the state to go on from."""
 
         def state() -> State:
-            return {"image": image, "step": torch.tensor(step)}  # which is never written to again
+            sides = torch.tensor(list(self.sides.items()))  # with other tiles the last digits would differ
+            return {"image": image, "step": torch.tensor(step), "sides": sides}  # the image is not written to again
 
         shown = self.composed(image)
         if step == steps and self.finish == "guided-filter":
@@ -357,15 +360,18 @@ def _spread(matrices: Float[Tensor, "r c c"]) -> Float[Tensor, " r"]:
 
 def _shares(guide: Guide, size: Size) -> tuple[Float[Tensor, "r h w"], Float[Tensor, "h w"]]:
     """Every region's part of every pixel, and their sum; where they are the same everywhere they take no memory."""
-    alike = all(region.content_map is None or region.content_map.numel() == 1 for region in guide.regions)
-    if alike:
+    if _alike(guide):
         shares = guide.shares((1, 1))
         return shares.expand(-1, *size), shares.sum(0).expand(size)
     shares, cover = guide.shares(size), scratch.empty(size)
-    for rows in scratch.bands(size[0]):
+    for rows in scratch.bands(size):
         cover[rows] = shares[:, rows].sum(0)
         scratch.let_go(shares, cover)
     return shares, cover
+
+
+def _alike(guide: Guide) -> bool:
+    return all(region.content_map is None or region.content_map.numel() == 1 for region in guide.regions)
 
 
 def filtered(image: Image, content: Image) -> Image:
@@ -383,17 +389,20 @@ def filtered(image: Image, content: Image) -> Image:
 # ---- memory ----------------------------------------------------------------------------------------------------------
 
 
-def sides_of_tiles(encoder: Encoder, decoders: Mapping[int, Decoder], size: Size, tile: int = 0) -> dict[int, int]:
+def sides_of_tiles(
+    encoder: Encoder, decoders: Mapping[int, Decoder], colors: Recolored, asked: int | dict[int, int], finish: str
+) -> dict[int, int]:
     """Of every level: what is asked for, or what fits. Raises MemoryLimitError where not even tiles fit, and tells of
     tiles where there are any."""
-    free = free_memory(encoder.device)
-    whole, disk = _pictures(encoder, size)
+    size, free = size_of(colors.content), free_memory(encoder.device)
+    whole, disk = _pictures(encoder, colors, finish)
     budget = BUDGET if free is None else min(BUDGET, max(0, free - whole) / 2)
     sides, taken = {}, 0.0
     for level, decoder in decoders.items():
         each = _bytes_per_pixel(encoder, decoder.tap)
         halo = tiles.reach(encoder, [decoder.tap]) + decoder.reach * encoder.strides[decoder.tap]
-        sides[level] = tile or tiles.side_that_fits(size, halo, each, budget)
+        wanted = asked[level] if isinstance(asked, dict) else asked
+        sides[level] = wanted or tiles.side_that_fits(size, halo, each, budget)
         taken = max(taken, each * math.prod(min(length, sides[level] + 2 * halo) for length in size))
     check_memory(whole + taken, size, encoder.device)
     counts = [len(tiles.boxes(size, side, encoder.strides[decoders[level].tap])) for level, side in sides.items()]
@@ -406,12 +415,17 @@ def sides_of_tiles(encoder: Encoder, decoders: Mapping[int, Decoder], size: Size
     return sides
 
 
-def _pictures(encoder: Encoder, size: Size) -> tuple[float, float]:
-    """Bytes of memory and of the disk that the content takes, and the picture before and after a level."""
+def _pictures(encoder: Encoder, colors: Recolored, finish: str) -> tuple[float, float]:
+    """Bytes of memory and of the disk that go with the whole picture: its own before and after a level, the content's,
+    those in other colors, with the content where the guide ends, and filtered; and the shares."""
+    partial = not _alike(colors.guide)
+    more = 2 * bool(colors.maps) + partial + 2 * (finish != "none")
+    kinds = [(3, torch.float32), (3, _half(encoder)), *[(3, torch.float32)] * (1 + more)]
+    kinds += [(len(colors.guide.regions) + 1, torch.float32)] * partial
     memory = disk = 0.0
-    for kind in (torch.float32, _half(encoder), torch.float32):
-        each = math.prod(size) * 3 * kind.itemsize
-        there = scratch.on_disk((3, *size), kind, encoder.device)
+    for channels, kind in kinds:
+        each = math.prod(size_of(colors.content)) * channels * kind.itemsize
+        there = scratch.on_disk((channels, *size_of(colors.content)), kind, encoder.device, beside=disk)
         memory, disk = memory + each * (not there), disk + each * there
     return memory, disk
 

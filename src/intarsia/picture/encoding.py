@@ -49,13 +49,13 @@ class Pixels:
     def channels(self) -> int:
         return 3 if self.alpha is None or self.on_white else 4
 
-    def bands(self, rows: int = scratch.ROWS) -> Iterator[Band]:
-        """From top to bottom."""
-        for top in range(0, self.size[0], rows):
-            yield self._band(slice(top, top + rows))
+    def bands(self) -> Iterator[tuple[slice, Band]]:
+        """From top to bottom, with their rows."""
+        for rows in scratch.bands(self.size):
+            yield rows, self.band(rows)
             scratch.let_go(self.image)
 
-    def _band(self, rows: slice) -> Band:
+    def band(self, rows: slice) -> Band:
         most, kind = (255, np.uint8) if self.depth == 8 else (65535, np.uint16)
         band = _held(self.image[:, rows])
         if self.alpha is not None:
@@ -67,8 +67,8 @@ class Pixels:
         """In 8 bits."""
         h, w = self.size
         out = Image.new("RGB" if self.channels == 3 else "RGBA", (w, h))
-        for i, band in enumerate(self.bands()):
-            out.paste(Image.fromarray(band), (0, i * scratch.ROWS))
+        for rows, band in self.bands():
+            out.paste(Image.fromarray(band), (0, rows.start))
         return out
 
 
@@ -132,7 +132,7 @@ def _png(stream: io.BufferedIOBase, pixels: Pixels, recipe: str | None) -> None:
         stream.write(_chunk(b"iTXt", RECIPE_KEY.encode() + b"\0\0\0\0\0" + recipe.encode()))
     deflate = zlib.compressobj(strategy=zlib.Z_FILTERED)
     above = np.zeros(w * bytes_per_pixel, np.uint8)
-    for band in pixels.bands():
+    for _, band in pixels.bands():
         lines = band.astype(band.dtype.newbyteorder(">")).view(np.uint8).reshape(len(band), -1)
         if data := deflate.compress(_filtered(lines, above, bytes_per_pixel).data):
             stream.write(_chunk(b"IDAT", data))
@@ -187,9 +187,11 @@ def _tiff(stream: io.BufferedIOBase, pixels: Pixels, recipe: str | None) -> None
     (h, w), channels = pixels.size, pixels.channels
     stream.write(b"II*\0" + bytes(4))
     starts, sizes = [], []
-    for band in pixels.bands(_STRIP):
+    for top in range(0, h, _STRIP):
+        strip = pixels.band(slice(top, top + _STRIP))
+        scratch.let_go(pixels.image)
         starts.append(stream.tell())
-        sizes.append(stream.write(zlib.compress(band.astype(band.dtype.newbyteorder("<")).data)))
+        sizes.append(stream.write(zlib.compress(strip.astype(strip.dtype.newbyteorder("<")).data)))
         if stream.tell() > _TIFF_ROOM:
             raise CannotHold("it ends at 4 GiB")
     stream.write(bytes(stream.tell() % 2))

@@ -428,7 +428,7 @@ def _split(image: Image.Image) -> _Levels:
 def _array(image: Image.Image, mode: str) -> Shaped[np.ndarray, "h w c"]:
     """In bands, since Pillow's own way to an array of another mode takes the whole picture four times."""
     out = np.empty((image.height, image.width, len(mode)), np.uint8)
-    for rows in scratch.bands(image.height):
+    for rows in scratch.bands((image.height, image.width)):
         band = image.crop((0, rows.start, image.width, rows.stop)).convert(mode)
         out[rows] = np.asarray(band).reshape(out[rows].shape)
     return out
@@ -619,7 +619,7 @@ def _planes(
 ) -> Float[Tensor, "3 h w"]:
     """Converted in bands of rows; one channel stands for all three."""
     out = scratch.empty((3, *color.shape[:2]))
-    for rows in scratch.bands(len(color)):
+    for rows in scratch.bands(color.shape[:2]):
         out[:, rows] = torch.from_numpy(convert(color[rows].transpose(2, 0, 1)))
         scratch.let_go(out)
     return out
