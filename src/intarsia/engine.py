@@ -26,9 +26,9 @@ Objective = Callable[[Image], Mapping[str, Float[Tensor, ""]]]  # terms; without
 class Frame:
     """The picture after one step.
 
-    image: as it would be kept now, 0..1, at the size being worked on; step: 1..steps; losses: the weighted terms of
-    the objective that this step started from; done: part of the whole computation so far, 0..1 (a step at a large size
-    counts for more); state(): all that is needed to go on from here exactly."""
+    image: as it would be kept now, 0..1, at the size being worked on; step: 1..steps, and 0 within a long first one;
+    losses: the weighted terms of the objective that this step started from; done: part of the whole computation so far,
+    0..1 (a step at a large size counts for more); state(): all that is needed to go on from here exactly."""
 
     image: Image
     step: int
