@@ -2,6 +2,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import settings
+
+settings.register_profile("untimed", deadline=None)  # a machine that is busy is no fault
+settings.load_profile("untimed")
 
 SHARED = Path(__file__).parents[2] / "shared"
 

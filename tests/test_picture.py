@@ -200,7 +200,7 @@ def test_an_opaque_alpha_is_no_alpha():
 # ------------------------------------------------------------------------------------------------ reading: 16 bits
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     pixels=st.sampled_from([np.uint8, np.uint16]).flatmap(
         lambda kind: hnp.arrays(kind, st.tuples(st.integers(1, 70), st.integers(1, 5), st.sampled_from([3, 4])))
@@ -357,7 +357,7 @@ def test_a_flipped_bit_in_a_png_is_seen():
             picture.read(bytes(broken))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.sampled_from(sorted(FORMATS)), st.integers(0, 10**6), st.binary(min_size=1, max_size=8))
 def test_damaged_files_never_end_in_another_error(name, place, damage):
     format, options = FORMATS[name]
@@ -731,7 +731,7 @@ def test_a_broken_profile_is_a_notice(broken, tmp_path):
     assert np.array_equal(levels(opened.image), np.array(PICTURE))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.sampled_from([*CURVES.values(), b"para", b"curv"]), st.integers(128, 500), st.binary(min_size=1, max_size=12))
 def test_no_profile_can_harm(curve, place, damage):
     made = bytearray(rgb_profile(ADOBE, curve))
@@ -756,7 +756,7 @@ def test_a_broken_profile_on_cmyk_is_a_notice():
 # ------------------------------------------------------------------------------------------------ arrays and tensors
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     hnp.arrays(
         st.sampled_from([np.bool_, np.uint8, np.uint16]),
@@ -860,7 +860,7 @@ def test_maps_from_tensors_and_booleans():
 
 
 @given(st.integers(1, 9), st.integers(1, 9), st.sampled_from([1, 3, 255, 65_535, 10**6]), st.integers(0, 99))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_written_maps_come_back(tmp_path_factory, h, w, most, seed):
     """To half a level of 16 bits; to the bit where their levels are those of 8 or of 16."""
     path = tmp_path_factory.mktemp("maps") / "map.png"
@@ -1253,7 +1253,7 @@ def test_resize_to_its_own_size_changes_nothing():
     assert torch.equal(picture.resize(image, (5, 7)), image)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(*[st.integers(1, 30)] * 4, st.floats(0, 1, width=32))
 def test_resize_keeps_flat_colors_and_the_range(h, w, new_h, new_w, value):
     flat = picture.resize(torch.full((2, h, w), value), (new_h, new_w))

@@ -169,7 +169,7 @@ soft = st.tuples(st.floats(0, 1), st.floats(0, 1), st.floats(0.1, 0.6), st.integ
 
 
 @given(st.lists(soft, min_size=1, max_size=3), st.booleans(), st.booleans())
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 def test_upper_layers_keep_their_shares_and_lower_ones_get_the_remainder(tmp_path_factory, masks, labels, gradient):
     """Whatever is stacked: each layer has what it has alone, times what those above it left; never more than all."""
     folder = tmp_path_factory.mktemp("layers")
@@ -231,7 +231,7 @@ def test_overlapping_masks_share_what_they_cover(guide):
 
 
 @given(st.lists(soft, min_size=1, max_size=3), st.integers(9, 40), st.integers(9, 40))
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 def test_the_rest_is_what_is_left(tmp_path_factory, masks, h, w):
     """At every size that is painted, also with masks from files of other sizes: together everything, to rounding."""
     folder = tmp_path_factory.mktemp("rest")

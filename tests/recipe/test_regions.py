@@ -46,14 +46,14 @@ def regions(draw) -> WrittenRegion:
 
 
 @given(regions())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_a_region_is_read_back(region):
     """Whatever its files are called, and to the last digit."""
     assert WrittenRegion.parse(str(region)) == region
 
 
 @given(regions())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_renaming_the_files_of_a_region_keeps_the_rest(region):
     asked = []
     renamed = region.renamed(lambda name: asked.append(name) or f"new/{name}")
@@ -66,7 +66,7 @@ def test_renaming_the_files_of_a_region_keeps_the_rest(region):
 
 
 @given(maps, st.lists(st.integers(1, 99), min_size=2, max_size=5))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_a_gradient_is_read_back_and_renamed(ramp, styles):
     gradient = WrittenGradient(ramp=ramp, styles=tuple(styles))
     assert WrittenGradient.parse(str(gradient)) == gradient
