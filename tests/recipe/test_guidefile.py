@@ -88,9 +88,13 @@ def test_what_is_written_overrules_the_flags_beside_it(folder):
     """A guide is the same whatever else is said; only a region says more of it."""
     job = opened()
     write_guide("g.json", Guide(GUIDES["hard"](*job.styles)), job.styles)
-    (disk, other) = opened(
-        guide="g.json", style_scale=3, color="match", strength=[0.5], region=["disk: scale=2"]
-    ).guide.regions
+    flags = {"style_scale": 3, "color": "match", "strength": [0.5], "region": ["disk: scale=2"]}
+    with pytest.warns(Notice) as told:
+        (disk, other) = Job.open(recipe(guide="g.json", **flags)).guide.regions
+    assert [str(one.message).split(",")[0] for one in told] == [
+        "--style-scale changes nothing",
+        "--color changes nothing",
+    ]
     assert (disk.style_scale, disk.color, disk.strength) == (2, "none", 1)
     assert (other.style_scale, other.color, other.strength) == (1, "none", 1)
 

@@ -90,6 +90,10 @@ class Layers:
             notice(f"{draft.name}: its content mask is empty, so it is left out.")
         for i in set(range(len(self.styles))) - {draft.style for draft in kept}:
             notice(f"style {i + 1} is not used by any region.")
+        for name, value in self._usual.items():
+            if value != Recipe.model_fields[name].default and all(name in draft.settings for draft in kept):
+                flag = name.replace("_", "-")
+                notice(f"--{flag} changes nothing, for every region says its own. --region 'NAME: ...' changes one.")
         return Guide(regions)
 
     def _regions(self) -> list[WrittenRegion]:
@@ -233,15 +237,15 @@ class Layers:
             changed["style_map"] = self._style_map(region.name, region.style_map, 0 if style is None else style)
         return dataclasses.replace(draft, **changed)
 
+    @property
+    def _usual(self) -> dict[str, Any]:
+        """Of all regions, where they do not say their own."""
+        names = ("style_scale", "color", "color_form")
+        return {name: getattr(self.recipe, name) for name in names}
+
     def _region(self, draft: Draft) -> Region:
-        recipe = self.recipe
-        usual: dict[str, Any] = {
-            "style_scale": recipe.style_scale,
-            "color": recipe.color,
-            "color_form": recipe.color_form,
-        }
-        usual |= {"strength": recipe.strength[0]} if len(recipe.strength) == 1 else {}
-        settings = usual | draft.settings
+        usual = self._usual | ({"strength": self.recipe.strength[0]} if len(self.recipe.strength) == 1 else {})
+        settings: dict[str, Any] = usual | draft.settings
         style = draft.style
         if style is None and settings.get("strength") == 0:
             style = 0  # stays as it is, so that any will do
