@@ -11,7 +11,7 @@ from intarsia.recipe import Recipe, settings_of
 TOY = load("toy", device="cpu")
 QUICK = {  # settings that make a method quick to test
     "gatys": {"steps": 25, "coarsest": 16, "encoder": "toy"},
-    "wct": {"levels": (3, 2, 1), "encoder": "toy"},
+    "wct": {"levels": (3, 2, 1), "coarsest": 16, "encoder": "toy"},
     "adain": {"level": 3, "encoder": "toy"},
 }
 

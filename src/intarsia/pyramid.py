@@ -3,6 +3,7 @@
 import itertools
 import math
 
+import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
@@ -18,6 +19,16 @@ def coarse_to_fine(size: tuple[int, int], coarsest: int = 128, factor: float = 2
     to `coarsest` from above or below, the last one `size` itself."""
     levels = max(0, round(math.log(max(size) / coarsest, factor))) if max(size) > coarsest else 0
     return [(max(1, round(size[0] / factor**i)), max(1, round(size[1] / factor**i))) for i in range(levels, -1, -1)]
+
+
+def enlarged(image: Float[Tensor, "c h w"], size: tuple[int, int], rows: slice) -> Float[Tensor, "c h2 w2"]:
+    """These rows of the image at a larger size (h, w): bicubic, in any range; `picture.resize` in parts."""
+    y, x = (
+        (2 * torch.arange(part.start, part.stop, device=image.device) + 1) / length - 1
+        for part, length in ((rows, size[0]), (slice(0, size[1]), size[1]))
+    )
+    grid = torch.stack([x.expand(len(y), -1), y[:, None].expand(-1, len(x))], -1)
+    return F.grid_sample(image[None], grid[None], "bicubic", "border", align_corners=False)[0]
 
 
 def split_steps(steps: int, levels: int, ratio: float = 0.63) -> list[int]:

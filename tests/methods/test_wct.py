@@ -1,5 +1,6 @@
 """Feature transforms: statistics are met, tiles do not show, what is degenerate stays finite."""
 
+import dataclasses
 import warnings
 
 import pydantic
@@ -12,9 +13,10 @@ from intarsia.encoders import load
 from intarsia.errors import Notice
 from intarsia.guide import Guide, Region
 from intarsia.measure import ssim
-from intarsia.methods.wct import WCT
+from intarsia.methods.wct import WCT, plan_of
 from intarsia.moments import moments
 from intarsia.picture import resize
+from intarsia.pyramid import enlarged
 
 TOY = load("toy", device="cpu")
 FULL = WCT(levels=(3, 2, 1), alpha=1, encoder="toy")
@@ -125,6 +127,56 @@ def test_a_start_of_any_size_is_taken(pictures, random_image, size):
     again = painted(FULL, content, Guide.everywhere(style), start=resize(start, (40, 48)))
     assert torch.equal(once, again)
     assert not torch.allclose(once, painted(FULL, content, Guide.everywhere(style)), atol=0.01)
+
+
+def test_large_pictures_go_from_coarse_to_fine():
+    steps = [(5, 0.6), (4, 0.6), (3, 0.5), (1, 0.4)]
+    for size in ((512, 512), (2048, 1000), (100, 2048)):
+        assert plan_of(size, steps, 1024) == [(size, *step) for step in steps]
+    small, middle, full = (410, 1024), (1295, 3238), (4096, 10240)
+    plan = [(small, *step) for step in steps] + [(size, *step) for size in (middle, full) for step in steps[2:]]
+    assert plan_of(full, steps, 1024) == plan
+    assert plan_of(full, steps, 0) == [(full, *step) for step in steps]
+    assert plan_of((3072, 3072), [(4, 1.0)], 1024) == [((1024, 1024), 4, 1.0), ((3072, 3072), 4, 1.0)]  # nothing finer
+
+
+COARSE = WCT(levels=(3, 2, 1), alpha=0.7, coarsest=24, encoder="toy")
+
+
+def test_a_picture_goes_on_from_the_change_at_the_size_before(random_image):
+    """Where a smaller one is changed, so is the larger one, and its details stay as far as it is not painted over."""
+    content, style = 0.3 + 0.2 * random_image(80, 96, 1), (0.8 + 0.1 * random_image(40, 40, 2)).clamp(0, 1)
+    frames = list(COARSE(content, Guide.everywhere(style), encoder=TOY))
+    assert [tuple(frame.image.shape[1:]) for frame in frames] == [(20, 24)] * 3 + [(80, 96)] * 3
+    assert [frame.step for frame in frames] == [1, 2, 3, 4, 5, 6]
+    assert frames[2].done == pytest.approx(1 / 17)
+    assert frames[-1].done == 1
+    still = dataclasses.replace(COARSE, alphas=(0.7, 0.7, 0.0), levels=(5, 4, 3))
+    encoder = load("toy", device="cpu")
+    *_, last = still(content, Guide.everywhere(style), encoder=encoder)
+    small = list(still(content, Guide.everywhere(style), encoder=encoder))[2].image
+    before, rows = resize(content, (20, 24)), slice(0, 80)
+    details = content - enlarged(before, (80, 96), rows)
+    expected = content + enlarged(small - before, (80, 96), rows) - (0.7 + 0.7) / 3 * details
+    torch.testing.assert_close(last.image, expected.clamp(0, 1), atol=1e-4, rtol=0)
+    assert float((last.image - content).abs().mean()) > 0.1
+
+
+@pytest.mark.parametrize("color", ["none", "match"])
+def test_going_on_from_any_size_is_exact(random_image, color):
+    content, style = random_image(80, 96, 1), random_image(40, 40, 2)
+    guide = Guide((Region(style, torch.linspace(1, -0.5, 96).clamp(0, 1).expand(80, 96), color=color),))
+    frames = list(COARSE(content, guide, encoder=TOY))
+    for frame in frames:
+        again = painted(COARSE, content, guide, state=frame.state())
+        assert torch.equal(again, frames[-1].image)
+    assert torch.equal(frames[-1].image[:, :, 64:], content[:, :, 64:])
+
+
+def test_nothing_changes_at_any_size_where_alpha_is_0(random_image):
+    content, guide = random_image(80, 96, 1), Guide.everywhere(random_image(40, 40, 2))
+    image = painted(dataclasses.replace(COARSE, alpha=0), content, guide)
+    torch.testing.assert_close(image, content, atol=1e-5, rtol=0)
 
 
 def test_tiles_tell_how_far_they_are(compact, random_image):

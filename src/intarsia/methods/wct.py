@@ -9,17 +9,20 @@
 Departures from the paper: where eigenvalues are cut, the nearest partial isometry stands for E_s^T E_c, so that the
 covariance is met (`transforms.wct`); moments are sums under soft maps, over tiles, so that a picture of any size with
 any number of regions is painted in bounded memory; places outside the guide are the content's own pixels at every
-level. Several styles at one place are interpolated as in the paper (section 4.2): their transformed features are mixed,
-which along a gradient passes through the same pictures as a mixture with those weights.
+level; pictures of more than 2,048 pixels are painted from coarse to fine, for at their full size the deepest level sees
+but a detail (docs/universal.md shows both; `coarsest=0` is the paper's way). Several styles at one place are
+interpolated as in the paper (section 4.2): their transformed features are mixed, which along a gradient passes through
+the same pictures as a mixture with those weights.
 """
 
 import dataclasses
 import functools
 import math
+import statistics
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 import torch
 from jaxtyping import Float
@@ -36,7 +39,7 @@ from intarsia.guide import Guide, Region
 from intarsia.memory import check_memory, free_memory
 from intarsia.moments import Moments
 from intarsia.picture import fit, resize
-from intarsia.pyramid import grid_of, pool_to_grid, size_of
+from intarsia.pyramid import coarse_to_fine, enlarged, grid_of, pool_to_grid, size_of
 from intarsia.recolor import Recolored
 from intarsia.sources.edits import refine
 from intarsia.tiles import Box, Size
@@ -46,6 +49,8 @@ from intarsia.weights import Progress
 FEWEST = 4.0  # positions at a level below which a region has no statistics, and is left as it is there
 LARGEST_STYLE = 2048  # a style is not enlarged beyond this long side for a larger picture: it has nothing finer to show
 BUDGET = 2**30  # bytes that one tile may take, where so much is free
+FACTOR = 4.0  # of one size to the next
+FINE = 3  # the deepest level at sizes beyond the first
 LOOKING = 0.25  # part of a level's time that goes into its statistics; the rest into the transform and the decoder
 PIECE = 512  # side of the tiles in which pixels alone are worked on
 
@@ -66,6 +71,9 @@ class WCT:
     """How many times all levels are gone through; 3 for textures."""
     finish: Literal["none", "guided-filter"] = "none"
     """guided-filter: the edges of the content, for the look of a photograph."""
+    coarsest: Annotated[int, Field(ge=0)] = 1024
+    """About the long side at which a picture of more than twice that is painted first; finer levels follow at larger
+    sizes. 0: at the full size alone."""
     tile: Annotated[int, Field(ge=0)] = 0
     """Side of the tiles that large pictures are painted in, in pixels; 0 chooses it, and where tiles are needed."""
     decoders: Path | None = None
@@ -101,8 +109,8 @@ class WCT:
         encoder: Encoder | None = None,
         decoders: Mapping[int, Decoder] | None = None,
     ) -> Iterator[Frame]:
-        """Paints `content` (RGB, 0..1) as `guide` says, at its own size; yields a frame per level, and where there are
-        tiles the same frame again after each, of which only `done` has changed.
+        """Paints `content` (RGB, 0..1) as `guide` says, at its own size; yields a frame per level and size, and where
+        there are tiles the same frame again after each, of which only `done` has changed.
 
         start: a picture to begin with in place of the content. state: a frame's `state()`, to go on from it exactly.
         encoder, decoders: loaded already, instead of those that the settings name."""
@@ -119,6 +127,7 @@ class WCT:
             decoders,
             start=start,
             state=state,
+            coarsest=self.coarsest,
             tile=self.tile,
             finish=self.finish,
         )
@@ -148,47 +157,78 @@ def transfer(
     *,
     start: Image | None = None,
     state: State | None = None,
+    coarsest: int = 0,
     tile: int = 0,
     finish: str = "none",
 ) -> Iterator[Frame]:
-    """The painting, level by level. steps: of each the level and its alpha; the others as in `WCT`."""
+    """The painting, size by size and level by level. steps: of each the level and its alpha; the others as in `WCT`."""
     content, guide = content.to(encoder.device), guide.merged()
+    plan = plan_of(size_of(content), steps, coarsest)
     if all(region.strength == 0 for region in guide.regions):
-        yield Frame(content, len(steps), len(steps), {}, 1.0, dict)
+        yield Frame(content, len(plan), len(plan), {}, 1.0, dict)
         return
     colors = Recolored.of(content, guide)
-    used = {level: decoders[level] for level in sorted({level for level, _ in steps})}
-    sides = None if state is None else dict(state["sides"].tolist())
-    work = Work.build(transform, encoder, used, colors, sides or tile, finish)
-    image = work.content if start is None else colors.there(resize(start.to(encoder.device), work.size))
-    first, frame = 0, None
+    image, first, sides = None if start is None else colors.there(start.to(encoder.device)), 0, None
     if state is not None:
-        image, first = state["image"].to(encoder.device), int(state["step"])
-    if first == len(steps):  # the state of a finished run: nothing is left to do
-        yield work.frame(image, first, len(steps))
-    for step, (level, alpha) in enumerate(steps[first:], first + 1):
+        image, first, sides = state["image"].to(encoder.device), int(state["step"]), _from_rows(state["sides"])
+    sides = sides_of_tiles(encoder, decoders, colors, plan, sides or tile, finish)
+    work, frame = None, None
+    for done, step in list(enumerate(plan))[first:]:
+        if work is None or step.size != work.size:
+            work = Work.build(transform, encoder, decoders, colors, step.size, sides, finish)
+            image = work.begun(image, plan, done)
+        assert image is not None
         before = image
-        for part, image in work.through(before, level, alpha, last=step == len(steps)):
+        for part, image in work.through(before, step.level, step.alpha, last=done + 1 == len(plan)):
             if frame is None or part == 1:
-                frame = work.frame(image, step if part == 1 else step - 1, len(steps))
-            yield frame if part == 1 else dataclasses.replace(frame, done=(step - 1 + part) / len(steps))
+                frame = work.frame(image, plan, done + (part == 1))
+            yield frame if part == 1 else dataclasses.replace(frame, done=_done(plan, done, part))
+    if work is None:  # the state of a finished run: nothing is left to do
+        assert image is not None
+        work = Work.build(transform, encoder, decoders, colors, plan[-1].size, sides, finish)
+        yield work.frame(image, plan, len(plan))
+
+
+class Step(NamedTuple):
+    """size: at which it is done."""
+
+    size: Size
+    level: int
+    alpha: float
+
+
+def plan_of(size: Size, steps: Sequence[tuple[int, float]], coarsest: int) -> list[Step]:
+    """All levels at the coarsest size, and the finer ones again at each larger size. coarsest: its long side, about; 0
+    for the full size alone."""
+    ratio = max(size) / coarsest if coarsest else 1.0
+    enlargements = round(math.log(ratio, FACTOR)) if ratio > 1 else 0
+    sizes = coarse_to_fine(size, coarsest, ratio ** (1 / enlargements)) if enlargements else [size]
+    fine = [one for one in steps if one[0] <= FINE] or steps
+    return [Step(one, *step) for one in sizes for step in (steps if one == sizes[0] else fine)]
+
+
+def _done(plan: Sequence[Step], steps: int, part: float = 0.0) -> float:
+    """Part of the work, which grows with the area, after so many steps and a part of the next."""
+    areas = [math.prod(step.size) for step in plan]
+    return (sum(areas[:steps]) + (part * areas[steps] if part else 0)) / sum(areas)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Work:
-    """All that the levels share. content, guide: in the colors that are painted with; shares: of every region;
-    cover: their sum, 0 = untouched; styles: moments of plain features, per tap, a region each; sides: of the tiles of
-    each level."""
+    """All that the levels share at one size. content: at that size, in the colors that are painted with; shares: of
+    every region; cover: their sum, 0 = untouched; styles: moments of plain features, per tap, a region each; sides: of
+    the tiles of each level, at all sizes."""
 
     transform: Transform
     encoder: Encoder
     decoders: Mapping[int, Decoder]
     colors: Recolored
+    content: Image
     finish: str
     shares: Float[Tensor, "r h w"]
     cover: Float[Tensor, "h w"]
     styles: dict[str, Moments]
-    sides: dict[int, int]
+    sides: "Sides"
 
     @classmethod
     def build(
@@ -197,21 +237,17 @@ class Work:
         encoder: Encoder,
         decoders: Mapping[int, Decoder],
         colors: Recolored,
-        asked: int | dict[int, int],
+        size: Size,
+        sides: "Sides",
         finish: str,
     ) -> "Work":
-        """decoders: of the levels in use, from the shallowest. asked: sides of tiles, for all levels or of each; 0
-        chooses them."""
-        size, taps = size_of(colors.content), [decoder.tap for decoder in decoders.values()]
-        sides = sides_of_tiles(encoder, decoders, colors, asked, finish)
+        content, levels = resize(colors.content, size), sorted(level for at, level in sides if at == size)
+        taps, least = [decoders[level].tap for level in levels], min(sides[size, level] for level in levels)
         shares, cover = (maps.to(encoder.device) for maps in _shares(colors.guide, size))
-        styles = style_moments(encoder, colors.guide, max(size), taps, min(sides.values()))
-        _tell_of_poor_styles(colors.guide, styles, taps)
-        return cls(transform, encoder, decoders, colors, finish, shares, cover, styles, sides)
-
-    @property
-    def content(self) -> Image:
-        return self.colors.content
+        styles = style_moments(encoder, colors.guide, max(size), taps, least)
+        if size == size_of(colors.content):
+            _tell_of_poor_styles(colors.guide, styles, taps)
+        return cls(transform, encoder, decoders, colors, content, finish, shares, cover, styles, sides)
 
     @functools.cached_property
     def size(self) -> Size:
@@ -221,12 +257,33 @@ class Work:
     def everywhere(self) -> bool:
         return all(bool((box.of(self.cover) > 1 - 1e-5).all()) for box in tiles.boxes(self.size, PIECE))
 
+    def begun(self, image: Image | None, plan: Sequence[Step], steps: int) -> Image:
+        """What this size begins with after so many steps: the content, the start, or what is painted already, at this
+        size or a smaller one. That is enlarged, and the details that the content has beyond it are added as far as it
+        is not painted over: with all of them, the grain of a photograph shows through the strokes."""
+        if image is None:
+            return self.content
+        if steps == 0 or size_of(image) == self.size:
+            return resize(image, self.size)
+        before = resize(self.colors.content, size_of(image))
+        change = image.float() - before
+        alpha = statistics.mean(step.alpha for step in plan if step.size == plan[0].size)
+        opacity = [min(1.0, alpha * region.strength) for region in self.colors.guide.regions]
+        out = scratch.empty(self.content.shape, device=self.content.device)
+        for rows in scratch.bands(self.size):
+            content, shares = self.content[:, rows], self.shares[:, rows]
+            covered = torch.einsum("r,rhw->hw", shares.new_tensor(opacity), shares)
+            details = content - enlarged(before, self.size, rows)
+            out[:, rows] = (content + enlarged(change, self.size, rows) - covered * details).clamp_(0, 1)
+            scratch.let_go(out, self.content, self.shares)
+        return out
+
     def through(self, image: Image, level: int, alpha: float, last: bool = True) -> Iterator[tuple[float, Image]]:
         """The part of the level that is done, tile by tile, beside the image before it; at 1, the image after it.
         Between levels, a picture in tiles is kept in half precision."""
         decoder = self.decoders[level]
         stride = self.encoder.strides[decoder.tap]
-        boxes = tiles.boxes(self.size, self.sides[level], stride)
+        boxes = tiles.boxes(self.size, self.sides[self.size, level], stride)
         features = self.features(image, boxes[0], decoder.tap) if len(boxes) == 1 else None
         sums = []
         for i, box in enumerate(boxes):
@@ -279,17 +336,16 @@ class Work:
             return piece
         return torch.where(box.of(self.cover) > 0, piece, box.of(self.content).to(piece))
 
-    def frame(self, image: Image, step: int, steps: int) -> Frame:
-        """The picture as it would be kept now, and the state to go on from."""
+    def frame(self, image: Image, plan: Sequence[Step], steps: int) -> Frame:
+        """The picture as it would be kept after so many steps, and the state to go on from."""
 
-        def state() -> State:
-            sides = torch.tensor(list(self.sides.items()))  # with other tiles the last digits would differ
-            return {"image": image, "step": torch.tensor(step), "sides": sides}  # the image is not written to again
+        def state() -> State:  # the image is not written to again; with other tiles the last digits would differ
+            return {"image": image, "step": torch.tensor(steps), "sides": _as_rows(self.sides)}
 
         shown = self.composed(image)
-        if step == steps and self.finish == "guided-filter":
+        if steps == len(plan) and self.finish == "guided-filter":
             shown = self.composed(filtered(shown, self.content))
-        return Frame(self.colors.back(shown), step, steps, {}, step / steps, state)
+        return Frame(self.colors.back(shown), steps, len(plan), {}, _done(plan, steps), state)
 
     def composed(self, image: Image) -> Image:
         """What is shown: the image where the guide reaches; the content, to the bit, where it does not."""
@@ -389,30 +445,51 @@ def filtered(image: Image, content: Image) -> Image:
 # ---- memory ----------------------------------------------------------------------------------------------------------
 
 
+Sides = dict[tuple[Size, int], int]  # of the tiles at each size, at each level
+
+
 def sides_of_tiles(
-    encoder: Encoder, decoders: Mapping[int, Decoder], colors: Recolored, asked: int | dict[int, int], finish: str
-) -> dict[int, int]:
-    """Of every level: what is asked for, or what fits. Raises MemoryLimitError where not even tiles fit, and tells of
-    tiles where there are any."""
-    size, free = size_of(colors.content), free_memory(encoder.device)
+    encoder: Encoder,
+    decoders: Mapping[int, Decoder],
+    colors: Recolored,
+    plan: Sequence[Step],
+    asked: int | Sides,
+    finish: str,
+) -> Sides:
+    """What is asked for, or what fits. Raises MemoryLimitError where not even tiles fit, and tells of tiles where there
+    are any at the full size."""
+    full, free = size_of(colors.content), free_memory(encoder.device)
     whole, disk = _pictures(encoder, colors, finish)
     budget = BUDGET if free is None else min(BUDGET, max(0, free - whole) / 2)
     sides, taken = {}, 0.0
-    for level, decoder in decoders.items():
+    for size, level in dict.fromkeys((step.size, step.level) for step in plan):
+        decoder = decoders[level]
         each = _bytes_per_pixel(encoder, decoder.tap)
         halo = tiles.reach(encoder, [decoder.tap]) + decoder.reach * encoder.strides[decoder.tap]
-        wanted = asked[level] if isinstance(asked, dict) else asked
-        sides[level] = wanted or tiles.side_that_fits(size, halo, each, budget)
-        taken = max(taken, each * math.prod(min(length, sides[level] + 2 * halo) for length in size))
-    check_memory(whole + taken, size, encoder.device)
-    counts = [len(tiles.boxes(size, side, encoder.strides[decoders[level].tap])) for level, side in sides.items()]
+        wanted = asked[size, level] if isinstance(asked, dict) else asked
+        sides[size, level] = wanted or tiles.side_that_fits(size, halo, each, budget)
+        taken = max(taken, each * math.prod(min(length, sides[size, level] + 2 * halo) for length in size))
+    check_memory(whole + taken, full, encoder.device)
+    counts = [
+        len(tiles.boxes(full, side, encoder.strides[decoders[level].tap]))
+        for (size, level), side in sides.items()
+        if size == full
+    ]
     if max(counts) > 1:
         least, most = min(counts), max(counts)
         told = f"{least} tiles" if least == most else f"{least} to {most} tiles, depending on the level"
         room = f"about {(whole + taken) / 2**30:.1f} GiB of memory"
         room += f" and {disk / 2**30:.1f} GiB of the disk" if disk else ""
-        warnings.warn(f"{size[1]} x {size[0]} is painted in {told}; it takes {room}.", Notice, stacklevel=2)
+        warnings.warn(f"{full[1]} x {full[0]} is painted in {told}; it takes {room}.", Notice, stacklevel=2)
     return sides
+
+
+def _as_rows(sides: Sides) -> Tensor:
+    return torch.tensor([[*size, level, side] for (size, level), side in sides.items()])
+
+
+def _from_rows(rows: Tensor) -> Sides:
+    return {((h, w), level): side for h, w, level, side in rows.tolist()}
 
 
 def _pictures(encoder: Encoder, colors: Recolored, finish: str) -> tuple[float, float]:
