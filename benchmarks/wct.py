@@ -5,7 +5,8 @@
 Times are medians; start it with MALLOC_MMAP_THRESHOLD_=33554432 MALLOC_TRIM_THRESHOLD_=2147483647 for the memory habits
 of the command. Seams: the same picture in tiles and as a whole, at 2,048 pixels. Covariance: relative error of the
 transformed features before they are decoded, and of the re-encoded picture, level by level at alpha 1. --large-size
-runs the whole command on the content enlarged to that size, in a process of its own."""
+runs the whole command on the content enlarged to that size, in a process of its own. --coarse-size 3072 --vgg19 FILE:
+from coarse to fine against the full size alone, judged by that network."""
 
 import dataclasses
 import resource
@@ -24,10 +25,13 @@ from torch import Tensor
 from intarsia import picture
 from intarsia.decoders import load_decoder
 from intarsia.encoders import Encoder, load
+from intarsia.encoders.vgg19 import load_vgg19
 from intarsia.guide import Guide
+from intarsia.measure import ssim, style_distances
 from intarsia.methods.adain import AdaIN
 from intarsia.methods.wct import WCT, load_decoders, whitened
 from intarsia.moments import Moments, moments
+from intarsia.pyramid import size_of
 
 
 def at(image: Tensor, size: tuple[int, int]) -> Tensor:
@@ -74,6 +78,25 @@ def off(now: Moments, wanted: Moments) -> float:
     return float((now.covariance() - wanted.covariance()).norm() / wanted.covariance().norm())
 
 
+def coarse(content: Tensor, style: Tensor, size: int, judge: Encoder) -> None:
+    content = picture.resize(content, picture.fit(*size_of(content), size))
+    for coarsest in (0, 1024):
+        began = time.perf_counter()
+        with warnings.catch_warnings(action="ignore"):
+            *_, last = WCT(coarsest=coarsest)(content, Guide.everywhere(style))
+        spent = time.perf_counter() - began
+        seen = (picture.resize(one, picture.fit(*size_of(one), 1024)) for one in (last.image, content))
+        image, photograph = seen
+        top, left = size_of(content)[0] // 2 - 384, size_of(content)[1] // 2 - 512
+        part = last.image[:, top : top + 768, left : left + 1024]
+        near, far = (
+            statistics.mean(style_distances(judge, shown, style, list(judge.channels)).values())
+            for shown in (part, image)
+        )
+        told = f"style distance at 1024 px {far:.3f}, of a detail {near:.3f}; ssim {ssim(image, photograph):.3f}"
+        print(f"{size_of(content)}, coarsest {coarsest}: {spent:.0f} s, {told}", flush=True)
+
+
 def large(content: Path, style: Path, size: str) -> None:
     w, h = map(int, size.split("x"))
     with tempfile.TemporaryDirectory() as folder:
@@ -92,7 +115,16 @@ def large(content: Path, style: Path, size: str) -> None:
 
 
 def main(
-    content: Path, style: Path, /, *, rounds: int = 5, size: int = 512, parts: str = "tsc", large_size: str = ""
+    content: Path,
+    style: Path,
+    /,
+    *,
+    rounds: int = 5,
+    size: int = 512,
+    parts: str = "tsc",
+    large_size: str = "",
+    coarse_size: int = 0,
+    vgg19: Path | None = None,
 ) -> None:
     torch.manual_seed(0)
     encoder = load("compact", device="cpu")
@@ -104,6 +136,8 @@ def main(
         covariances(encoder, at(first, (size, size)), at(second, (size, size)))
     if "s" in parts:
         seams(encoder, at(first, (1536, 2048)), second)
+    if coarse_size and vgg19 is not None:
+        coarse(first, second, coarse_size, Encoder("vgg19", load_vgg19(vgg19, first_padding="reflect")))
     if large_size:
         large(content, style, large_size)
 

@@ -178,6 +178,8 @@ PAINTINGS = {
     "cup-filtered": "cup.png swatch:starry --method wct --finish guided-filter",
     **{f"alpha-{a}": f"cup.png swatch:starry --method wct --alpha {a}" for a in ("0.3", "1")},
     **{f"level-{n}": f"cup.png swatch:starry --method wct --levels {n} --alpha 1" for n in range(5, 0, -1)},
+    "cup-large": "cup.png swatch:starry --method wct --size 3072",
+    "cup-large-0": "cup.png swatch:starry --method wct --size 3072 --coarsest 0",
     "texture-starry": "texture starry.png --size 512x384",
     "texture-glass": "texture swatch:glass --size 512x384",
     **{f"cup-{rule}": f"cup.png swatch:starry --color {rule}" for rule in ("match", "luminance", "histogram")},
@@ -194,7 +196,7 @@ PAINTINGS = {
 
 @dataclass(frozen=True)
 class Tile:
-    """shows: a photograph, a mask or a painting by its name, or `swatch:NAME`."""
+    """shows: a photograph, a mask or a painting by its name, a `NAME/detail` of it, or `swatch:NAME`."""
 
     shows: str
     words: str = ""
@@ -234,6 +236,10 @@ SHEETS: dict[str, list[Tile]] = {
     "alpha": tiles("alpha-0.3 | --alpha 0.3", "cup-wct | 0.6", "alpha-1 | 1"),
     "levels": tiles(*(f"level-{n} | --levels {n}" for n in range(5, 0, -1))),
     "finish": tiles("cup-wct | none", "cup-filtered | --finish guided-filter"),
+    "large": tiles(
+        *(f"{name} | {words}" for name, words in (("cup-large-0", "--coarsest 0"), ("cup-large", "1024 (default)"))),
+        *(f"{name}/detail | a detail" for name in ("cup-large-0", "cup-large")),
+    ),
     "textures": tiles("starry", "texture-starry", "swatch:glass", "texture-glass"),
     "color": tiles("cup-starry | none", *(f"cup-{rule} | {rule}" for rule in ("match", "luminance", "histogram"))),
     "blends": tiles("cat-ramp-no-blends | --no-blends", "cat-ramp | blends (default)"),
@@ -266,7 +272,10 @@ def sheet(row: list[Tile], height: int, columns: int = 5) -> Image.Image:
 def open_tile(shows: str) -> Image.Image:
     if shows.startswith("swatch:"):
         return picture.to_pil(swatches.paint(shows.removeprefix("swatch:"), (512, 512)))
-    return Image.open(WORK / f"{shows}.png").convert("RGB")
+    name, _, detail = shows.partition("/")
+    one = Image.open(WORK / f"{name}.png").convert("RGB")
+    w, h = one.width // 5, one.height // 5
+    return one.crop((2 * w, 2 * h, 3 * w, 3 * h)) if detail else one
 
 
 def fitted(one: Image.Image, height: int) -> Image.Image:
@@ -329,7 +338,7 @@ def paint(name: str, threads: int, keep: bool) -> None:
 
 
 def needed(names: list[str]) -> Iterator[str]:
-    shown = {tile.shows for name in names for tile in SHEETS[name]}
+    shown = {tile.shows.partition("/")[0] for name in names for tile in SHEETS[name]}
     return (name for name in PAINTINGS if name in shown)
 
 
