@@ -1,7 +1,7 @@
 """What the methods share: the frame that they yield, one descent at one size, the moments of a guide's styles."""
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, cast
 
@@ -47,18 +47,32 @@ def style_moments(
 ) -> dict[str, Moments]:
     """Per tap the moments of every region's style under its style map, r at once. A style that several regions use at
     one scale is encoded once; one with a longer side than `side` in tiles of that side."""
+    found = {
+        members: _moments_of(encoder, style, taps, maps, side)
+        for members, style, maps in styles_once(guide, lambda region: round(long_side * region.style_scale))
+    }
+    return by_region(found, taps)
+
+
+def styles_once(
+    guide: Guide, long_side: Callable[[Region], int]
+) -> Iterator[tuple[tuple[int, ...], Image, Float[Tensor, "r h w"]]]:
+    """Each style as large as it is looked at, with the numbers of the regions that use it at one scale, and their style
+    maps."""
     together: dict[tuple[int, float], list[int]] = {}
     for r, region in enumerate(guide.regions):
         together.setdefault((id(region.style), region.style_scale), []).append(r)
-    found = []
     for members in together.values():
         region = guide.regions[members[0]]
-        size = fit(*size_of(region.style), max(16, round(long_side * region.style_scale)))
-        style = resize(region.style.to(encoder.device), size)
-        maps = torch.stack([_style_map(guide.regions[r], size).to(style) for r in members])
-        found.append(_moments_of(encoder, style, taps, maps, side))
-    order = torch.tensor(list(itertools.chain(*together.values()))).argsort()
-    stacked = {tap: Moments.stacked([one[tap] for one in found]) for tap in taps}
+        size = fit(*size_of(region.style), max(16, long_side(region)))
+        maps = torch.stack([_style_map(guide.regions[r], size) for r in members])
+        yield tuple(members), resize(region.style, size), maps
+
+
+def by_region(found: Mapping[tuple[int, ...], Mapping[str, Moments]], taps: Sequence[str]) -> dict[str, Moments]:
+    """Per tap the moments of all regions, in their order. found: of the regions of one style, by their numbers."""
+    order = torch.tensor(list(itertools.chain(*found))).argsort()
+    stacked = {tap: Moments.stacked([one[tap] for one in found.values()]) for tap in taps}
     return {tap: Moments(m.mass[order], m.first[order], m.second[order]) for tap, m in stacked.items()}
 
 
@@ -75,6 +89,7 @@ def _moments_of(
     encoder: Encoder, style: Image, taps: tuple[str, ...], maps: Float[Tensor, "r h w"], side: int | None
 ) -> dict[str, Moments]:
     """Of plain features, put in the encoder's basis afterwards."""
+    style, maps = style.to(encoder.device), maps.to(encoder.device)
     if side is not None and max(size_of(style)) > side:
         sums = tiles.moments_of(encoder, style, taps, maps, side)
         plain = {tap: Moments(m.mass.to(style), m.first.to(style), m.second.to(style)) for tap, m in sums.items()}

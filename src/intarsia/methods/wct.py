@@ -33,12 +33,12 @@ from torch import Tensor
 from intarsia import encoders, scratch, tiles, transforms
 from intarsia.decoders import Decoder, load_decoder
 from intarsia.encoders import Encoder
-from intarsia.engine import Frame, Image, State
+from intarsia.engine import Frame, Image, State, by_region, styles_once
 from intarsia.errors import Notice
 from intarsia.guide import Guide, Region
 from intarsia.memory import check_memory, free_memory
 from intarsia.moments import Moments
-from intarsia.picture import fit, resize
+from intarsia.picture import resize
 from intarsia.pyramid import coarse_to_fine, enlarged, grid_of, pool_to_grid, size_of
 from intarsia.recolor import Recolored
 from intarsia.sources.edits import refine
@@ -363,35 +363,17 @@ class Work:
 def style_moments(encoder: Encoder, guide: Guide, long_side: int, taps: Sequence[str], side: int) -> dict[str, Moments]:
     """Per tap the moments of plain features of every region's style under its style map, r at once, in fp64. A style
     that several regions use at one scale is encoded once."""
-    together: dict[tuple[int, float], list[int]] = {}
-    for r, region in enumerate(guide.regions):
-        together.setdefault((id(region.style), region.style_scale), []).append(r)
-    rows: dict[int, dict[str, Moments]] = {}
-    for members in together.values():
-        first = guide.regions[members[0]]
-        size = fit(*size_of(first.style), shown_at(first, long_side))
-        style = resize(first.style.to(encoder.device), size)
-        maps = torch.stack([_style_map(guide.regions[r], size).to(style) for r in members])
-        found = tiles.moments_of(encoder, style, taps, maps, side)
-        for i, r in enumerate(members):
-            rows[r] = {
-                tap: Moments(m.mass[i : i + 1], m.first[i : i + 1], m.second[i : i + 1]) for tap, m in found.items()
-            }
-    return {tap: Moments.stacked([rows[r][tap] for r in range(len(guide.regions))]) for tap in taps}
+    found = {
+        members: tiles.moments_of(encoder, style.to(encoder.device), taps, maps.to(encoder.device), side)
+        for members, style, maps in styles_once(guide, lambda region: shown_at(region, long_side))
+    }
+    return by_region(found, taps)
 
 
 def shown_at(region: Region, long_side: int) -> int:
     """Long side at which a style is looked at: that of the picture times the style's scale, but a large picture does
     not enlarge it beyond `LARGEST_STYLE`."""
-    return max(16, round(min(long_side, max(LARGEST_STYLE, *size_of(region.style))) * region.style_scale))
-
-
-def _style_map(region: Region, size: Size) -> Float[Tensor, "h w"]:
-    """A map that the resizing lost is everywhere: its whole style is nearer than nothing."""
-    if region.style_map is None:
-        return torch.ones(1, 1).expand(size)
-    one = resize(region.style_map[None], size)[0]
-    return one if float(one.sum()) > 0 else torch.ones_like(one)
+    return round(min(long_side, max(LARGEST_STYLE, *size_of(region.style))) * region.style_scale)
 
 
 def _tell_of_poor_styles(guide: Guide, styles: Mapping[str, Moments], taps: Sequence[str]) -> None:
