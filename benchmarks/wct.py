@@ -29,7 +29,8 @@ from intarsia.encoders.vgg19 import load_vgg19
 from intarsia.guide import Guide
 from intarsia.measure import ssim, style_distances
 from intarsia.methods.adain import AdaIN
-from intarsia.methods.wct import WCT, load_decoders, whitened
+from intarsia.methods.transfer import load_decoders
+from intarsia.methods.wct import WCT, whitened
 from intarsia.moments import Moments, moments
 from intarsia.pyramid import size_of
 

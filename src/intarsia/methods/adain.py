@@ -20,7 +20,7 @@ from intarsia.decoders import Decoder
 from intarsia.encoders import Encoder
 from intarsia.engine import Frame, Image, State
 from intarsia.guide import Guide
-from intarsia.methods.wct import load_decoders, transfer
+from intarsia.methods.transfer import load_decoders, transfer
 from intarsia.moments import Moments
 from intarsia.transforms import Affine
 from intarsia.weights import Progress
