@@ -9,7 +9,7 @@ import torch
 from intarsia import scratch
 from intarsia.color import RULES
 from intarsia.encoders import load
-from intarsia.errors import Notice
+from intarsia.errors import MemoryLimitError, Notice
 from intarsia.guide import Guide, Region
 from intarsia.methods.transfer import plan_of
 from intarsia.methods.wct import WCT
@@ -172,3 +172,16 @@ def test_going_on_from_a_frame_is_exact(pictures):
         torch.testing.assert_close(
             painted(FULL, content, Guide.everywhere(style), state=frame.state()), frames[-1].image, atol=0, rtol=0
         )
+
+
+def test_what_not_even_tiles_make_fit_is_refused_with_the_size_that_would(compact, random_image, monkeypatch):
+    """Before anything is painted; where there is a little more, there are tiles."""
+    content, guide = random_image(280, 300, 3), Guide.everywhere(random_image(96, 96, 4))
+    for place in ("memory", "methods.transfer"):
+        monkeypatch.setattr(f"intarsia.{place}.free_memory", lambda device: 4e6)
+    with pytest.raises(MemoryLimitError, match=r"300 x 280 needs about .* GiB of memory.*--size \d+"):
+        next(iter(WCT(levels=(1,))(content, guide, encoder=compact)))
+    for place in ("memory", "methods.transfer"):
+        monkeypatch.setattr(f"intarsia.{place}.free_memory", lambda device: 8e7)
+    with pytest.warns(Notice, match="300 x 280 is painted in 4 tiles"):
+        assert painted(WCT(levels=(1,)), content, guide, encoder=compact).shape == content.shape

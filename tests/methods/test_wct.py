@@ -116,6 +116,14 @@ def test_what_has_no_statistics_stays_finite(random_image):
         assert bool(painted(FULL, content, guide).isfinite().all())
 
 
+def test_a_style_too_small_for_a_level_is_told(compact, random_image):
+    content, style = random_image(40, 48, 6), random_image(24, 24, 1)
+    guide = Guide((Region(style, style_scale=0.4, name="sky"),))
+    with pytest.warns(Notice, match=r"region 'sky': at level 5 its style has .* positions.*fewer --levels"):
+        image = painted(WCT(levels=(5,)), content, guide, encoder=compact)
+    assert bool(image.isfinite().all())
+
+
 def test_levels_that_cannot_be_are_told():
     for settings in ({"levels": (2, 2)}, {"levels": ()}, {"levels": (6,)}, {"alphas": (0.5,)}, {"alpha": 1.5}):
         with pytest.raises(pydantic.ValidationError):
