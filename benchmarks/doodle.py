@@ -20,7 +20,7 @@ from intarsia.encoders.vgg19 import load_vgg19
 from intarsia.guide import Guide
 from intarsia.measure import region_distances
 from intarsia.methods.doodle import Doodle
-from intarsia.pyramid import size_of
+from intarsia.sizes import size_of
 
 FOLDER = "doodle/neural_doodle"
 CASES = {  # the map, the style and its map, the published result

@@ -27,7 +27,7 @@ from intarsia.encoders.vgg19 import load_vgg19
 from intarsia.guide import Guide, Region
 from intarsia.measure import band_distances, border_ratio, border_score
 from intarsia.methods.gatys import Gatys
-from intarsia.pyramid import size_of
+from intarsia.sizes import size_of
 
 Triple = tuple[str, str, str]  # a content and two styles
 

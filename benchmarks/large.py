@@ -23,7 +23,7 @@ from intarsia import picture
 from intarsia.encoders import load
 from intarsia.guide import Guide
 from intarsia.methods.gatys import Gatys, Goal
-from intarsia.pyramid import size_of
+from intarsia.sizes import size_of
 
 
 def against_the_whole(content: torch.Tensor, style: torch.Tensor, sides: list[int], rounds: int) -> None:

@@ -21,7 +21,7 @@ from intarsia import picture
 from intarsia.encoders import load
 from intarsia.partition import Partition, Seeds, partition
 from intarsia.partition.coloring import overlay
-from intarsia.pyramid import size_of
+from intarsia.sizes import size_of
 from intarsia.sources import maps_of_colors, polygon
 
 MASKS = Path(__file__).with_name("masks")

@@ -22,7 +22,7 @@ from intarsia.encoders.vgg19 import load_vgg19
 from intarsia.guide import Guide, Region
 from intarsia.measure import border_ratio, region_distances
 from intarsia.methods.gatys import Gatys
-from intarsia.pyramid import size_of
+from intarsia.sizes import size_of
 from intarsia.sources import polygon
 
 Case = tuple[str, str, str, bool]  # a content, two styles, whether the border is the sky's

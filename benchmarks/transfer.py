@@ -18,7 +18,7 @@ from intarsia.encoders.vgg19 import load_vgg19
 from intarsia.guide import Guide
 from intarsia.measure import content_distance, style_distances
 from intarsia.methods.gatys import Gatys
-from intarsia.pyramid import size_of
+from intarsia.sizes import size_of
 from intarsia.weights import read_tensors
 
 PAIRS = {

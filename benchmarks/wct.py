@@ -32,7 +32,7 @@ from intarsia.methods.adain import AdaIN
 from intarsia.methods.transfer import load_decoders
 from intarsia.methods.wct import WCT, whitened
 from intarsia.moments import Moments, moments
-from intarsia.pyramid import size_of
+from intarsia.sizes import size_of
 
 
 def at(image: Tensor, size: tuple[int, int]) -> Tensor:

@@ -9,8 +9,7 @@ from intarsia.engine import descend, style_moments
 from intarsia.errors import DivergedError
 from intarsia.guide import Guide, Region
 from intarsia.moments import moments
-from intarsia.picture import fit, resize
-from intarsia.pyramid import pool_to_grid, size_of
+from intarsia.sizes import fit, pool_to_grid, resize, size_of
 
 TARGET = torch.rand(3, 6, 5, generator=torch.Generator().manual_seed(0))
 START = torch.full((3, 6, 5), 0.5)

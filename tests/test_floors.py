@@ -7,10 +7,10 @@ import pytest
 
 ROOT = Path(__file__).parents[1] / "src" / "intarsia"
 FLOORS = [
-    ["errors"],
-    ["scratch", "memory", "picture", "color", "pyramid", "moments", "match", "weights", "swatches"],
-    ["geometry"],
-    ["guide", "losses", "transforms", "decoders", "composite", "nets", "encoders"],
+    ["errors", "types"],
+    ["scratch", "memory", "picture", "color", "sizes", "moments", "match", "weights", "swatches"],
+    ["maps", "geometry", "composite"],
+    ["guide", "losses", "transforms", "decoders", "nets", "encoders"],
     ["engine", "measure", "recolor", "tiles"],
     ["methods", "sources", "partition"],
     ["recipe", "batch", "training"],
@@ -58,6 +58,11 @@ def test_no_two_rooms_import_each_other():
     for name, others in reaches.items():
         for other in others:
             assert name not in reaches.get(other, ()), f"{name} and {other} import each other"
+
+
+def test_methods_know_no_sources():
+    for path in (ROOT / "methods").glob("*.py"):
+        assert not imported_rooms(path) & {"sources", "partition"}, f"{path.name} knows where guides come from"
 
 
 def test_no_drawers():

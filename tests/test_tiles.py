@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from intarsia.encoders import Encoder, load
 from intarsia.encoders.vgg import VGG
 from intarsia.moments import moments
-from intarsia.pyramid import pool_to_grid, size_of
+from intarsia.sizes import pool_to_grid, size_of
 from intarsia.tiles import Box, boxes, features_in, moments_of, reach, side_that_fits
 
 TAPS = ["relu1_1", "relu3_1", "relu5_1"]

@@ -22,9 +22,8 @@ from torch import Tensor
 
 from intarsia.errors import GuideError, UsageError, unknown
 from intarsia.moments import Moments
+from intarsia.types import Image, Map
 
-Map = Float[Tensor, "_ _"]  # maps and pictures come in sizes of their own
-Image = Float[Tensor, "3 _ _"]
 Matrix = Float[Tensor, "3 3"]
 
 LUMINANCE = (0.2126, 0.7152, 0.0722)

@@ -14,10 +14,9 @@ from intarsia.encoders import Encoder
 from intarsia.errors import DivergedError
 from intarsia.guide import Guide, Region
 from intarsia.moments import Moments, moments
-from intarsia.picture import fit, resize
-from intarsia.pyramid import pool_to_grid, size_of
+from intarsia.sizes import fit, pool_to_grid, resize, size_of
+from intarsia.types import Image
 
-Image = Float[Tensor, "3 _ _"]
 State = dict[str, Tensor]  # flat and made of tensors alone, so that it can be kept in a safetensors file
 Objective = Callable[[Image], Mapping[str, Float[Tensor, ""]]]  # terms; without a graph, the gradient is in image.grad
 

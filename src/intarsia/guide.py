@@ -16,9 +16,8 @@ from torch import Tensor
 from intarsia import scratch
 from intarsia.color import FORMS, RULES
 from intarsia.errors import GuideError, unknown
-
-Map = Float[Tensor, "_ _"]  # maps and pictures come in sizes of their own
-Image = Float[Tensor, "3 _ _"]
+from intarsia.maps.fitting import at_size
+from intarsia.types import Image, Map, Size
 
 BLOCK = 1 << 16  # positions whose mixtures are looked at in one go
 
@@ -108,7 +107,7 @@ class Guide:
     def shares(self, size: tuple[int, int]) -> Float[Tensor, "r h w"]:
         """Each region's part of every position of a picture of `size` (h, w); they sum to at most 1, the remainder
         stays content. Where maps overlap by more than that, they are scaled down together."""
-        maps = [_at(region.content_map, size, region.style) for region in self.regions]
+        maps = [_at_size(region, size) for region in self.regions]
         out = scratch.empty((len(maps), *size), maps[0].dtype, maps[0].device)
         for rows in scratch.bands(size):
             stacked = torch.stack([one[rows] for one in maps]).clamp(0, 1)
@@ -214,13 +213,10 @@ def _kept(points: Int[Tensor, "k r"], mass: Float[Tensor, " k"], limit: int, ste
     return kept.sort().values if len(kept) else order
 
 
-def _at(content_map: Map | None, size: tuple[int, int], like: Tensor) -> Map:
-    if content_map is None:
-        return like.new_ones(1, 1).expand(size)
-    if content_map.shape == size:
-        return content_map
-    shrinks = size[0] <= content_map.shape[0] and size[1] <= content_map.shape[1]
-    return F.interpolate(content_map[None, None], size, mode="area" if shrinks else "bilinear")[0, 0]
+def _at_size(region: Region, size: Size) -> Map:
+    if region.content_map is None:
+        return region.style.new_ones(1, 1).expand(size)
+    return at_size(region.content_map, size)
 
 
 def _one(group: list[Region], shares: dict[Region, Map] | None) -> Region:

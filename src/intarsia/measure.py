@@ -17,12 +17,10 @@ from intarsia.engine import style_moments
 from intarsia.guide import Guide
 from intarsia.losses import content_loss, gram_loss
 from intarsia.moments import Moments, moments
-from intarsia.picture import fit, resize
-from intarsia.pyramid import pool_to_grid, size_of
 from intarsia.recolor import Recolored
+from intarsia.sizes import fit, pool_to_grid, resize, size_of
+from intarsia.types import Image, Map
 
-Image = Float[Tensor, "3 _ _"]
-Map = Float[Tensor, "_ _"]
 Mask = Bool[Tensor, "_ _"]
 
 TAPS = ("relu1_1", "relu2_1", "relu3_1")

@@ -17,11 +17,9 @@ from torch import Tensor
 from intarsia import color, scratch
 from intarsia.color import AffineMap
 from intarsia.guide import Guide, Region
-from intarsia.picture import resize
-from intarsia.pyramid import size_of
+from intarsia.sizes import resize, size_of
+from intarsia.types import Image, Size
 
-Image = Float[Tensor, "3 _ _"]
-Size = tuple[int, int]
 LARGE = 1 << 22  # pixels above which what undoes the rules is not kept
 Field = tuple[Float[Tensor, "3 3 h w"], Float[Tensor, "3 h w"]]
 

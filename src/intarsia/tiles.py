@@ -14,9 +14,9 @@ from torch import Tensor
 
 from intarsia.encoders import Encoder
 from intarsia.moments import Moments
-from intarsia.pyramid import pool_to_grid, size_of
+from intarsia.sizes import pool_to_grid, size_of
+from intarsia.types import Size
 
-Size = tuple[int, int]  # h, w
 ROWS = 1 << 14  # positions whose moments are summed in one go
 
 

@@ -13,9 +13,8 @@ from intarsia.losses import gram_loss
 from intarsia.methods.gatys import Gatys, Goal
 from intarsia.methods.tiled import Plan
 from intarsia.moments import moments
-from intarsia.picture import resize
-from intarsia.pyramid import size_of
 from intarsia.recipe import Job, Recipe
+from intarsia.sizes import resize, size_of
 
 TOY = load("toy", device="cpu")
 FEW = Gatys(steps=12, encoder="toy", coarsest=16)
@@ -170,7 +169,7 @@ def test_papers_weightings_by_name(pictures):
     terms = gatys(style[:, :32].repeat(1, 1, 2)[:, :, :48])
     image = style[:, :32].repeat(1, 1, 2)[:, :, :48]
     wanted = 0.0
-    from intarsia.picture import fit, resize
+    from intarsia.sizes import fit, resize
 
     shown = resize(style, fit(40, 40, 48))
     for tap, channels in (("relu1_1", 64), ("relu2_1", 128), ("relu3_1", 256), ("relu4_1", 512)):

@@ -13,8 +13,7 @@ from intarsia.errors import MemoryLimitError, Notice
 from intarsia.guide import Guide, Region
 from intarsia.methods.transfer import plan_of
 from intarsia.methods.wct import WCT
-from intarsia.picture import resize
-from intarsia.pyramid import enlarged
+from intarsia.sizes import enlarged, resize
 
 TOY = load("toy", device="cpu")
 FULL = WCT(levels=(3, 2, 1), alpha=1, encoder="toy")

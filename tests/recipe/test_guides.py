@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from intarsia import Gatys, Guide, Job, Recipe, picture, sources
 from intarsia.errors import GuideError, IntarsiaError, Notice, PictureError
 from intarsia.guide import Region
+from intarsia.maps import feather, fitted, shrink
 from intarsia.recipe import settings_of, stylize
-from intarsia.sources.written import fitted
 
 QUICK = Gatys(steps=6, encoder="toy", coarsest=16, device="cpu", precision="fp32")
 SIZE = (24, 32)
@@ -213,7 +213,7 @@ def test_masks_come_before_labels_and_labels_before_a_gradient(guide):
     )
     assert [region.name for region in found.regions] == ["region 1", "#0000ff", "#ff0000"]  # the gradient got nothing
     parts = shares(found)
-    mask = sources.feather(sources.ellipse(SIZE, (0.5, 0.5), (0.3, 0.3)), 3)
+    mask = feather(sources.ellipse(SIZE, (0.5, 0.5), (0.3, 0.3)), 3)
     same(parts["region 1"], mask)
     same(parts["#ff0000"], (1 - mask) * (torch.arange(32) < 16))
 
@@ -287,7 +287,7 @@ def test_what_is_kept_is_so_to_the_bit(folder, random_image, told):
             job = Job.open(Recipe(**data, settings=settings_of(QUICK), **told))
         *_, last = job.frames()
         image, content = job.result(last).image, job.content
-        inside = sources.shrink(fitted(disk, (size * 3 // 4, size)), 3) == 1
+        inside = shrink(fitted(disk, (size * 3 // 4, size)), 3) == 1
         assert int(inside.sum()) > 40
         assert torch.equal(image[:, inside], content[:, inside])
         assert not torch.allclose(image[:, :, : size // 8], content[:, :, : size // 8], atol=0.02)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from intarsia import picture, sources
 from intarsia.errors import GuideError, Notice, UsageError
+from intarsia.maps import edits
 from intarsia.sources.written import EDITS, MAKERS, Canvas, Distance, File, Step, WrittenMap, words_of
 
 pytestmark = pytest.mark.filterwarnings("ignore:Do not use the `random` module")  # beartype does, in the strategies
@@ -179,16 +180,14 @@ DRAWN = {
     "radial 0.2,0.3 inner=0.1 outer=0.9": lambda canvas: sources.radial(SIZE, (0.2, 0.3), 0.1, 0.9),
     "luminance": lambda canvas: sources.from_picture(canvas.image),
     "label labels.png #ff0000": lambda canvas: (torch.arange(40) >= 20).float().expand(SIZE),
-    "rectangle 0.25,0.25 0.75,0.75 | grow 3": lambda canvas: sources.grow(BOX, 3),
-    "rectangle 0.25,0.25 0.75,0.75 | grow 5%": lambda canvas: sources.grow(BOX, 2),
-    "rectangle 0.25,0.25 0.75,0.75 | shrink 3 | feather 4": lambda canvas: sources.feather(sources.shrink(BOX, 3), 4),
+    "rectangle 0.25,0.25 0.75,0.75 | grow 3": lambda canvas: edits.grow(BOX, 3),
+    "rectangle 0.25,0.25 0.75,0.75 | grow 5%": lambda canvas: edits.grow(BOX, 2),
+    "rectangle 0.25,0.25 0.75,0.75 | shrink 3 | feather 4": lambda canvas: edits.feather(edits.shrink(BOX, 3), 4),
     "rectangle 0.25,0.25 0.75,0.75 | invert": lambda canvas: 1 - BOX,
     "everywhere | subtract rectangle 0.25,0.25 0.75,0.75": lambda canvas: 1 - BOX,
     "linear 0 | intersect linear 180": lambda canvas: torch.minimum(sources.linear(SIZE), sources.linear(SIZE, 180)),
-    "rectangle 0.25,0.25 0.75,0.75 | add mask.png": lambda canvas: sources.add(BOX, drawn("mask.png | grow 0", canvas)),
-    "rectangle 0.25,0.25 0.75,0.75 | refine radius=3 eps=0.01": lambda canvas: sources.refine(
-        BOX, canvas.image, 3, 0.01
-    ),
+    "rectangle 0.25,0.25 0.75,0.75 | add mask.png": lambda canvas: edits.add(BOX, drawn("mask.png | grow 0", canvas)),
+    "rectangle 0.25,0.25 0.75,0.75 | refine radius=3 eps=0.01": lambda canvas: edits.refine(BOX, canvas.image, 3, 0.01),
     "rectangle 0.25,0.25 0.75,0.75 | cut band=4": lambda canvas: sources.grab_cut(canvas.image, BOX, 4),
     "linear 0 | levels black=0.2 white=0.8 gamma=2": lambda canvas: sources.from_picture(
         sources.linear(SIZE), black=0.2, white=0.8, gamma=2

@@ -30,8 +30,8 @@ from intarsia.batch.remembering import Remembering
 from intarsia.encoders import Encoder
 from intarsia.engine import Frame
 from intarsia.errors import IntarsiaError, Notice, OutputError, UsageError, explained
-from intarsia.pyramid import size_of
 from intarsia.recipe import Files, Job, Recipe
+from intarsia.sizes import size_of
 from intarsia.weights import Progress
 
 EVERY = 0.3  # seconds between two messages of how far a picture is

@@ -13,8 +13,8 @@ from intarsia.encoders import Encoder, load
 from intarsia.encoders.vgg19 import VGG19_SOURCES
 from intarsia.errors import Notice, PictureError, RecipeError
 from intarsia.measure import TAPS, Measures, measured
-from intarsia.pyramid import size_of
 from intarsia.recipe import Job, read_recipe
+from intarsia.sizes import size_of
 from intarsia.weights import cache_folder
 
 SHOWN = 8  # regions up to which the table says how far each is from every other style

@@ -18,7 +18,6 @@ from intarsia.cli.progress import Interrupts, Reporter, notices, reporter
 from intarsia.engine import Frame, State
 from intarsia.errors import DivergedError, OutputError, UsageError, unknown
 from intarsia.methods import METHODS
-from intarsia.pyramid import size_of
 from intarsia.recipe import (
     Guidance,
     Job,
@@ -32,6 +31,7 @@ from intarsia.recipe import (
     settings_of,
     write_guide,
 )
+from intarsia.sizes import size_of
 
 OUTPUT, PLACES, RUN = (Group(name, sort_key=i) for i, name in ((1, "Output"), (2, "Where and how much"), (5, "Run")))
 Switch = Annotated[bool, Parameter(negative=(), show_default=False)]

@@ -14,7 +14,7 @@ from intarsia.encoders.toy import Toy
 from intarsia.encoders.vgg import VGG
 from intarsia.encoders.vgg19 import load_vgg19
 from intarsia.errors import UsageError, unknown
-from intarsia.pyramid import pad_to_multiple
+from intarsia.sizes import pad_to_multiple
 
 
 @dataclass(frozen=True, eq=False)

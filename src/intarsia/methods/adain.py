@@ -18,11 +18,12 @@ from torch import Tensor
 from intarsia import encoders, transforms
 from intarsia.decoders import Decoder
 from intarsia.encoders import Encoder
-from intarsia.engine import Frame, Image, State
+from intarsia.engine import Frame, State
 from intarsia.guide import Guide
 from intarsia.methods.transfer import load_decoders, transfer
 from intarsia.moments import Moments
 from intarsia.transforms import Affine
+from intarsia.types import Image
 from intarsia.weights import Progress
 
 

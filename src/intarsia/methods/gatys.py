@@ -28,7 +28,7 @@ from torch import Tensor
 from intarsia import encoders
 from intarsia.color import color_moments
 from intarsia.encoders import Encoder
-from intarsia.engine import Frame, Image, State, descend, style_moments
+from intarsia.engine import Frame, State, descend, style_moments
 from intarsia.guide import Guide, blends
 from intarsia.losses import LOSSES, gram_loss, outside_range, patch_loss, total_variation
 from intarsia.match import Votes
@@ -36,10 +36,10 @@ from intarsia.memory import check_memory
 from intarsia.methods.patchwork import Patchwork, patchworks
 from intarsia.methods.tiled import Features, Forecast, Plan, Statistics, Tile, by_tiles, room_for, tiles_of
 from intarsia.moments import Moments, Support, moments, supports
-from intarsia.picture import resize
-from intarsia.pyramid import coarse_to_fine, grid_of, pool_to_grid, size_of, split_steps
 from intarsia.recolor import Recolored
+from intarsia.sizes import coarse_to_fine, grid_of, pool_to_grid, resize, size_of, split_steps
 from intarsia.tiles import Box, reach
+from intarsia.types import Image
 from intarsia.weights import Progress
 
 HISTORY = 10  # pairs of vectors that L-BFGS remembers

@@ -15,11 +15,10 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from intarsia.encoders import Encoder
-from intarsia.engine import Image
 from intarsia.guide import Guide
 from intarsia.match import Places, Votes, centers, nearest, places, votes
-from intarsia.picture import fit, resize
-from intarsia.pyramid import grid_of, pool_to_grid, size_of
+from intarsia.sizes import fit, grid_of, pool_to_grid, resize, size_of
+from intarsia.types import Image
 
 WINDOW = 3  # positions along the side of a patch, where there are as many
 

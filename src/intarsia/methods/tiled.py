@@ -16,12 +16,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from intarsia.engine import Image
 from intarsia.errors import Notice
 from intarsia.memory import free_memory
 from intarsia.moments import Moments
-from intarsia.pyramid import grid_of
+from intarsia.sizes import grid_of
 from intarsia.tiles import Box, boxes, side_that_fits
+from intarsia.types import Image
 
 LARGEST = 4 * 2**30  # bytes that a picture may take as a whole; a larger one is painted in tiles
 ROOM = round(2.5 * 2**30)  # bytes that it then may take, so that the command for 4,096 x 3,072 stays within 4 GiB

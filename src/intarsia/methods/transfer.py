@@ -23,17 +23,17 @@ from torch import Tensor
 from intarsia import scratch, tiles
 from intarsia.decoders import Decoder, load_decoder
 from intarsia.encoders import Encoder
-from intarsia.engine import Frame, Image, State, by_region, styles_once
+from intarsia.engine import Frame, State, by_region, styles_once
 from intarsia.errors import Notice
 from intarsia.guide import Guide, Region
+from intarsia.maps.edits import refine
 from intarsia.memory import check_memory, free_memory
 from intarsia.moments import Moments
-from intarsia.picture import resize
-from intarsia.pyramid import coarse_to_fine, enlarged, grid_of, pool_to_grid, size_of
 from intarsia.recolor import Recolored
-from intarsia.sources.edits import refine
+from intarsia.sizes import coarse_to_fine, enlarged, grid_of, pool_to_grid, resize, size_of
 from intarsia.tiles import Box, Size
 from intarsia.transforms import Affine
+from intarsia.types import Image
 
 FEWEST = 4.0  # positions at a level below which a region has no statistics, and is left as it is there
 LARGEST_STYLE = 2048  # a style is not enlarged beyond this long side for a larger picture: it has nothing finer to show

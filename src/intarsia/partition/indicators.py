@@ -9,12 +9,11 @@ from torch import Tensor
 
 from intarsia.encoders import Encoder
 from intarsia.partition.clustering import Clustering, maximum_entropy
+from intarsia.types import Size
 
 TAPS = ("relu2_1", "relu3_1", "relu4_1", "relu5_1")
 DIRECTIONS = 16  # principal directions of a tap that are clustered
 BLUR = 6.0  # pixels: deviation of the window in which the texture of a tap is taken together
-
-Size = tuple[int, int]
 
 
 def lab(image: Float[Tensor, "3 h w"]) -> Float[Tensor, "3 h w"]:

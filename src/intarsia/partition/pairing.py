@@ -17,10 +17,8 @@ from intarsia.guide import Guide, Region
 from intarsia.moments import Moments, moments
 from intarsia.partition.indicators import TAPS, at, lab
 from intarsia.partition.segment import Partition, partition
-from intarsia.picture import fit, resize
-from intarsia.pyramid import pool_to_grid, size_of
-
-Image = Float[Tensor, "3 _ _"]
+from intarsia.sizes import fit, pool_to_grid, resize, size_of
+from intarsia.types import Image
 
 PAIRINGS = ("appearance", "position", "overlap")
 COMMON = 64  # side of the square on which maps of two pictures are laid over each other

@@ -10,8 +10,7 @@ from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
 from intarsia.errors import GuideError
-
-Point = tuple[float, float]
+from intarsia.types import Point
 
 
 @dataclass(frozen=True)

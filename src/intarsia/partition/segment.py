@@ -16,12 +16,12 @@ from torch import Tensor
 
 from intarsia.encoders import Encoder, load
 from intarsia.errors import GuideError, UsageError, unknown
+from intarsia.maps.edits import refine
 from intarsia.partition.clustering import Anchors, Clustering, Grid, kmeans, maximum_entropy
 from intarsia.partition.indicators import at, color_indicators, lab, tap_indicators
 from intarsia.partition.seeds import Seeds, pixel_of
 from intarsia.partition.walks import first_seeds, frame_times
-from intarsia.picture import fit, resize
-from intarsia.sources.edits import refine
+from intarsia.sizes import fit, resize
 
 METHODS = ("entropy", "kmeans")
 CARRIES = ("upsample", "gradient")

@@ -5,8 +5,8 @@ write replaces the old file only when it is complete.
 """
 
 from intarsia.picture.reading import MAX_PIXELS, Opened, Source, kind_of, read, read_map, read_recipe
-from intarsia.picture.sizes import fit, resize
 from intarsia.picture.writing import SUFFIXES, atomic_write, check_size, check_target, sweep, to_pil, write, write_map
+from intarsia.sizes import fit, resize
 
 __all__ = [
     "MAX_PIXELS",

@@ -16,8 +16,8 @@ from torch import Tensor
 
 from intarsia import picture, swatches
 from intarsia.errors import Notice, PictureError, RecipeError, UsageError
-from intarsia.pyramid import size_of
 from intarsia.recipe.data import Recipe, was_handed_over
+from intarsia.sizes import size_of
 
 Source = str | Path | PilImage.Image | np.ndarray | Tensor
 

@@ -14,17 +14,15 @@ from pathlib import Path
 from typing import Any
 
 import pydantic
-from jaxtyping import Float
 from pydantic import BaseModel, ConfigDict, Field
-from torch import Tensor
 
 from intarsia import __version__, picture
 from intarsia.errors import GuideError, unknown
 from intarsia.guide import Guide, Region
 from intarsia.recipe.regions import WrittenRegion
 from intarsia.sources.written import short
+from intarsia.types import Image
 
-Image = Float[Tensor, "3 _ _"]
 MOST_BYTES = 4_000_000
 
 

@@ -12,23 +12,22 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from jaxtyping import Float
 from torch import Tensor
 
 from intarsia import picture, sources
-from intarsia.engine import Image
 from intarsia.errors import GuideError, unknown
 from intarsia.guide import Guide, Region
+from intarsia.maps import check_aspect, fitted, settled
 from intarsia.partition import auto_regions
-from intarsia.pyramid import size_of
 from intarsia.recipe.data import Recipe, paired
 from intarsia.recipe.files import Files, notice
 from intarsia.recipe.guidefile import read_guide
 from intarsia.recipe.regions import WrittenGradient, WrittenRegion
-from intarsia.sources.masks import check_aspect, check_counts
-from intarsia.sources.written import Canvas, WrittenMap, fitted, settled
+from intarsia.sizes import size_of
+from intarsia.sources.masks import check_counts
+from intarsia.sources.written import Canvas, WrittenMap
+from intarsia.types import Image, Map
 
-Map = Float[Tensor, "_ _"]
 LARGEST = 2048  # long side at which shapes are drawn on a style
 NEAR = 64.0  # distance in RGB, 0..255, within which a color means a label
 

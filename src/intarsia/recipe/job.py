@@ -13,15 +13,16 @@ from torch import Tensor
 
 from intarsia import __version__, picture
 from intarsia.encoders import Encoder
-from intarsia.engine import Frame, Image, State
+from intarsia.engine import Frame, State
 from intarsia.errors import UsageError
 from intarsia.guide import Guide
 from intarsia.methods import METHODS, Gatys, Method
-from intarsia.pyramid import size_of
 from intarsia.recipe.data import Recipe, checked
 from intarsia.recipe.files import Files, Source, called, notice, visible
 from intarsia.recipe.guides import guide_of
+from intarsia.sizes import size_of
 from intarsia.sources.written import File
+from intarsia.types import Image
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,13 +1,12 @@
 """Sources make guides; no method knows them.
 
 A guide comes from pairs of masks, from label maps, from styles along a ramp, or from patches by meaning. Masks and
-ramps come from gradients and shapes, and `edits` makes maps of maps.
+ramps come from gradients and shapes.
 """
 
 from collections.abc import Callable
 
 from intarsia.guide import Guide
-from intarsia.sources.edits import add, feather, grow, intersect, invert, refine, shrink, subtract
 from intarsia.sources.gradients import between, from_picture, linear, radial
 from intarsia.sources.labels import (
     Label,
@@ -36,16 +35,11 @@ __all__ = [
     "Canvas",
     "Label",
     "WrittenMap",
-    "add",
     "between",
     "ellipse",
-    "feather",
     "flood_fill",
     "from_picture",
     "grab_cut",
-    "grow",
-    "intersect",
-    "invert",
     "label_indices",
     "label_maps",
     "labels",
@@ -58,7 +52,4 @@ __all__ = [
     "polygon",
     "radial",
     "rectangle",
-    "refine",
-    "shrink",
-    "subtract",
 ]

@@ -12,9 +12,7 @@ from torch import Tensor
 
 from intarsia.errors import GuideError, UsageError
 from intarsia.guide import Guide, Region
-
-Image = Float[Tensor, "3 _ _"]  # pictures come in sizes of their own
-Point = tuple[float, float]
+from intarsia.types import Image, Point
 
 LUMINANCE = (0.2126, 0.7152, 0.0722)
 

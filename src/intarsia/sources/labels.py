@@ -18,10 +18,9 @@ from torch import Tensor
 
 from intarsia.errors import GuideError, Notice
 from intarsia.guide import Guide, Region
-from intarsia.sources.masks import check_aspect
+from intarsia.maps import check_aspect
+from intarsia.types import Image, Map
 
-Map = Float[Tensor, "_ _"]  # maps and pictures come in sizes of their own
-Image = Float[Tensor, "3 _ _"]
 Labels = Int[Tensor, "_ _"]
 Colors = Float[Tensor, "_ 3"]
 

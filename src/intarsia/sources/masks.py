@@ -3,14 +3,10 @@
 import warnings
 from collections.abc import Sequence
 
-from jaxtyping import Float, Shaped
-from torch import Tensor
-
 from intarsia.errors import GuideError, Notice
 from intarsia.guide import Guide, Region
-
-Image = Float[Tensor, "3 _ _"]
-Map = Float[Tensor, "_ _"]  # maps and pictures come in sizes of their own
+from intarsia.maps.fitting import check_aspect
+from intarsia.types import Image, Map
 
 
 def masks(
@@ -61,16 +57,3 @@ def check_counts(count: int, styles: int, style_maps: int, strengths: int) -> No
 
 def _counted(count: int, what: str) -> str:
     return f"{count} {what}" if count == 1 else f"{count} {what}s"
-
-
-def check_aspect(name: str, what: str, given: Shaped[Tensor, "*c _ _"], size: tuple[int, int]) -> None:
-    """Raises GuideError where the aspect of a map is not that of its picture of `size` (h, w); only another size is a
-    Notice."""
-    h, w = given.shape[-2:]
-    if (h, w) == size:
-        return
-    came = f"{name}: its {what} mask is {w} x {h}, the {what} picture {size[1]} x {size[0]}"
-    # equal aspect within 1 %, or within the pixel that rounding may cost
-    if abs(h * size[1] - w * size[0]) > max(0.01 * h * size[1], h, size[1]):
-        raise GuideError(f"{came}. They must have the same aspect: crop or redraw the mask.")
-    warnings.warn(f"{came}; it was resized.", Notice, stacklevel=3)

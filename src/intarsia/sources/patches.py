@@ -6,10 +6,10 @@ from torch import Tensor
 
 from intarsia.errors import GuideError, UsageError
 from intarsia.guide import Guide, Region
-from intarsia.sources.masks import check_aspect
+from intarsia.maps import check_aspect
+from intarsia.types import Image
 
 Labels = Int[Tensor, "_ _"]  # content and style come in sizes of their own
-Image = Float[Tensor, "3 _ _"]
 ALIKE = 0.01  # histograms this near to the nearest one count as nearest too
 
 

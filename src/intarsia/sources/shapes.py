@@ -13,10 +13,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from intarsia.errors import GuideError, Notice, UsageError
-from intarsia.sources import edits
+from intarsia.maps import edits
+from intarsia.types import Point, Points
 
-Point = tuple[float, float]
-Points = Float[Tensor, "n 2"]
 LINES = 16  # scan lines per row of pixels
 
 

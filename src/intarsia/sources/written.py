@@ -21,19 +21,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-import torch.nn.functional as F
-from jaxtyping import Float
-from torch import Tensor
 
 from intarsia.errors import GuideError, Notice, UsageError, unknown
-from intarsia.pyramid import size_of
-from intarsia.sources import edits, gradients, shapes
+from intarsia.maps import edits
+from intarsia.maps.fitting import check_aspect, fitted, settled
+from intarsia.sizes import size_of
+from intarsia.sources import gradients, shapes
 from intarsia.sources.labels import map_of_color
-from intarsia.sources.masks import check_aspect
-
-Map = Float[Tensor, "_ _"]
-Image = Float[Tensor, "3 _ _"]
-Point = tuple[float, float]
+from intarsia.types import Image, Map, Point
 
 
 @dataclass(frozen=True, eq=False)
@@ -276,20 +271,6 @@ def _from_file(canvas: Canvas, name: str) -> Map:
     one_map = canvas.read_map(name)
     check_aspect(f"mask {name}", canvas.side, one_map, canvas.full)
     return fitted(one_map, canvas.size)
-
-
-def fitted(one_map: Map, size: tuple[int, int]) -> Map:
-    """The map at another size (h, w), as a guide has it at that size: the covered part of each pixel where it shrinks,
-    else in between; nothing stays exactly nothing, and all exactly all."""
-    h, w = one_map.shape
-    mode = "area" if size[0] <= h and size[1] <= w else "bilinear"
-    return one_map if size == (h, w) else settled(F.interpolate(one_map[None, None], size, mode=mode)[0, 0])
-
-
-def settled(one_map: Map) -> Map:
-    """Without what rounding left of 0 and of 1, so that what is not painted is so to the bit."""
-    settled = torch.where(one_map < 1e-5, 0, one_map)
-    return torch.where(settled > 1 - 1e-5, 1, settled)
 
 
 def _value(one: Any, canvas: Canvas) -> Any:

@@ -13,8 +13,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from intarsia.errors import GuideError, UsageError
-
-Map = Float[Tensor, "_ _"]  # two maps of different sizes get an error that a user understands
+from intarsia.types import Map
 
 
 def grow(one_map: Float[Tensor, "h w"], pixels: float) -> Float[Tensor, "h w"]:

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from intarsia.pyramid import coarse_to_fine, enlarged, pad_to_multiple, pool_to_grid, split_steps
+from intarsia.sizes import coarse_to_fine, enlarged, pad_to_multiple, pool_to_grid, split_steps
 
 
 def test_sizes_end_at_the_picture_and_begin_near_the_coarsest():

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from intarsia.errors import GuideError, UsageError
-from intarsia.sources import add, feather, grow, intersect, invert, refine, shrink, subtract
+from intarsia.maps import add, feather, grow, intersect, invert, refine, shrink, subtract
 
 
 def soft(seed: int, h: int = 17, w: int = 23) -> torch.Tensor:

@@ -1,0 +1,43 @@
+"""Maps brought to the size of a picture, and held against its aspect."""
+
+import warnings
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Shaped
+from torch import Tensor
+
+from intarsia.errors import GuideError, Notice
+from intarsia.types import Map, Size
+
+
+def at_size(one_map: Map, size: Size) -> Map:
+    """The map at another size (h, w): the covered part of each pixel where it shrinks, else in between."""
+    if one_map.shape == size:
+        return one_map
+    shrinks = size[0] <= one_map.shape[0] and size[1] <= one_map.shape[1]
+    return F.interpolate(one_map[None, None], size, mode="area" if shrinks else "bilinear")[0, 0]
+
+
+def fitted(one_map: Map, size: Size) -> Map:
+    """The same, where nothing stays exactly nothing, and all exactly all."""
+    return one_map if one_map.shape == size else settled(at_size(one_map, size))
+
+
+def settled(one_map: Map) -> Map:
+    """Without what rounding left of 0 and of 1, so that what is not painted is so to the bit."""
+    settled = torch.where(one_map < 1e-5, 0, one_map)
+    return torch.where(settled > 1 - 1e-5, 1, settled)
+
+
+def check_aspect(name: str, what: str, given: Shaped[Tensor, "*c _ _"], size: Size) -> None:
+    """Raises GuideError where the aspect of a map is not that of its picture of `size` (h, w); only another size is a
+    Notice."""
+    h, w = given.shape[-2:]
+    if (h, w) == size:
+        return
+    came = f"{name}: its {what} mask is {w} x {h}, the {what} picture {size[1]} x {size[0]}"
+    # equal aspect within 1 %, or within the pixel that rounding may cost
+    if abs(h * size[1] - w * size[0]) > max(0.01 * h * size[1], h, size[1]):
+        raise GuideError(f"{came}. They must have the same aspect: crop or redraw the mask.")
+    warnings.warn(f"{came}; it was resized.", Notice, stacklevel=3)
