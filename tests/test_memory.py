@@ -99,5 +99,5 @@ def test_groups_that_cannot_be_read_do_not_count(machine):
 def test_a_run_that_would_not_fit_is_refused_with_the_size_that_would(monkeypatch):
     monkeypatch.setattr(memory, "free_memory", lambda device: 2**30)
     check_memory(2**30, (1000, 2000), CPU)
-    with pytest.raises(MemoryLimitError, match=r"2000 x 1000 needs about 4\.0 GiB.* 1\.0 GiB are free.*--size 974"):
+    with pytest.raises(MemoryLimitError, match=r"2000 x 1000 needs about 4\.0 GiB.* 1\.0 GiB are free.*`size` 974"):
         check_memory(2**32, (1000, 2000), CPU)

@@ -11,17 +11,31 @@ IntarsiaError                1   any failure that we can explain
 ├── DivergedError            1   the optimization left the finite numbers; the last good picture is saved
 └── OutputError              1   the result could not be written; what was there before is untouched
 
-A message says the fact, what came, and the way out, in that order.
+A message says the fact, what came, and the way out, in that order. It names a setting in backticks, `style_scale`: a
+face says it in its own way (`settings_as`), as a flag, a field or a slider.
+
+A notice is what a person should know though it went on. It goes to whoever listens in the same context (`listening`),
+as a run does, so that two runs in two threads do not mix theirs; where nobody does, it is a Python warning.
 """
 
 import difflib
-from collections.abc import Iterable
+import re
+import sys
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 
 class IntarsiaError(Exception):
     """Any failure that we can explain; its message says the fact, what came, and the way out."""
 
     exit_code = 1
+
+    @property
+    def settings(self) -> list[str]:
+        """Names of the settings that the message speaks of."""
+        return _SETTING.findall(str(self))
 
 
 class UsageError(IntarsiaError):
@@ -69,8 +83,8 @@ def explained(error: Exception) -> IntarsiaError:
     text = str(error)
     ran_out = isinstance(error, RuntimeError) and ("out of memory" in text or "allocate memory" in text)
     if ran_out or isinstance(error, MemoryError):
-        return MemoryLimitError("the picture did not fit into memory. Try a smaller --size.")
-    return IntarsiaError(f"unforeseen failure, {type(error).__name__}: {text[:300]}. --debug shows where.")
+        return MemoryLimitError("the picture did not fit into memory. Try a smaller `size`.")
+    return IntarsiaError(f"unforeseen failure, {type(error).__name__}: {text[:300]}. `debug` shows where.")
 
 
 def unknown(kind: str, name: str, choices: Iterable[str]) -> str:
@@ -81,5 +95,47 @@ def unknown(kind: str, name: str, choices: Iterable[str]) -> str:
     return f"no {kind} '{name}'{guess} There are: {', '.join(choices)}."
 
 
+_SETTING = re.compile("`([a-z][a-z0-9_]*)`")
+
+
+def settings_as(said: Callable[[str], str], text: str) -> str:
+    """A message with every setting called what `said` makes of its name."""
+    return _SETTING.sub(lambda found: said(found[1]), text)
+
+
 class Notice(UserWarning):
-    """Something that a person should know though it went on: a map resized, a region dropped. Faces show these."""
+    """Something that a person should know though it went on: a map resized, a region dropped."""
+
+
+_listener: ContextVar[Callable[[str], None] | None] = ContextVar("listener", default=None)
+
+
+def notice(text: str) -> None:
+    """Tells whoever listens; else a warning, which points at the first line that is not ours."""
+    listener = _listener.get()
+    if listener is not None:
+        return listener(text)
+    level, frame = 2, sys._getframe(1)
+    while frame.f_back is not None and str(frame.f_globals.get("__name__")).partition(".")[0] in _INNER:
+        level, frame = level + 1, frame.f_back
+    return warnings.warn(text, Notice, stacklevel=level)
+
+
+_INNER = ("intarsia", "jaxtyping", "beartype", "contextlib")
+
+
+@contextmanager
+def listening(listener: Callable[[str], None]) -> Iterator[None]:
+    """Notices of this context go to `listener`, each text once."""
+    heard: set[str] = set()
+
+    def once(text: str) -> None:
+        if text not in heard:
+            heard.add(text)
+            listener(text)
+
+    token = _listener.set(once)
+    try:
+        yield
+    finally:
+        _listener.reset(token)

@@ -22,7 +22,7 @@ def check_memory(needed: float, size: tuple[int, int], device: torch.device) -> 
     largest = int(max(size) * (0.95 * free / needed) ** 0.5)
     raise MemoryLimitError(
         f"{size[1]} x {size[0]} needs about {needed / 2**30:.1f} GiB of memory, and {free / 2**30:.1f} GiB are free. "
-        f"The largest long side that fits is about {largest} pixels (--size {largest})."
+        f"The largest long side that fits is about {largest} pixels (`size` {largest})."
     )
 
 

@@ -22,7 +22,7 @@ from intarsia.cli import progress
 from intarsia.cli.progress import Clock, Events, Silent, notices, reporter
 from intarsia.cli.progress import _duration as duration
 from intarsia.engine import Frame
-from intarsia.errors import Notice
+from intarsia.errors import notice
 
 TWO = ("content.png", "style.png", "-o", "out.png")
 HIDE, SHOW = "\x1b[?25l", "\x1b[?25h"  # the cursor
@@ -170,9 +170,9 @@ def test_without_a_terminal_a_line_comes_now_and_then(clock, capsys):
 def test_a_notice_comes_once_and_warnings_for_programmers_not_at_all(capsys):
     with notices(Silent()):
         for _ in range(2):
-            warnings.warn("mask resized", Notice, stacklevel=1)
+            notice("mask resized, see `style_scale`")
             warnings.warn("deprecated", UserWarning, stacklevel=1)
-    assert capsys.readouterr().err == "intarsia: mask resized\n"
+    assert capsys.readouterr().err == "intarsia: mask resized, see --style-scale\n"
 
 
 def test_a_name_is_no_markup(capsys):

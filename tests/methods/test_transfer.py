@@ -178,7 +178,7 @@ def test_what_not_even_tiles_make_fit_is_refused_with_the_size_that_would(compac
     content, guide = random_image(280, 300, 3), Guide.everywhere(random_image(96, 96, 4))
     for place in ("memory", "methods.transfer"):
         monkeypatch.setattr(f"intarsia.{place}.free_memory", lambda device: 4e6)
-    with pytest.raises(MemoryLimitError, match=r"300 x 280 needs about .* GiB of memory.*--size \d+"):
+    with pytest.raises(MemoryLimitError, match=r"300 x 280 needs about .* GiB of memory.*`size` \d+"):
         next(iter(WCT(levels=(1,))(content, guide, encoder=compact)))
     for place in ("memory", "methods.transfer"):
         monkeypatch.setattr(f"intarsia.{place}.free_memory", lambda device: 8e7)

@@ -119,7 +119,7 @@ def test_what_has_no_statistics_stays_finite(random_image):
 def test_a_style_too_small_for_a_level_is_told(compact, random_image):
     content, style = random_image(40, 48, 6), random_image(24, 24, 1)
     guide = Guide((Region(style, style_scale=0.4, name="sky"),))
-    with pytest.warns(Notice, match=r"region 'sky': at level 5 its style has .* positions.*fewer --levels"):
+    with pytest.warns(Notice, match=r"region 'sky': at level 5 its style has .* positions.*fewer `levels`"):
         image = painted(WCT(levels=(5,)), content, guide, encoder=compact)
     assert bool(image.isfinite().all())
 

@@ -92,8 +92,8 @@ def test_what_is_written_overrules_the_flags_beside_it(folder):
     with pytest.warns(Notice) as told:
         (disk, other) = Job.open(recipe(guide="g.json", **flags)).guide.regions
     assert [str(one.message).split(",")[0] for one in told] == [
-        "--style-scale changes nothing",
-        "--color changes nothing",
+        "`style_scale` changes nothing",
+        "`color` changes nothing",
     ]
     assert (disk.style_scale, disk.color, disk.strength) == (2, "none", 1)
     assert (other.style_scale, other.color, other.strength) == (1, "none", 1)
@@ -268,7 +268,7 @@ def test_what_is_in_its_folder_is_reached(wary, map_name):
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("gone.json", "gone.json: cannot be read (No such file or directory). Write one with --save-guide."),
+        ("gone.json", "gone.json: cannot be read (No such file or directory). Write one with `save_guide`."),
         ("guides", "guides: this is no file"),
         ("style.png", "style.png is not JSON"),
         ("pipe", "pipe: this is no file"),

@@ -137,7 +137,7 @@ def test_label_maps_pair_by_color(guide):
 def test_a_label_map_alone_makes_regions_to_speak_of(guide):
     flat("labels.png", "ff0000", "00ff00", "0000ff")
     with pytest.raises(
-        GuideError, match=r"does not say which of the 2 styles it takes. Say --region \"#......: style=1\""
+        GuideError, match=r"does not say which of the 2 styles it takes. Say `region` \"#......: style=1\""
     ):
         guide(content_map="labels.png")
     told = ["#ff0000: style=2 strength=0.5", "#00FF00: keep", "#0808F8: style=1"]  # near is enough
@@ -344,10 +344,10 @@ def test_regions_without_names_are_numbered_after_the_masks(guide):
         ({"gradient": "linear 0: 1 -> 2", "weight": [1, 2]}, "weights mix styles that share every place"),
         ({"content_mask": [SKY]}, "1 content mask came with 2 styles."),
         ({"strength": [1, 1], "gradient": "linear 0: 1 -> 2"}, "2 strengths came without content masks"),
-        ({"style_map": ["labels.png"]}, "Give --content-map."),
-        ({"content_patch": 8}, "Give --content-map."),
-        ({"style_patch": 8}, "Give --content-map."),
-        ({"content_map": "labels.png", "style_patch": 8}, "Give --content-patch too."),
+        ({"style_map": ["labels.png"]}, "Give `content_map`."),
+        ({"content_patch": 8}, "Give `content_map`."),
+        ({"style_patch": 8}, "Give `content_map`."),
+        ({"content_map": "labels.png", "style_patch": 8}, "Give `content_patch` too."),
         (
             {"content_map": "labels.png", "content_patch": 8},
             "patches take one style with one label map; 2 styles and 0",
@@ -359,7 +359,7 @@ def test_regions_without_names_are_numbered_after_the_masks(guide):
         ({"content_map": "labels.png", "style_map": ["square.png"]}, "2 styles came with 1 label maps."),
         ({"content_map": "wide.png"}, "label map: its content mask is 64 x 20"),
         ({"content_map": "content.png"}, "have more than 32 colors"),
-        ({"pair": ["1=2"]}, "Give --auto-regions K."),
+        ({"pair": ["1=2"]}, "Give `auto_regions` K."),
         ({"guide": "gone.json"}, "gone.json: cannot be read"),
     ],
     ids=str,

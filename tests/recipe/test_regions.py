@@ -172,5 +172,5 @@ def test_what_is_wrong_with_a_gradient_is_told(told, words):
 def test_the_rest_is_had_where_there_are_regions():
     assert WrittenRegion.parse('a: content="rest | feather 3"').content == "rest | feather 3"
     assert checked_map("rest", rest=True) == "rest"
-    with pytest.raises(UsageError, match="--region"):
+    with pytest.raises(UsageError, match="`region`"):
         checked_map("everywhere | subtract rest")

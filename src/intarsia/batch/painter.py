@@ -16,9 +16,7 @@ import signal
 import threading
 import time
 import traceback
-import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
@@ -29,7 +27,7 @@ from intarsia import picture, swatches
 from intarsia.batch.remembering import Remembering
 from intarsia.encoders import Encoder
 from intarsia.engine import Frame
-from intarsia.errors import IntarsiaError, Notice, OutputError, UsageError, explained
+from intarsia.errors import IntarsiaError, OutputError, UsageError, explained, listening
 from intarsia.recipe import Files, Job, Recipe
 from intarsia.sizes import size_of
 from intarsia.weights import Progress
@@ -114,8 +112,7 @@ def _prepared(setup: dict[str, Any], say: Say) -> Painter | None:
     torch.set_num_threads(setup["threads"])
     try:
         recipe = Recipe.from_json(setup["recipe"])
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # who gathered the batch has read the styles too, and told
+        with listening(lambda text: None):  # who gathered the batch has read the styles too, and told
             return Painter.open(
                 recipe, setup["depth"], setup["quality"], lambda done, total: say("download", bytes=done, total=total)
             )
@@ -127,7 +124,7 @@ def _prepared(setup: dict[str, Any], say: Say) -> Painter | None:
 def _work(painter: Painter, task: Task, say: Say, gone: threading.Event) -> None:
     began, heard = time.monotonic(), []
     try:
-        with _notices(heard):
+        with listening(heard.append):
             painted = _painted(painter, task, say, gone)
     except Exception as error:
         say("failed", **_failure(error), notices=heard)
@@ -157,19 +154,6 @@ def _failure(error: Exception) -> dict[str, Any]:
     facts = {"kind": type(told).__name__, "message": " ".join(str(told).split()), "full": full}
     unforeseen = not isinstance(error, IntarsiaError)
     return facts | ({"traceback": traceback.format_exception(error)} if unforeseen else {})
-
-
-@contextmanager
-def _notices(heard: list[str]) -> Iterator[None]:
-    def hear(message: Warning | str, category: type[Warning], *rest: Any, **more: Any) -> None:
-        if issubclass(category, Notice) and str(message) not in heard:
-            heard.append(str(message))
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        warnings.simplefilter("always", Notice)
-        warnings.showwarning = hear
-        yield
 
 
 def _connected() -> tuple[BinaryIO, Say]:

@@ -151,12 +151,18 @@ def _told_by_settings(error: Exception) -> str | None:
 
 def _tell(error: Exception, arguments: list[str]) -> None:
     """One line for people; one JSON event where those were asked for."""
-    message = " ".join(str(error).split())
+    from intarsia.errors import settings_as
+
+    message = " ".join(settings_as(as_flag, str(error)).split())
     if "--json" in arguments:
         import json
 
         print(json.dumps({"event": "error", "kind": type(error).__name__, "message": message}), flush=True)
     print(f"intarsia: {visible(message)}", file=sys.stderr)
+
+
+def as_flag(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
 
 
 def visible(text: str) -> str:

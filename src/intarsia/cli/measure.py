@@ -2,7 +2,6 @@
 
 import dataclasses
 import json as format
-import warnings
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,7 +10,7 @@ from intarsia.cli.progress import Silent, notices
 from intarsia.cli.stylize import Switch
 from intarsia.encoders import Encoder, load
 from intarsia.encoders.vgg19 import VGG19_SOURCES
-from intarsia.errors import Notice, PictureError, RecipeError
+from intarsia.errors import PictureError, RecipeError, notice
 from intarsia.measure import TAPS, Measures, measured
 from intarsia.recipe import Job, read_recipe
 from intarsia.sizes import size_of
@@ -67,7 +66,7 @@ def measure(
         judge = _judge(encoder, weights, checkpoint)
         judge.check_taps(taps)
         if remark := _remark(judge, job, chosen=encoder is not None):
-            warnings.warn(remark, Notice, stacklevel=1)
+            notice(remark)
         found = measured(judge, image, job.content, job.guide, taps, gradient=gradient or None)
     told = _told(found, judge, taps, remark)
     print(format.dumps(told, indent=1, ensure_ascii=False) if json else "\n".join(_table(found, judge, taps)))

@@ -11,8 +11,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol, runtime_checkable
 
+from intarsia.cli import as_flag
 from intarsia.engine import Frame
-from intarsia.errors import Notice
+from intarsia.errors import listening, settings_as
 
 DOWNLOAD_STEP = 4_000_000  # bytes between two download events
 
@@ -222,19 +223,8 @@ def _tell_terminal(text: str) -> None:
 
 @contextmanager
 def notices(report: Reporter) -> Iterator[None]:
-    """Notices go to the report, each text once; other warnings are for programmers."""
-    seen: set[str] = set()
-
-    def hear(message: Warning | str, category: type[Warning], *rest: Any, **more: Any) -> None:
-        text = str(message)
-        if issubclass(category, Notice) and text not in seen:
-            seen.add(text)
-            report.notice(text)
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        warnings.simplefilter("always", Notice)
-        warnings.showwarning = hear
+    """Notices go to the report, each text once, with settings as flags; warnings are for programmers."""
+    with warnings.catch_warnings(action="ignore"), listening(lambda text: report.notice(settings_as(as_flag, text))):
         yield
 
 

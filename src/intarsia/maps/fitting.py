@@ -1,13 +1,11 @@
 """Maps brought to the size of a picture, and held against its aspect."""
 
-import warnings
-
 import torch
 import torch.nn.functional as F
 from jaxtyping import Shaped
 from torch import Tensor
 
-from intarsia.errors import GuideError, Notice
+from intarsia.errors import GuideError, notice
 from intarsia.types import Map, Size
 
 
@@ -40,4 +38,4 @@ def check_aspect(name: str, what: str, given: Shaped[Tensor, "*c _ _"], size: Si
     # equal aspect within 1 %, or within the pixel that rounding may cost
     if abs(h * size[1] - w * size[0]) > max(0.01 * h * size[1], h, size[1]):
         raise GuideError(f"{came}. They must have the same aspect: crop or redraw the mask.")
-    warnings.warn(f"{came}; it was resized.", Notice, stacklevel=3)
+    notice(f"{came}; it was resized.")

@@ -8,7 +8,6 @@ Every position is counted once, in the tile that it is in; what a tile is comput
 network sees, so the gradient that reaches into a halo is added to its neighbors'. Memory is bounded by the tile.
 """
 
-import warnings
 from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
@@ -16,7 +15,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from intarsia.errors import Notice
+from intarsia.errors import notice
 from intarsia.memory import free_memory
 from intarsia.moments import Moments
 from intarsia.sizes import grid_of
@@ -170,7 +169,7 @@ class Forecast(NamedTuple):
         if plan.side is not None:
             size = f"{self.size[1]} x {self.size[0]}"
             text = f"{size} is painted in tiles of {plan.side} pixels, in about {needed / 2**30:.1f} GiB of memory"
-            warnings.warn(f"{text}, {_DESCENTS[plan.optimizer].format(plan.history)}.", Notice, stacklevel=3)
+            notice(f"{text}, {_DESCENTS[plan.optimizer].format(plan.history)}.")
         return needed
 
 

@@ -11,7 +11,6 @@ import dataclasses
 import functools
 import math
 import statistics
-import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -24,7 +23,7 @@ from intarsia import scratch, tiles
 from intarsia.decoders import Decoder, load_decoder
 from intarsia.encoders import Encoder
 from intarsia.engine import Frame, State, by_region, styles_once
-from intarsia.errors import Notice
+from intarsia.errors import notice
 from intarsia.guide import Guide, Region
 from intarsia.maps.edits import refine
 from intarsia.memory import check_memory, free_memory
@@ -288,11 +287,11 @@ def _tell_of_poor_styles(guide: Guide, styles: Mapping[str, Moments], taps: Sequ
         elif float(deepest.mass[r]) < FEWEST:
             text = (
                 f"at level {taps[-1][4]} its style has {float(deepest.mass[r]):.1f} positions, so it gives hardly more "
-                "than a color there. Give a larger part of it, a larger --style-scale, or fewer --levels."
+                "than a color there. Give a larger part of it, a larger `style_scale`, or fewer `levels`."
             )
         else:
             continue
-        warnings.warn(f"region '{region.name}': {text}", Notice, stacklevel=2)
+        notice(f"region '{region.name}': {text}")
 
 
 def _spread(matrices: Float[Tensor, "r c c"]) -> Float[Tensor, " r"]:
@@ -365,7 +364,7 @@ def sides_of_tiles(
         told = f"{least} tiles" if least == most else f"{least} to {most} tiles, depending on the level"
         room = f"about {(whole + taken) / 2**30:.1f} GiB of memory"
         room += f" and {disk / 2**30:.1f} GiB of the disk" if disk else ""
-        warnings.warn(f"{full[1]} x {full[0]} is painted in {told}; it takes {room}.", Notice, stacklevel=2)
+        notice(f"{full[1]} x {full[0]} is painted in {told}; it takes {room}.")
     return sides
 
 

@@ -191,7 +191,7 @@ class Recipe(Guidance):
         try:
             data = json.loads(text)
         except (ValueError, RecursionError) as error:
-            raise RecipeError(f"{name} is not JSON: {error}. Write one with --save-recipe.") from None
+            raise RecipeError(f"{name} is not JSON: {error}. Write one with `save_recipe`.") from None
         if not isinstance(data, dict):
             raise RecipeError(f"{name} is a JSON {type(data).__name__}, not an object of settings.")
         recipe = checked(name, cls, data)

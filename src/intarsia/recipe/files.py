@@ -3,7 +3,6 @@
 import hashlib
 import os
 import re
-import warnings
 from pathlib import Path
 from typing import cast
 
@@ -15,7 +14,7 @@ from scipy.ndimage import distance_transform_edt
 from torch import Tensor
 
 from intarsia import picture, swatches
-from intarsia.errors import Notice, PictureError, RecipeError, UsageError
+from intarsia.errors import PictureError, RecipeError, UsageError, notice
 from intarsia.recipe.data import Recipe, was_handed_over
 from intarsia.sizes import size_of
 
@@ -103,7 +102,7 @@ def _noise(name: str, max_pixels: int) -> Float[Tensor, "3 h w"]:
         raise UsageError(f"'{name}' is no noise: write noise:WIDTHxHEIGHT or noise:WIDTHxHEIGHT:SEED.")
     w, h = int(found[1]), int(found[2])
     if w * h > max_pixels:
-        raise PictureError(f"{name}: {w * h} pixels are more than the limit of {max_pixels} (--max-pixels).")
+        raise PictureError(f"{name}: {w * h} pixels are more than the limit of {max_pixels} (`max_pixels`).")
     return torch.rand(3, h, w, generator=torch.Generator().manual_seed(int(found[3] or 0)))
 
 
@@ -121,7 +120,3 @@ def visible(opened: picture.Opened, name: str) -> picture.Opened:
 
 def called(name: str) -> str:
     return "standard input" if name == "-" else os.path.basename(name)
-
-
-def notice(text: str) -> None:
-    warnings.warn(text, Notice, stacklevel=3)

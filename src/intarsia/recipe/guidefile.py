@@ -115,20 +115,20 @@ def _json(data: dict[str, Any]) -> str:
 def _text(name: str) -> str:
     try:
         if os.path.exists(name) and not os.path.isfile(name):
-            raise GuideError(f"{name}: this is no file. Give a guide file, as --save-guide writes it.")
+            raise GuideError(f"{name}: this is no file. Give a guide file, as `save_guide` writes it.")
         if os.path.getsize(name) > MOST_BYTES:
             raise GuideError(f"{name}: a guide file of more than {MOST_BYTES // 10**6} MB is none of ours.")
         return Path(name).read_text("utf-8-sig", "replace")
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else error
-        raise GuideError(f"{short(name)}: cannot be read ({why}). Write one with --save-guide.") from None
+        raise GuideError(f"{short(name)}: cannot be read ({why}). Write one with `save_guide`.") from None
 
 
 def _parsed(name: str, text: str) -> list[WrittenRegion]:
     try:
         data = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise GuideError(f"{name} is not JSON: {error}. Write one with --save-guide.") from None
+        raise GuideError(f"{name} is not JSON: {error}. Write one with `save_guide`.") from None
     try:
         return GuideFile.model_validate(data).regions
     except pydantic.ValidationError as faults:

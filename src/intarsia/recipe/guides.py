@@ -15,12 +15,12 @@ import torch
 from torch import Tensor
 
 from intarsia import picture, sources
-from intarsia.errors import GuideError, unknown
+from intarsia.errors import GuideError, notice, unknown
 from intarsia.guide import Guide, Region
 from intarsia.maps import check_aspect, fitted, settled
 from intarsia.partition import auto_regions
 from intarsia.recipe.data import Recipe, paired
-from intarsia.recipe.files import Files, notice
+from intarsia.recipe.files import Files
 from intarsia.recipe.guidefile import read_guide
 from intarsia.recipe.regions import WrittenGradient, WrittenRegion
 from intarsia.sizes import size_of
@@ -34,7 +34,7 @@ NEAR = 64.0  # distance in RGB, 0..255, within which a color means a label
 
 def guide_of(recipe: Recipe, content: picture.Opened, styles: list[picture.Opened], files: Files) -> Guide:
     if recipe.style_mask and not recipe.content_mask:
-        raise GuideError("style masks came without content masks. Give one --content-mask per --style-mask.")
+        raise GuideError("style masks came without content masks. Give one `content_mask` per `style_mask`.")
     images = [style.image for style in styles]
     opaque = [None if style.alpha is None else (style.alpha > 0).float() for style in styles]
     if recipe.guides_styles():
@@ -91,8 +91,7 @@ class Layers:
             notice(f"style {i + 1} is not used by any region.")
         for name, value in self._usual.items():
             if value != Recipe.model_fields[name].default and all(name in draft.settings for draft in kept):
-                flag = name.replace("_", "-")
-                notice(f"--{flag} changes nothing, for every region says its own. --region 'NAME: ...' changes one.")
+                notice(f"`{name}` changes nothing, for every region says its own. `region` 'NAME: ...' changes one.")
         return Guide(regions)
 
     def _regions(self) -> list[WrittenRegion]:
@@ -135,10 +134,10 @@ class Layers:
         recipe = self.recipe
         if recipe.content_map is None:
             if recipe.style_map or recipe.content_patch or recipe.style_patch:
-                raise GuideError("a label map of the style and patches need one of the content. Give --content-map.")
+                raise GuideError("a label map of the style and patches need one of the content. Give `content_map`.")
             return []
         if recipe.style_patch and not recipe.content_patch:
-            raise GuideError("the style was to be cut into patches, and not the content. Give --content-patch too.")
+            raise GuideError("the style was to be cut into patches, and not the content. Give `content_patch` too.")
         content_map = self.files.read(recipe.content_map).image
         check_aspect("label map", "content", content_map, size_of(self.content))
         style_maps = [self.files.read(name).image for name in recipe.style_map]
@@ -184,7 +183,7 @@ class Layers:
         recipe = self.recipe
         if recipe.auto_regions is None:
             if recipe.pair:
-                raise GuideError("--pair pairs automatic regions. Give --auto-regions K.")
+                raise GuideError("`pair` pairs automatic regions. Give `auto_regions` K.")
             return []
         named = {region.style for region in self.recipe.regions() if region.content is not None}
         free = [style for i, style in enumerate(self.styles, 1) if i not in named] or list(self.styles)
@@ -251,7 +250,7 @@ class Layers:
         if style is None:
             raise GuideError(
                 f"region '{draft.name}' does not say which of the {len(self.styles)} styles it takes. "
-                f'Say --region "{draft.name}: style=1", or keep in place of it.'
+                f'Say `region` "{draft.name}: style=1", or keep in place of it.'
             )
         return Region(self.styles[style], draft.content_map, draft.style_map, name=draft.name, **settings)
 

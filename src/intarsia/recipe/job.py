@@ -14,11 +14,11 @@ from torch import Tensor
 from intarsia import __version__, picture
 from intarsia.encoders import Encoder
 from intarsia.engine import Frame, State
-from intarsia.errors import UsageError
+from intarsia.errors import UsageError, notice
 from intarsia.guide import Guide
 from intarsia.methods import METHODS, Gatys, Method
 from intarsia.recipe.data import Recipe, checked
-from intarsia.recipe.files import Files, Source, called, notice, visible
+from intarsia.recipe.files import Files, Source, called, visible
 from intarsia.recipe.guides import guide_of
 from intarsia.sizes import size_of
 from intarsia.sources.written import File
@@ -82,7 +82,7 @@ class Job:
         h, w = size_of(content.image)
         size = picture.fit(h, w, recipe.long_side(max(h, w)))
         if max(h, w) > max(size):
-            notice(f"{called(recipe.content)}: {w} x {h} is reduced to {size[1]} x {size[0]} (--size).")
+            notice(f"{called(recipe.content)}: {w} x {h} is reduced to {size[1]} x {size[0]} (`size`).")
         alpha = None if content.alpha is None else picture.resize(content.alpha[None], size)[0]
         image, hidden = picture.resize(seen, size), None if alpha is None else picture.resize(content.image, size)
         start = None if recipe.start is None else picture.resize(files.read(recipe.start).image, size)

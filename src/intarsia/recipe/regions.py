@@ -128,7 +128,7 @@ def checked_map(text: str, rest: bool = False) -> str:
     """The text itself, if it is a map in words; of what is left only where there is a `rest`."""
     if WrittenMap.parse(text).needs_rest() and not rest:
         raise UsageError(
-            "'rest' is what the other regions leave of the content. Say it as --region \"NAME: content=rest\"."
+            "'rest' is what the other regions leave of the content. Say it as `region` \"NAME: content=rest\"."
         )
     return text
 

@@ -62,7 +62,7 @@ def load_state(path: Path, recipe: Recipe) -> State:
     differing = differences(then, recipe)
     if differing:
         raise RecipeError(
-            f"{path} belongs to another run: {'; '.join(differing[:3])}. Repeat that run's settings, or leave --resume "
+            f"{path} belongs to another run: {'; '.join(differing[:3])}. Repeat that run's settings, or leave `resume` "
             "away to start anew."
         )
     return tensors

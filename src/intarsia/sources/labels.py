@@ -5,7 +5,6 @@ places (3 x 3 pixels of about one color) say which colors there are, and a pixel
 labels that are close by: the purple between red and blue is not the dark red of somewhere else.
 """
 
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -16,7 +15,7 @@ from jaxtyping import Bool, Float, Int, UInt8
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
-from intarsia.errors import GuideError, Notice
+from intarsia.errors import GuideError, notice
 from intarsia.guide import Guide, Region
 from intarsia.maps import check_aspect
 from intarsia.types import Image, Map
@@ -105,9 +104,7 @@ def label_indices(
         )
     if len(unused):
         listed = _listed(palette, style_parts, unused)
-        warnings.warn(
-            f"the content map lacks colors of the style map: {listed}. They are not used.", Notice, stacklevel=3
-        )
+        notice(f"the content map lacks colors of the style map: {listed}. They are not used.")
     shared = on_content.nonzero()[:, 0]
     shared = shared[content_parts[shared].argsort(descending=True, stable=True)]
     number = torch.full((len(palette),), -1)

@@ -1,9 +1,8 @@
 """Soft maps in pairs: which part of the content takes which part of which style."""
 
-import warnings
 from collections.abc import Sequence
 
-from intarsia.errors import GuideError, Notice
+from intarsia.errors import GuideError, notice
 from intarsia.guide import Guide, Region
 from intarsia.maps.fitting import check_aspect
 from intarsia.types import Image, Map
@@ -38,7 +37,7 @@ def masks(
         if style_map is not None:
             check_aspect(name, "style", style_map, (style.shape[-2], style.shape[-1]))
         if not bool((content_map > 0).any()):
-            warnings.warn(f"{name}: its content mask is empty, so it is left out.", Notice, stacklevel=2)
+            notice(f"{name}: its content mask is empty, so it is left out.")
             continue
         strength = strengths[i if len(strengths) > 1 else 0]
         regions.append(Region(style, content_map, style_map, strength, style_scale, name=name))

@@ -4,7 +4,6 @@ Points are x, y in 0..1, from the top left corner; maps come back as "h w" in 0.
 """
 
 import math
-import warnings
 
 import cv2
 import numpy as np
@@ -12,7 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from intarsia.errors import GuideError, Notice, UsageError
+from intarsia.errors import GuideError, UsageError, notice
 from intarsia.maps import edits
 from intarsia.types import Point, Points
 
@@ -65,7 +64,7 @@ def flood_fill(image: Float[Tensor, "3 h w"], points: Points, tolerance: float =
             f"none of the {len(points)} points of the flood fill is in the picture: x and y go from 0 to 1."
         )
     if not bool(inside.all()):
-        _notice(f"flood fill: {int((~inside).sum())} of its {len(points)} points are outside the picture and left out.")
+        notice(f"flood fill: {int((~inside).sum())} of its {len(points)} points are outside the picture and left out.")
     h, w = image.shape[1:]
     lab = cv2.cvtColor(np.ascontiguousarray(image.detach().cpu().float().permute(1, 2, 0).numpy()), cv2.COLOR_RGB2Lab)
     flags = 4 | cv2.FLOODFILL_FIXED_RANGE | cv2.FLOODFILL_MASK_ONLY | (1 << 8)
@@ -120,7 +119,7 @@ def _drawn(what: str, size: tuple[int, int], points: Points, feather: float) -> 
             "the picture 0 to 1. Move it inside, or enclose an area."
         )
     if not bool(((points >= -1e-6) & (points <= 1 + 1e-6)).all()):
-        _notice(f"the {what} reaches beyond the picture; what is outside was cut off.")
+        notice(f"the {what} reaches beyond the picture; what is outside was cut off.")
     return edits.feather(covered, feather)
 
 
@@ -145,7 +144,3 @@ def _coverage(size: tuple[int, int], points: Points) -> Float[Tensor, "h w"]:
     steps = torch.zeros(h * (w + 2), dtype=torch.float64)
     steps.index_add_(0, place, sign * (1 - part)).index_add_(0, place + 1, sign * part)
     return (steps.view(h, w + 2).cumsum(1)[:, :w] / LINES).clamp(0, 1).float()
-
-
-def _notice(what: str) -> None:
-    warnings.warn(what, Notice, stacklevel=4)

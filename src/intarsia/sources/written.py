@@ -14,7 +14,6 @@ import difflib
 import math
 import re
 import shlex
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -22,7 +21,7 @@ from typing import Any
 
 import torch
 
-from intarsia.errors import GuideError, Notice, UsageError, unknown
+from intarsia.errors import GuideError, UsageError, listening, unknown
 from intarsia.maps import edits
 from intarsia.maps.fitting import check_aspect, fitted, settled
 from intarsia.sizes import size_of
@@ -368,8 +367,7 @@ def _tried(step: Step, verb: Verb) -> Step:
         pixel = Canvas(
             torch.zeros(3, 1, 1), (1, 1), "content", lambda name: torch.zeros(1, 1), lambda name: pixel.image
         )
-        with suppress(GuideError), warnings.catch_warnings():
-            warnings.simplefilter("ignore", Notice)
+        with suppress(GuideError), listening(lambda text: None):
             step.draw(pixel, None if step.word in MAKERS else torch.zeros(1, 1))
     return step
 
