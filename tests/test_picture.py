@@ -26,8 +26,9 @@ from hypothesis.extra import numpy as hnp
 from PIL import Image, ImageCms, ImageFile, ImageOps
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
-from intarsia import picture, scratch
+from intarsia import picture
 from intarsia.errors import InputError, IntarsiaError, OutputError, PictureError, UsageError
+from intarsia.large import disk
 from intarsia.picture import icc
 
 torch.set_num_threads(1)
@@ -960,7 +961,7 @@ def test_large_pictures_lie_on_the_disk_and_are_the_same(tmp_path, monkeypatch):
         data = encoded(Image.fromarray(tall), "PNG", icc_profile=profile)
         small = picture.read(data)
         with monkeypatch.context() as patch:
-            patch.setattr(scratch, "LARGE", 1)
+            patch.setattr(disk, "LARGE", 1)
             large = picture.read(data)
             picture.write(tmp_path / "a.png", large.image, alpha=large.alpha)
         assert large.image.untyped_storage().filename is not None

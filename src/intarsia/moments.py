@@ -32,6 +32,9 @@ class Moments:
         """The maps of each, one after the other."""
         return cls(*(torch.cat([getattr(one, name) for one in many]) for name in ("mass", "first", "second")))
 
+    def to(self, device: torch.device | str, dtype: torch.dtype) -> "Moments":
+        return Moments(*(sums.to(device, dtype) for sums in (self.mass, self.first, self.second)))
+
     def gram(self) -> Float[Tensor, "r c c"]:
         """second / mass: the Gram matrix per position (Gatys et al. 2016, eq. 3, less its dependence on area)."""
         return self.second / self._mass()[:, None, None]

@@ -10,9 +10,10 @@ from PIL import Image
 import intarsia
 from intarsia import Gatys, Job, Recipe, picture
 from intarsia.errors import GuideError, IntarsiaError, PictureError, UsageError
+from intarsia.networks import Networks
 from intarsia.recipe import read_recipe, settings_of, stylize
 
-QUICK = Gatys(steps=6, encoder="toy", coarsest=16, device="cpu", precision="fp32")
+QUICK = Gatys(steps=6, coarsest=16, networks=Networks(encoder="toy", device="cpu", precision="fp32"))
 
 
 def eight_bit(image: torch.Tensor) -> np.ndarray:

@@ -68,7 +68,7 @@ class Painter:
         for name in (*recipe.styles, *recipe.style_map):
             if swatches.parse(name) is None:  # whose size goes by the picture
                 files.read(name)
-        encoder = Remembering.of(recipe.build_method().load_encoder(on_progress))
+        encoder = Remembering.of(recipe.build_method().networks.load_encoder(on_progress))
         return cls(recipe, encoder, files, depth, quality)
 
     def job(self, source: str, target: str) -> Job:

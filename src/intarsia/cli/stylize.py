@@ -18,6 +18,7 @@ from intarsia.cli.progress import Interrupts, Reporter, notices, reporter
 from intarsia.engine import Frame, State
 from intarsia.errors import DivergedError, OutputError, UsageError, unknown
 from intarsia.methods import METHODS
+from intarsia.networks import Networks
 from intarsia.recipe import (
     Guidance,
     Job,
@@ -34,6 +35,7 @@ from intarsia.recipe import (
 from intarsia.sizes import size_of
 
 OUTPUT, PLACES, RUN = (Group(name, sort_key=i) for i, name in ((1, "Output"), (2, "Where and how much"), (5, "Run")))
+Parameter(name="*")(Networks)  # flags among those of the method
 Switch = Annotated[bool, Parameter(negative=(), show_default=False)]
 
 
@@ -269,7 +271,7 @@ def _last_frame(
     """The last frame, and whether it is the finished one."""
     frame, step, due = None, 0, time.monotonic() + outputs.keep_every
     try:
-        encoder = job.method.load_encoder(report.download)
+        encoder = job.method.networks.load_encoder(report.download)
         for frame in job.frames(state, encoder):
             report.frame(frame)
             new, step = frame.step != step, frame.step  # in a long step a frame comes again and again

@@ -16,7 +16,7 @@ from jaxtyping import Float, Shaped, UInt8
 from PIL import Image
 from torch import Tensor
 
-from intarsia import scratch
+from intarsia.large import bands, let_go
 from intarsia.picture.icc import srgb_profile
 from intarsia.picture.reading import EXIF_IFD, RECIPE_KEY, USER_COMMENT
 
@@ -51,9 +51,9 @@ class Pixels:
 
     def bands(self) -> Iterator[tuple[slice, Band]]:
         """From top to bottom, with their rows."""
-        for rows in scratch.bands(self.size):
+        for rows in (box.rows for box in bands(self.size)):
             yield rows, self.band(rows)
-            scratch.let_go(self.image)
+            let_go(self.image)
 
     def band(self, rows: slice) -> Band:
         most, kind = (255, np.uint8) if self.depth == 8 else (65535, np.uint16)
@@ -189,7 +189,7 @@ def _tiff(stream: io.BufferedIOBase, pixels: Pixels, recipe: str | None) -> None
     starts, sizes = [], []
     for top in range(0, h, _STRIP):
         strip = pixels.band(slice(top, top + _STRIP))
-        scratch.let_go(pixels.image)
+        let_go(pixels.image)
         starts.append(stream.tell())
         sizes.append(stream.write(zlib.compress(strip.astype(strip.dtype.newbyteorder("<")).data)))
         if stream.tell() > _TIFF_ROOM:

@@ -31,8 +31,8 @@ from PIL import (
 )
 from torch import Tensor
 
-from intarsia import scratch
 from intarsia.errors import InputError, MemoryLimitError, PictureError, UsageError
+from intarsia.large import bands, disk, let_go
 from intarsia.picture import icc
 
 MAX_PIXELS = 200_000_000
@@ -428,7 +428,7 @@ def _split(image: Image.Image) -> _Levels:
 def _array(image: Image.Image, mode: str) -> Shaped[np.ndarray, "h w c"]:
     """In bands, since Pillow's own way to an array of another mode takes the whole picture four times."""
     out = np.empty((image.height, image.width, len(mode)), np.uint8)
-    for rows in scratch.bands((image.height, image.width)):
+    for rows in (box.rows for box in bands((image.height, image.width))):
         band = image.crop((0, rows.start, image.width, rows.stop)).convert(mode)
         out[rows] = np.asarray(band).reshape(out[rows].shape)
     return out
@@ -618,10 +618,10 @@ def _planes(
     convert: Callable[[Shaped[np.ndarray, "c rows w"]], Float[np.ndarray, "c rows w"]] = _scaled,
 ) -> Float[Tensor, "3 h w"]:
     """Converted in bands of rows; one channel stands for all three."""
-    out = scratch.empty((3, *color.shape[:2]))
-    for rows in scratch.bands(color.shape[:2]):
+    out = disk.empty((3, *color.shape[:2]))
+    for rows in (box.rows for box in bands(color.shape[:2])):
         out[:, rows] = torch.from_numpy(convert(color[rows].transpose(2, 0, 1)))
-        scratch.let_go(out)
+        let_go(out)
     return out
 
 

@@ -21,8 +21,8 @@ try:
 except ImportError:  # Windows
     fcntl = None
 
-from intarsia import scratch
 from intarsia.errors import OutputError, UsageError, unknown
+from intarsia.large import bands, let_go
 from intarsia.picture.encoding import CannotHold, Pixels, encode
 
 _KINDS = {
@@ -195,13 +195,13 @@ def _check_values(
         raise UsageError(f"a depth of {depth} bits cannot be written. Choose 8 or 16.")
     if depth == 16 and kind not in _DEEP:
         raise OutputError(f"{target}: {kind} holds 8 bits per channel, not 16. {' and '.join(_DEEP)} can hold 16.")
-    if not all(_finite(image[:, rows]) for rows in scratch.bands((image.shape[1], image.shape[2]))):
+    if not all(_finite(box.of(image)) for box in bands((image.shape[1], image.shape[2]))):
         raise OutputError(f"{target}: the picture holds values that are not finite, so nothing was written.")
 
 
 def _finite(part: Float[Tensor, "3 h w"]) -> bool:
     finite = bool(torch.isfinite(part).all())
-    scratch.let_go(part)
+    let_go(part)
     return finite
 
 
