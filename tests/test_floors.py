@@ -8,7 +8,7 @@ import pytest
 ROOT = Path(__file__).parents[1] / "src" / "intarsia"
 FLOORS = [
     ["errors"],
-    ["scratch", "memory", "picture", "color", "pyramid", "moments", "match", "weights", "swatches"],
+    ["cache", "scratch", "memory", "picture", "color", "pyramid", "moments", "match", "weights", "swatches"],
     ["geometry"],
     ["guide", "losses", "transforms", "decoders", "composite", "nets", "encoders"],
     ["engine", "measure", "recolor", "tiles"],

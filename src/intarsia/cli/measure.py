@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from intarsia import picture as pictures
+from intarsia.cache import cache_folder
 from intarsia.cli.progress import Silent, notices
 from intarsia.cli.stylize import Switch
 from intarsia.encoders import Encoder, load
@@ -15,7 +16,6 @@ from intarsia.errors import Notice, PictureError, RecipeError
 from intarsia.measure import TAPS, Measures, measured
 from intarsia.pyramid import size_of
 from intarsia.recipe import Job, read_recipe
-from intarsia.weights import cache_folder
 
 SHOWN = 8  # regions up to which the table says how far each is from every other style
 
