@@ -6,6 +6,7 @@ import zlib
 
 import numpy as np
 import pytest
+import tifffile
 import torch
 from PIL import Image
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
@@ -17,8 +18,7 @@ RECIPE = '{"method": "gatys", "note": "Öl, 油絵, 🎨", "steps": 300}'
 
 
 def noise(h=7, w=5, channels=3, dtype=np.uint8, seed=0):
-    top = np.iinfo(dtype).max
-    return np.random.default_rng(seed).integers(0, top, (h, w, channels), dtype, endpoint=True)
+    return np.random.default_rng(seed).integers(0, np.iinfo(dtype).max, (h, w, channels), dtype, endpoint=True)
 
 
 def tensor(array):
@@ -52,6 +52,18 @@ def png(size, depth, kind, rows=b"", before=(), after=()):
     return b"\x89PNG\r\n\x1a\n" + b"".join(body)
 
 
+def tiff_of(pixels, **options):
+    stream = io.BytesIO()
+    tifffile.imwrite(stream, pixels, **options)
+    return stream.getvalue()
+
+
+def turned(orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    return exif
+
+
 def tiff(tags, data=b"", types=()):
     directory = ImageFileDirectory_v2()
     for tag, value in tags.items():
@@ -71,6 +83,7 @@ def refusal(source, **options):
 
 
 PICTURE = Image.fromarray(noise(40, 60))
+SMOOTH = torch.linspace(0, 1, 24).expand(3, 20, 24).contiguous()
 FORMATS = {
     "png": ("PNG", {}),
     "jpg": ("JPEG", {}),
@@ -87,46 +100,22 @@ FORMATS = {
 each_format = pytest.mark.parametrize(("format", "options"), FORMATS.values(), ids=FORMATS)
 
 
+def fixed(*numbers):
+    """ICC's s15Fixed16."""
+    return struct.pack(f">{len(numbers)}i", *(round(number * 65536) for number in numbers))
+
+
 def profile(space, tags, connection=b"XYZ ", kind=b"mntr"):
     """An ICC profile (version 2.4) by hand."""
-    text = b"desc" + bytes(4) + struct.pack(">I", 5) + b"test\0" + bytes(78)
-    white = b"XYZ " + bytes(4) + struct.pack(">iii", *(round(v * 65536) for v in (0.9642, 1.0, 0.8249)))
-    tags = {b"desc": text, b"cprt": b"text" + bytes(4) + b"none\0", b"wtpt": white, **tags}
-    table, body = b"", b""
-    start = 132 + 12 * len(tags)
+    text, white = b"desc" + bytes(4) + struct.pack(">I", 5) + b"test\0" + bytes(78), fixed(0.9642, 1.0, 0.8249)
+    tags = {b"desc": text, b"cprt": b"text" + bytes(4) + b"none\0", b"wtpt": b"XYZ " + bytes(4) + white, **tags}
+    table, body, start = b"", b"", 132 + 12 * len(tags)
     for name, data in tags.items():
         table += struct.pack(">4sII", name, start + len(body), len(data))
         body += data + bytes(-len(data) % 4)
     head = struct.pack(">I4xI4s4s4s12x4s28x", start + len(body), 0x02400000, kind, space, connection, b"acsp")
-    head += struct.pack(">iii", *(round(v * 65536) for v in (0.9642, 1.0, 0.8249))) + bytes(48)
-    assert len(head) == 128
-    return head + struct.pack(">I", len(tags)) + table + body
+    return head + white + bytes(48) + struct.pack(">I", len(tags)) + table + body
 
 
 def gamma(exponent):
     return b"curv" + bytes(4) + struct.pack(">IH", 1, round(exponent * 256))
-
-
-def parametric(kind, *numbers):
-    return (
-        b"para"
-        + bytes(4)
-        + struct.pack(">HH", kind, 0)
-        + b"".join(struct.pack(">i", round(v * 65536)) for v in numbers)
-    )
-
-
-SRGB_CURVE = (2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045)
-ADOBE = [(0.60974, 0.31111, 0.01947), (0.20528, 0.62567, 0.06087), (0.14919, 0.06322, 0.74457)]
-SRGB = [(0.43607, 0.22249, 0.01392), (0.38515, 0.71687, 0.09708), (0.14307, 0.06061, 0.71410)]
-
-
-def rgb_profile(columns, curve):
-    def xyz(column):
-        return b"XYZ " + bytes(4) + struct.pack(">iii", *(round(v * 65536) for v in column))
-
-    colorants = {name: xyz(column) for name, column in zip((b"rXYZ", b"gXYZ", b"bXYZ"), columns, strict=True)}
-    return profile(b"RGB ", colorants | dict.fromkeys((b"rTRC", b"gTRC", b"bTRC"), curve))
-
-
-SMOOTH = torch.linspace(0, 1, 24).expand(3, 20, 24).contiguous()

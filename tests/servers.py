@@ -6,7 +6,10 @@ import threading
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from intarsia.weights import Source
+import pytest
+
+from intarsia.errors import WeightsError
+from intarsia.weights import Source, fetch
 
 BODY = random.Random(0).randbytes(300_000)
 SUM = hashlib.sha256(BODY).hexdigest()
@@ -37,34 +40,37 @@ class Handler(BaseHTTPRequestHandler):
         server.requests.append(dict(self.headers))
         if answer.drop == -1:
             return  # not even a status line
-        if answer.status != 200:
-            self.send_response(answer.status)
-            self.send_header("Location", answer.location)
-            self.end_headers()
-            return
-        asked = self.headers.get("Range") if answer.ranges else None
-        if self.headers.get("If-Range") not in (None, answer.etag):
-            asked = None
+        unchanged = self.headers.get("If-Range") in (None, answer.etag)
+        asked = self.headers.get("Range") if answer.ranges and unchanged else None
         start = int(asked.removeprefix("bytes=").removesuffix("-")) if asked else 0
-        if asked and start >= len(answer.body):
-            self.send_response(416)
-            self.send_header("Content-Range", f"bytes */{len(answer.body)}")
-            self.end_headers()
-            return
-        self.send_response(206 if asked else 200)
-        if asked:
-            self.send_header("Content-Range", f"bytes {start + answer.shift}-{len(answer.body) - 1}/{len(answer.body)}")
-        if answer.etag:
-            self.send_header("ETag", answer.etag)
-        if answer.announce is not None:
-            self.send_header("Content-Length", str(len(answer.body) - start + answer.announce))
+        size = len(answer.body)
+        span = f"bytes {start + answer.shift}-{size - 1}/{size}" if asked else None
+        length = None if answer.announce is None else str(size - start + answer.announce)
+        if answer.status != 200:
+            self.begin(answer.status, {"Location": answer.location})
+        elif asked and start >= size:
+            self.begin(416, {"Content-Range": f"bytes */{size}"})
+        else:
+            self.begin(206 if asked else 200, {"Content-Range": span, "ETag": answer.etag, "Content-Length": length})
+            self.wfile.write(answer.body[start:][: answer.drop])
+            if answer.stall:
+                threading.Event().wait(0.3)
+
+    def begin(self, status, headers):
+        self.send_response(status)
+        for name, value in headers.items():
+            if value is not None:
+                self.send_header(name, value)
         self.end_headers()
-        self.wfile.write(answer.body[start:][: answer.drop])
-        if answer.stall:
-            threading.Event().wait(0.3)
 
     def log_message(self, *_):
         pass
+
+
+def refusal(source):
+    with pytest.raises(WeightsError) as caught:
+        fetch(source)
+    return str(caught.value)
 
 
 class Server(ThreadingHTTPServer):

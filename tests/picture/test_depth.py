@@ -1,15 +1,12 @@
 """16 bits are kept in full."""
 
-import io
-
 import numpy as np
 import pytest
-import tifffile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from handmade import levels, noise, png, refusal, tensor
+from handmade import levels, noise, png, refusal, tensor, tiff_of
 from intarsia import picture
 from intarsia.errors import PictureError
 
@@ -50,10 +47,8 @@ DEEP_TIFFS = {
 def test_16_bit_tiff_keeps_every_level(options, channels):
     pixels = noise(40, 33, channels, np.uint16)
     extra = {"extrasamples": ["unassalpha"]} if channels == 4 else {}
-    stream = io.BytesIO()
     kind = "minisblack" if channels == 1 else "rgb"
-    tifffile.imwrite(stream, pixels if channels > 1 else pixels[:, :, 0], photometric=kind, **extra, **options)
-    opened = picture.read(stream.getvalue())
+    opened = picture.read(tiff_of(pixels.squeeze(), photometric=kind, **extra, **options))
     assert opened.depth == 16
     assert np.array_equal(levels(opened.image, np.uint16), np.broadcast_to(pixels[:, :, :3], (40, 33, 3)))
     if channels == 4:
@@ -64,10 +59,8 @@ def test_premultiplied_16_bit_tiff_is_divided_at_full_depth():
     alpha = np.full((3, 4, 1), 30_000, np.uint16)
     color = noise(3, 4, 3, np.uint16)
     product = np.round(color * (alpha / 65535)).astype(np.uint16)
-    stream = io.BytesIO()
     both = np.concatenate([product, alpha], axis=2)
-    tifffile.imwrite(stream, both, photometric="rgb", extrasamples=["assocalpha"])
-    opened = picture.read(stream.getvalue())
+    opened = picture.read(tiff_of(both, photometric="rgb", extrasamples=["assocalpha"]))
     assert opened.depth == 16
     assert np.abs(levels(opened.image, np.uint16).astype(int) - color).max() <= 2
 
@@ -112,10 +105,7 @@ def test_every_cut_of_16_bits_is_an_error(format, tmp_path):
 
 
 def test_16_bit_pages_are_read_in_full():
-    pages = [noise(4, 5, 3, np.uint16, seed) for seed in range(2)]
-    stream = io.BytesIO()
-    for page in pages:
-        stream.seek(0)
-        tifffile.imwrite(stream, page, photometric="rgb", append=stream.getbuffer().nbytes > 0)
+    pages = np.stack([noise(4, 5, 3, np.uint16, seed) for seed in range(2)])
+    data = tiff_of(pages, photometric="rgb")
     for number, page in enumerate(pages, start=1):
-        assert np.array_equal(levels(picture.read(stream.getvalue(), frame=number).image, np.uint16), page)
+        assert np.array_equal(levels(picture.read(data, frame=number).image, np.uint16), page)

@@ -1,6 +1,5 @@
 """Limits hold before anything is decoded, and frames are chosen."""
 
-import io
 import struct
 import time
 import warnings
@@ -8,26 +7,23 @@ import zlib
 
 import numpy as np
 import pytest
-import tifffile
 import torch
 from PIL import Image
 
-from handmade import PICTURE, each_format, encoded, levels, noise, png, refusal, tiff
+from handmade import PICTURE, each_format, encoded, levels, noise, png, refusal, tiff, tiff_of
 from intarsia import picture
 
 
 @pytest.mark.parametrize("options", [{}, {"compression": "zlib"}])
 def test_16_bits_in_separate_planes_are_refused_rather_than_garbled(options):
-    stream = io.BytesIO()
-    tifffile.imwrite(stream, noise(3, 9, 9, np.uint16), photometric="rgb", planarconfig="separate", **options)
-    assert "separate planes" in refusal(stream.getvalue())
+    data = tiff_of(noise(3, 9, 9, np.uint16), photometric="rgb", planarconfig="separate", **options)
+    assert "separate planes" in refusal(data)
 
 
 def test_8_bits_in_separate_planes_are_read():
     pixels = noise(9, 8)
-    stream = io.BytesIO()
-    tifffile.imwrite(stream, pixels.transpose(2, 0, 1).copy(), photometric="rgb", planarconfig="separate")
-    assert np.array_equal(levels(picture.read(stream.getvalue()).image), pixels)
+    data = tiff_of(pixels.transpose(2, 0, 1).copy(), photometric="rgb", planarconfig="separate")
+    assert np.array_equal(levels(picture.read(data).image), pixels)
 
 
 def lying(side):
@@ -51,8 +47,7 @@ def lying(side):
 def test_a_lying_header_is_refused_at_once(name):
     start = time.monotonic()
     message = refusal(lying(60_000)[name])
-    assert "60000 x 60000 = 3600000000 pixels" in message
-    assert "200000000" in message
+    assert "60000 x 60000 = 3600000000 pixels, more than the limit of 200000000" in message
     assert "--max-pixels" in message
     assert time.monotonic() - start < 1
 
@@ -100,12 +95,9 @@ MANY = {"APNG": ("PNG", {}), "WebP": ("WEBP", {"lossless": True}), "TIFF": ("TIF
 @pytest.mark.parametrize(("format", "options"), MANY.values(), ids=MANY)
 def test_many_frames_need_a_choice(format, options):
     data = encoded(FRAMES[0], format, save_all=True, append_images=FRAMES[1:], **options)
-    message = refusal(data)
-    assert "3 frames" in message
-    assert "--frame N" in message
+    assert "holds 3 frames or pages. Choose one with --frame N" in refusal(data)
     for number, frame in enumerate(FRAMES, start=1):
-        shown = picture.read(data, frame=number).image
-        assert torch.allclose(shown, picture.read(frame).image, atol=0.02)
+        assert torch.allclose(picture.read(data, frame=number).image, picture.read(frame).image, atol=0.02)
     for number in (0, -1, 4):
         assert f"no frame {number}" in refusal(data, frame=number)
 

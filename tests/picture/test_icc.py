@@ -11,22 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
-from handmade import (
-    ADOBE,
-    PICTURE,
-    SRGB,
-    SRGB_CURVE,
-    encoded,
-    gamma,
-    levels,
-    parametric,
-    png,
-    profile,
-    rgb_profile,
-    tiff,
-)
-from intarsia import picture
+from handmade import PICTURE, encoded, fixed, gamma, levels, noise, png, profile, tiff
+from intarsia import picture, scratch
 from intarsia.picture import icc
+
+SRGB_CURVE = (2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045)
+ADOBE = [(0.60974, 0.31111, 0.01947), (0.20528, 0.62567, 0.06087), (0.14919, 0.06322, 0.74457)]
+P3 = [(0.51512, 0.24120, -0.00105), (0.29198, 0.69225, 0.04189), (0.15710, 0.06657, 0.78407)]
+SRGB = [(0.43607, 0.22249, 0.01392), (0.38515, 0.71687, 0.09708), (0.14307, 0.06061, 0.71410)]
 
 
 def sampled(exponent, count=1024):
@@ -34,7 +26,16 @@ def sampled(exponent, count=1024):
     return b"curv" + bytes(4) + struct.pack(">I", count) + values.tobytes()
 
 
-P3 = [(0.51512, 0.24120, -0.00105), (0.29198, 0.69225, 0.04189), (0.15710, 0.06657, 0.78407)]
+def parametric(kind, *numbers):
+    return b"para" + bytes(4) + struct.pack(">HH", kind, 0) + fixed(*numbers)
+
+
+def rgb_profile(columns, curve):
+    names = (b"rXYZ", b"gXYZ", b"bXYZ")
+    colorants = {name: b"XYZ " + bytes(4) + fixed(*column) for name, column in zip(names, columns, strict=True)}
+    return profile(b"RGB ", colorants | dict.fromkeys((b"rTRC", b"gTRC", b"bTRC"), curve))
+
+
 CURVES = {
     "gamma": gamma(2.19921875),
     "sampled": sampled(1.8),
@@ -46,19 +47,14 @@ CURVES = {
 }
 
 
-def relative_colorimetric(image, made):
-    ways = [ImageCms.getOpenProfile(io.BytesIO(made)), ImageCms.createProfile("sRGB")]
-    shown = ImageCms.profileToProfile(image, *ways, ImageCms.Intent.RELATIVE_COLORIMETRIC, "RGB")
-    return np.array(shown).astype(int)
-
-
 @pytest.mark.parametrize("columns", [ADOBE, P3], ids=["Adobe RGB", "Display P3"])
 @pytest.mark.parametrize("curve", CURVES.values(), ids=CURVES)
 def test_our_profile_conversion_agrees_with_littlecms(columns, curve):
     made = rgb_profile(columns, curve)
-    expected = relative_colorimetric(PICTURE, made)
+    ways = [ImageCms.getOpenProfile(io.BytesIO(made)), ImageCms.createProfile("sRGB")]
+    expected = ImageCms.profileToProfile(PICTURE, *ways, ImageCms.Intent.RELATIVE_COLORIMETRIC, "RGB")
     shown = levels(picture.read(encoded(PICTURE, "PNG", icc_profile=made)).image).astype(int)
-    assert np.abs(shown - expected).max() <= 2
+    assert np.abs(shown - np.array(expected)).max() <= 2
     assert np.abs(shown - np.array(PICTURE)).max() > 8  # and it did something
 
 
@@ -83,11 +79,8 @@ def test_srgb_by_any_name_moves_nothing(curve):
 def test_gray_profiles(mode):
     made = profile(b"GRAY", {b"kTRC": gamma(1.0)})
     values = np.linspace(0, 255, 60).astype(np.uint8)[None]
-    image = Image.fromarray(values)
-    if mode == "LA":
-        image = Image.merge("LA", [image, image])
-    if mode == "I;16":
-        image = Image.fromarray(values.astype(np.uint16) * 257)
+    gray, deep = Image.fromarray(values), Image.fromarray(values.astype(np.uint16) * 257)
+    image = {"L": gray, "LA": Image.merge("LA", [gray, gray]), "I;16": deep}[mode]
     shown = picture.read(encoded(image, "PNG", icc_profile=made)).image
     light = values / 255
     expected = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
@@ -106,8 +99,7 @@ def cmyk_profile():
     corners = np.stack(np.meshgrid(*[[0, 1]] * 4, indexing="ij"), axis=-1).reshape(-1, 4)
     lightness = 255 * (1 - corners[:, 3]) * (1 - corners[:, :3].mean(axis=1))
     lab = np.stack([lightness, 128 - 60 * corners[:, 0], 128 + 60 * corners[:, 2]], axis=1).round().astype(np.uint8)
-    ramp = bytes(range(256))
-    identity = b"".join(struct.pack(">i", v) for v in (65536, 0, 0, 0, 65536, 0, 0, 0, 65536))
+    ramp, identity = bytes(range(256)), fixed(1, 0, 0, 0, 1, 0, 0, 0, 1)
     table = b"mft1" + bytes(4) + bytes([4, 3, 2, 0]) + identity + ramp * 4 + lab.tobytes() + ramp * 3
     return profile(b"CMYK", {b"A2B0": table}, connection=b"Lab ", kind=b"prtr")
 
@@ -164,3 +156,18 @@ def test_a_broken_profile_on_cmyk_is_a_notice():
     opened = picture.read(encoded(inks, "TIFF", icc_profile=b"nonsense"))
     assert len(opened.notices) == 1
     assert np.array_equal(levels(opened.image), np.array(inks.convert("RGB")))
+
+
+def test_large_pictures_lie_on_the_disk_and_are_the_same(tmp_path, monkeypatch):
+    """Any picture counts as large here."""
+    tall = noise(600, 20, 4)
+    for made in (None, rgb_profile(SRGB, gamma(1.8))):
+        data = encoded(Image.fromarray(tall), "PNG", icc_profile=made)
+        small = picture.read(data)
+        with monkeypatch.context() as patch:
+            patch.setattr(scratch, "LARGE", 1)
+            large = picture.read(data)
+            picture.write(tmp_path / "a.png", large.image, alpha=large.alpha)
+        assert large.image.untyped_storage().filename is not None
+        assert torch.equal(large.image, small.image)
+        assert np.array_equal(levels(picture.read(tmp_path / "a.png").image), levels(small.image))

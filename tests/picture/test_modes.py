@@ -4,10 +4,9 @@ import io
 
 import numpy as np
 import pytest
-import tifffile
 from PIL import Image, ImageCms
 
-from handmade import PICTURE, encoded, levels, noise, refusal
+from handmade import PICTURE, encoded, levels, noise, refusal, tiff_of
 from intarsia import picture
 
 MODES = {
@@ -65,9 +64,7 @@ def test_an_opaque_alpha_is_no_alpha():
 @pytest.mark.parametrize("byteorder", ["<", ">"])
 def test_float_tiffs_are_stretched_only_when_they_must(byteorder):
     def saved(values):
-        stream = io.BytesIO()
-        tifffile.imwrite(stream, np.array(values, np.float32), byteorder=byteorder)
-        return stream.getvalue()
+        return tiff_of(np.array(values, np.float32), byteorder=byteorder)
 
     inside = picture.read(saved([[0.25, 0.75]]))
     assert (inside.image[0].tolist(), inside.depth, inside.notices) == ([[0.25, 0.75]], 16, ())

@@ -12,21 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageFile, ImageOps
 
-from handmade import (
-    FORMATS,
-    PICTURE,
-    RECIPE,
-    SRGB,
-    each_format,
-    encoded,
-    gamma,
-    levels,
-    noise,
-    png,
-    rgb_profile,
-    tensor,
-)
-from intarsia import picture, scratch
+from handmade import FORMATS, PICTURE, RECIPE, each_format, encoded, levels, noise, png, tensor, turned
+from intarsia import picture
 from intarsia.errors import IntarsiaError, PictureError, UsageError
 
 
@@ -103,22 +90,18 @@ def test_a_process_that_loads_half_pictures_is_told(monkeypatch):
 @pytest.mark.parametrize("format", ["PNG", "JPEG", "WEBP", "TIFF", "AVIF"])
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_orientation_is_applied(format, orientation):
-    exif = Image.Exif()
-    exif[0x0112] = orientation
-    data = encoded(PICTURE, format, exif=exif)
+    data = encoded(PICTURE, format, exif=turned(orientation))
     with Image.open(io.BytesIO(data)) as image:
-        upright = ImageOps.exif_transpose(image)
-        upright.load()
-    assert np.array_equal(levels(picture.read(data).image), np.array(upright.convert("RGB")))
-    assert np.array_equal(levels(picture.read(Image.open(io.BytesIO(data))).image), np.array(upright.convert("RGB")))
+        upright = np.array(ImageOps.exif_transpose(image).convert("RGB"))
+    for source in (data, Image.open(io.BytesIO(data))):
+        assert np.array_equal(levels(picture.read(source).image), upright)
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_orientation_is_applied_to_16_bits_and_alpha(orientation):
     pixels = noise(4, 6, 4, np.uint16)
-    exif = Image.Exif()
-    exif[0x0112] = orientation
-    opened = picture.read(png((6, 4), 16, 6, pixels.astype(">u2").tobytes(), before=[(b"eXIf", exif.tobytes()[6:])]))
+    note = (b"eXIf", turned(orientation).tobytes()[6:])
+    opened = picture.read(png((6, 4), 16, 6, pixels.astype(">u2").tobytes(), before=[note]))
     for shown, plane in zip([*opened.image, opened.alpha], pixels.transpose(2, 0, 1), strict=True):
         flagged = Image.fromarray((plane >> 8).astype(np.uint8))
         flagged.getexif()[0x0112] = orientation
@@ -127,15 +110,13 @@ def test_orientation_is_applied_to_16_bits_and_alpha(orientation):
 
 @pytest.mark.parametrize("suffix", ["jpg", "png", "webp", "tif", "avif"])
 def test_orientation_gps_and_other_notes_stay_behind(suffix, tmp_path):
-    exif = Image.Exif()
-    exif[0x0112], exif[0x010F] = 6, "Maker"
-    exif[0x8825] = {1: "N", 2: (48.0, 12.0, 0.0)}
+    exif = turned(6)
+    exif[0x010F], exif[0x8825] = "Maker", {1: "N", 2: (48.0, 12.0, 0.0)}
     opened = picture.read(encoded(PICTURE, "JPEG", exif=exif))
     picture.write(tmp_path / f"a.{suffix}", opened.image, recipe=RECIPE)
     with Image.open(tmp_path / f"a.{suffix}") as written:
-        left = written.getexif()
-        assert not {0x0112, 0x010F, 0x8825} & set(left)
-        assert b"Maker" not in (tmp_path / f"a.{suffix}").read_bytes()
+        assert not {0x0112, 0x010F, 0x8825} & set(written.getexif())
+    assert b"Maker" not in (tmp_path / f"a.{suffix}").read_bytes()
 
 
 def test_broken_exif_is_no_reason_to_refuse():
@@ -143,19 +124,3 @@ def test_broken_exif_is_no_reason_to_refuse():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         assert picture.read(data).image.shape == (3, 40, 60)
-
-
-def test_large_pictures_lie_on_the_disk_and_are_the_same(tmp_path, monkeypatch):
-    """Any picture counts as large here."""
-    tall = noise(600, 20, 4)
-    for profile in (None, rgb_profile(SRGB, gamma(1.8))):
-        data = encoded(Image.fromarray(tall), "PNG", icc_profile=profile)
-        small = picture.read(data)
-        with monkeypatch.context() as patch:
-            patch.setattr(scratch, "LARGE", 1)
-            large = picture.read(data)
-            picture.write(tmp_path / "a.png", large.image, alpha=large.alpha)
-        assert large.image.untyped_storage().filename is not None
-        assert torch.equal(large.image, small.image)
-        again = picture.read(tmp_path / "a.png")
-        assert np.array_equal(levels(again.image), levels(small.image))

@@ -4,14 +4,14 @@ import errno
 import hashlib
 import os
 import socket
-import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from intarsia.errors import WeightsError
 from intarsia.weights import Source, download, fetch
-from servers import BODY, OTHER, SUM, Answer
+from servers import BODY, OTHER, SUM, Answer, refusal
 
 
 def files(folder: Path) -> set[str]:
@@ -44,9 +44,9 @@ def test_a_file_put_into_the_cache_needs_no_network(cache, monkeypatch, offline)
 def test_a_wrong_file_in_the_cache_is_refused_with_both_sums(cache, wanted):
     cache.mkdir()
     (cache / "weights.pth").write_bytes(BODY)
-    with pytest.raises(WeightsError, match=SUM) as caught:
-        fetch(Source("weights.pth", "https://example.com/weights.pth", wanted))
-    assert wanted in str(caught.value)
+    message = refusal(Source("weights.pth", "https://example.com/weights.pth", wanted))
+    assert SUM in message
+    assert wanted in message
     assert files(cache) == {"weights.pth"}
 
 
@@ -54,15 +54,13 @@ def test_the_recorded_sum_is_held_against_the_file_later(server, cache):
     source = server.source(SUM[:8])
     fetch(source)
     (cache / "weights.pth").write_bytes(BODY[:-1] + b"x")
-    with pytest.raises(WeightsError, match="is not what it should be"):
-        fetch(source)
+    assert "is not what it should be" in refusal(source)
     # A file that has the first eight digits in common, but not the rest.
     (cache / "weights.pth").write_bytes(BODY)
     (cache / "weights.pth.json").write_text('{"sha256": "' + SUM[:8] + OTHER[8:] + '"}')
-    with pytest.raises(WeightsError) as caught:
-        fetch(source)
-    assert SUM in str(caught.value)
-    assert SUM[:8] + OTHER[8:] in str(caught.value)
+    message = refusal(source)
+    assert SUM in message
+    assert SUM[:8] + OTHER[8:] in message
 
 
 def test_a_broken_record_is_written_anew(server, cache):
@@ -106,24 +104,21 @@ def test_an_interrupted_download_is_continued_by_the_next_one(server, cache):
 @pytest.mark.parametrize("drop", [-1, 0, 1000])
 def test_a_server_that_always_drops_ends_in_an_error(server, cache, drop):
     server.answers = [Answer(drop=drop, ranges=False)]
-    with pytest.raises(WeightsError, match=r"could not be downloaded.*compact encoder") as caught:
-        fetch(server.source())
+    message = refusal(server.source())
     assert len(server.requests) == 5
-    assert str(cache / "weights.pth") in str(caught.value)
+    assert all(part in message for part in ("could not be downloaded", "compact encoder", str(cache / "weights.pth")))
     assert not (cache / "weights.pth").exists()
 
 
 def test_a_length_that_promises_too_much_for_good_ends_in_an_error(server, cache):
     server.answers = [Answer(announce=50, ranges=False, drop=len(BODY))]
-    with pytest.raises(WeightsError, match=f"ended after {len(BODY)} of {len(BODY) + 50} bytes"):
-        fetch(server.source())
+    assert f"ended after {len(BODY)} of {len(BODY) + 50} bytes" in refusal(server.source())
     assert not (cache / "weights.pth").exists()
 
 
 def test_a_length_that_promises_too_little_ends_in_an_error(server, cache):
     server.answers = [Answer(announce=-50)]
-    with pytest.raises(WeightsError, match=hashlib.sha256(BODY[:-50]).hexdigest()):
-        fetch(server.source())
+    assert hashlib.sha256(BODY[:-50]).hexdigest() in refusal(server.source())
     assert files(cache) == set()
 
 
@@ -138,16 +133,14 @@ def test_a_server_without_a_length_is_taken_by_the_sum(server):
 def test_a_flipped_bit_leaves_nothing_and_names_both_sums(server, cache, length):
     flipped = bytes([BODY[0] ^ 1]) + BODY[1:]
     server.answers = [Answer(flipped)]
-    with pytest.raises(WeightsError) as caught:
-        fetch(server.source(SUM[:length]))
-    assert hashlib.sha256(flipped).hexdigest() in str(caught.value)
-    assert SUM[:length] in str(caught.value)
+    message = refusal(server.source(SUM[:length]))
+    assert hashlib.sha256(flipped).hexdigest() in message
+    assert SUM[:length] in message
     assert files(cache) == set()
 
 
 def test_another_size_than_the_manifest_says_is_refused(server, cache):
-    with pytest.raises(WeightsError, match=f"offers {len(BODY)} bytes, expected 299999"):
-        fetch(server.source(size=299_999))
+    assert f"offers {len(BODY)} bytes, expected 299999" in refusal(server.source(size=299_999))
     assert files(cache) == set()
     assert fetch(server.source(size=len(BODY))).exists()
 
@@ -156,37 +149,30 @@ def test_another_size_than_the_manifest_says_is_refused(server, cache):
 def test_a_file_above_the_cap_is_refused(server, cache, monkeypatch, announce):
     monkeypatch.setattr(download, "MAX_BYTES", 200_000)
     server.answers = [Answer(announce=announce)]
-    with pytest.raises(WeightsError):
-        fetch(server.source())
+    refusal(server.source())
     assert files(cache) == set()
 
 
 @pytest.mark.usefixtures("no_socket")
 def test_offline_opens_no_socket_and_says_what_to_do(cache, monkeypatch):
     monkeypatch.setenv("INTARSIA_OFFLINE", "1")
-    with pytest.raises(WeightsError) as caught:
-        fetch(Source("w.pth", "https://example.com/w.pth", SUM))
+    message = refusal(Source("w.pth", "https://example.com/w.pth", SUM))
     for part in ("INTARSIA_OFFLINE", "https://example.com/w.pth", str(cache / "w.pth"), "compact encoder"):
-        assert part in str(caught.value)
+        assert part in message
 
 
 def test_without_a_network_the_hint_comes_at_once(cache, monkeypatch):
     monkeypatch.setattr(download, "PAUSES", (60.0,))
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]  # closed again: nobody listens there
-    with pytest.raises(WeightsError, match=r"cannot be reached.*compact encoder") as caught:
-        fetch(Source("w.pth", f"http://127.0.0.1:{port}/w.pth", SUM))
-    assert str(cache / "w.pth") in str(caught.value)
+    message = refusal(Source("w.pth", f"http://127.0.0.1:{port}/w.pth", SUM))
+    assert all(part in message for part in ("cannot be reached", "compact encoder", str(cache / "w.pth")))
 
 
 def test_two_at_once_download_once(server):
-    found = []
-    threads = [threading.Thread(target=lambda: found.append(fetch(server.source()).read_bytes())) for _ in range(3)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(10)
-    assert found == [BODY] * 3
+    with ThreadPoolExecutor(3) as threads:
+        found = [threads.submit(fetch, server.source()) for _ in range(3)]
+    assert [one.result().read_bytes() for one in found] == [BODY] * 3
     assert len(server.requests) == 1
 
 
@@ -202,5 +188,4 @@ def test_a_full_disk_is_said_and_leaves_no_file(server, cache, monkeypatch):
 
 def test_a_cache_that_is_no_folder(server, cache):
     cache.write_text("a file")
-    with pytest.raises(WeightsError, match="cannot be written"):
-        fetch(server.source())
+    assert "cannot be written" in refusal(server.source())

@@ -7,14 +7,13 @@ import pytest
 from intarsia.errors import WeightsError
 from intarsia.weights import Source, download, fetch
 from intarsia.weights import server as asking
-from servers import BODY, SUM, Answer, Handler
+from servers import BODY, SUM, Answer, Handler, refusal
 
 
 @pytest.mark.parametrize(("status", "tries"), [(404, 1), (403, 1), (500, 5), (503, 5), (429, 5)])
 def test_status_codes(server, cache, status, tries):
     server.answers = [Answer(status=status)]
-    with pytest.raises(WeightsError, match=f"answered {status}"):
-        fetch(server.source())
+    assert f"answered {status}" in refusal(server.source())
     assert len(server.requests) == tries
     assert not (cache / "weights.pth").exists()
 
@@ -38,21 +37,15 @@ def test_redirects_away_from_https_are_refused(server, location):
 
 
 @pytest.mark.usefixtures("no_socket")
-@pytest.mark.parametrize(
-    "url",
-    [
-        "http://example.com/w.pth",
-        "http://127.0.0.1.example.com/w.pth",
-        "http://127.0.0.1@example.com/w.pth",
-        "http://localhost.example.com/w.pth",
-        "http://10.0.0.1/w.pth",
-        "ftp://127.0.0.1/w.pth",
-        "file:///w.pth",
-    ],
-)
-def test_plain_http_to_others_opens_no_socket(url):
-    with pytest.raises(WeightsError, match="https only"):
-        fetch(Source("w.pth", url, SUM))
+@pytest.mark.parametrize("host", ["", "127.0.0.1.", "127.0.0.1@", "localhost."])
+def test_plain_http_to_others_opens_no_socket(host):
+    assert "https only" in refusal(Source("w.pth", f"http://{host}example.com/w.pth", SUM))
+
+
+@pytest.mark.usefixtures("no_socket")
+@pytest.mark.parametrize("url", ["http://10.0.0.1/w.pth", "ftp://127.0.0.1/w.pth", "file:///w.pth"])
+def test_other_ways_open_no_socket(url):
+    assert "https only" in refusal(Source("w.pth", url, SUM))
 
 
 def test_a_proxy_is_not_asked_for_this_machine(server, monkeypatch):
@@ -71,19 +64,19 @@ def test_a_server_that_never_answers_ends_in_an_error(server, monkeypatch):
     monkeypatch.setattr(asking, "TIMEOUT", 0.05)
     monkeypatch.setattr(download, "PAUSES", ())
     monkeypatch.setattr(Handler, "do_GET", lambda _self: threading.Event().wait(0.3))
-    with pytest.raises(WeightsError, match="timed out"):
-        fetch(server.source())
+    assert "timed out" in refusal(server.source())
+
+
+def without_if_range(handler):
+    del handler.headers["If-Range"]
+    return handler
 
 
 def test_a_changed_etag_is_not_appended_to_the_old_file(server, monkeypatch):
     """A server that answers 206 in spite of If-Range."""
-    monkeypatch.setattr(Handler, "do_GET", lambda self, real=Handler.do_GET: (_forget_if_range(self), real(self)))
+    monkeypatch.setattr(Handler, "do_GET", lambda self, real=Handler.do_GET: real(without_if_range(self)))
     server.answers = [Answer(BODY[::-1], drop=100_000), Answer(etag='"two"')]
     assert fetch(server.source()).read_bytes() == BODY
-
-
-def _forget_if_range(handler):
-    del handler.headers["If-Range"]
 
 
 def test_a_server_without_etag_is_resumed_too(server):

@@ -12,6 +12,8 @@ from intarsia.picture.icc import srgb_profile
 from intarsia.picture.pixels import Pixels
 from intarsia.picture.recipes import KEY
 
+Lines = UInt8[np.ndarray, "h n"]
+
 
 def write_png(stream: io.BufferedIOBase, pixels: Pixels, recipe: str | None) -> None:
     """Into a stream at its beginning."""
@@ -38,9 +40,7 @@ def _chunk(name: bytes, data: bytes) -> bytes:
     return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(data, zlib.crc32(name)))
 
 
-def _filtered(
-    lines: UInt8[np.ndarray, "h n"], above: UInt8[np.ndarray, " n"], step: int
-) -> UInt8[np.ndarray, "h n_and_1"]:
+def _filtered(lines: Lines, above: UInt8[np.ndarray, " n"], step: int) -> UInt8[np.ndarray, "h n_and_1"]:
     """Every line as the differences, modulo 256, from the best of five predictions: the one with the smallest sum of
     absolute differences (sections 9 and 12.8). step: bytes from a byte to the same one of the pixel to the left."""
     up = np.concatenate([above[None], lines[:-1]])
@@ -58,13 +58,11 @@ def _filtered(
     return best
 
 
-def _cost(differences: UInt8[np.ndarray, "h n"]) -> Shaped[np.ndarray, " h"]:
+def _cost(differences: Lines) -> Shaped[np.ndarray, " h"]:
     return np.minimum(differences, 0 - differences).sum(1, dtype=np.int64)
 
 
-def _paeth(
-    left: UInt8[np.ndarray, "h n"], up: UInt8[np.ndarray, "h n"], corner: UInt8[np.ndarray, "h n"]
-) -> UInt8[np.ndarray, "h n"]:
+def _paeth(left: Lines, up: Lines, corner: Lines) -> Lines:
     """Of the three neighbors the one nearest to left + up - corner; in this order where they are as near."""
     a, b, c = (one.astype(np.int16) for one in (left, up, corner))
     to_left, to_up, to_corner = np.abs(b - c), np.abs(a - c), np.abs(a + b - 2 * c)
