@@ -17,7 +17,7 @@ def test_content_counts_and_not_the_suffix(tmp_path):
 
 STRANGERS = {
     "empty": (b"", "empty"),
-    "text": (b"Dear diary, today I painted.", "no picture"),
+    "text": (b"This is a text, and no picture.", "no picture"),
     "zeros": (bytes(5000), "no picture"),
     "gif": (encoded(PICTURE, "GIF"), "GIF"),
     "svg": (b'<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg"/>', "SVG"),
@@ -25,8 +25,8 @@ STRANGERS = {
     "heic": (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "HEIC"),
     "pdf": (b"%PDF-1.7\n", "PDF"),
     "ico": (encoded(PICTURE, "ICO"), "no picture"),
-    "almost a bitmap": (b"BM is my name and I am no bitmap at all, I fear", "BMP"),
-    "almost a pixmap": (b"P6 stands for nothing here", "PPM"),
+    "almost a bitmap": (b"BM begins this text, which is no bitmap at all.", "BMP"),
+    "almost a pixmap": (b"P6 begins this text, too.", "PPM"),
 }
 
 

@@ -23,7 +23,7 @@ def atomic_write(target: Path, data: Data) -> None:
     """`data` as the file `target`, whole or not at all; or what a function writes to the stream that it is given.
 
     A temporary file beside it is filled, brought to the disk and renamed, so a full disk, a crash or Ctrl-C leaves
-    what was there before. Litter is left only by a process that is killed, and `sweep` takes it away. A symbolic link
+    what was there before. Only a process that is killed leaves it there, and `sweep` removes it. A symbolic link
     stays, and what it points to is replaced. The new file has the permissions of any newly made one. Raises
     OutputError.
     """
@@ -42,7 +42,7 @@ def atomic_write(target: Path, data: Data) -> None:
 
 
 def sweep(folders: Iterable[str | os.PathLike[str]]) -> None:
-    """Away with the half-written files of processes that were killed; not with those that are being written."""
+    """Remove the half-written files of processes that were killed, but none that is being written."""
     for folder in folders:
         for part in Path(folder).glob(f"{_PART}*.part"):
             with suppress(OSError):

@@ -58,10 +58,10 @@ def _separable(image: ImageFile.ImageFile) -> bool:
 
 
 def _pixels(image: ImageFile.ImageFile, rawmode: str) -> UInt8[np.ndarray, "h w c"]:
-    def retold(args: Any) -> Any:
+    def renamed(args: Any) -> Any:
         return rawmode if isinstance(args, str) else (rawmode, *args[1:])
 
-    image.tile = [tile._replace(args=retold(tile.args)) for tile in image.tile]
+    image.tile = [tile._replace(args=renamed(tile.args)) for tile in image.tile]
     return np.array(image)
 
 

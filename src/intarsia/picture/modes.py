@@ -32,7 +32,7 @@ def from_pillow(image: Image.Image, name: str) -> Levels:
 
 def profile_of(image: Image.Image) -> bytes | None:
     profile = image.info.get("icc_profile") or None
-    return profile if profile is None or isinstance(profile, bytes) else b"not even bytes"  # a TIFF tag is of any type
+    return profile if profile is None or isinstance(profile, bytes) else b"not bytes"  # a TIFF tag is of any type
 
 
 def keyed_alpha(color: Shaped[np.ndarray, "h w c"], image: Image.Image) -> Shaped[np.ndarray, "h w"] | None:

@@ -45,9 +45,9 @@ class Pixels:
 
     def band(self, rows: slice) -> Band:
         most, kind = (255, np.uint8) if self.depth == 8 else (65535, np.uint16)
-        band = _held(self.image[:, rows])
+        band = _clamped(self.image[:, rows])
         if self.alpha is not None:
-            cover = _held(self.alpha[None, rows])
+            cover = _clamped(self.alpha[None, rows])
             band = band * cover + (1 - cover) if self.on_white else np.concatenate([band, cover])
         return np.ascontiguousarray(np.round(band * np.float32(most)).transpose(1, 2, 0)).astype(kind)
 
@@ -60,5 +60,5 @@ class Pixels:
         return out
 
 
-def _held(part: Float[Tensor, "c h w"]) -> Float[np.ndarray, "c h w"]:
+def _clamped(part: Float[Tensor, "c h w"]) -> Float[np.ndarray, "c h w"]:
     return part.detach().float().clamp(0, 1).cpu().numpy()

@@ -1,5 +1,4 @@
-"""PNG of 8 and 16 bits, written in bands of rows; Pillow cannot write 16-bit color. Source: PNG specification, second
-edition."""
+"""PNG of 8 and 16 bits, in bands of rows. Source: PNG specification, second edition."""
 
 import io
 import struct
@@ -16,13 +15,13 @@ Lines = UInt8[np.ndarray, "h n"]
 
 
 def write_png(stream: io.BufferedIOBase, pixels: Pixels, recipe: str | None) -> None:
-    """Into a stream at its beginning."""
+    """Into a stream at its beginning. Pillow cannot write 16-bit color."""
     (h, w), bytes_per_pixel = pixels.size, pixels.channels * pixels.depth // 8
     stream.write(b"\x89PNG\r\n\x1a\n")
     color = {3: 2, 4: 6}[pixels.channels]
     stream.write(_chunk(b"IHDR", struct.pack(">IIBBBBB", w, h, pixels.depth, color, 0, 0, 0)))
     stream.write(_chunk(b"iCCP", b"sRGB\0\0" + zlib.compress(srgb_profile())))
-    if recipe is not None:  # not compressed: Pillow, rightly wary of bombs, gives no compressed text beyond a megabyte
+    if recipe is not None:  # not compressed: Pillow gives no compressed text beyond a megabyte
         stream.write(_chunk(b"iTXt", KEY.encode() + b"\0\0\0\0\0" + recipe.encode()))
     deflate = zlib.compressobj(strategy=zlib.Z_FILTERED)
     above = np.zeros(w * bytes_per_pixel, np.uint8)

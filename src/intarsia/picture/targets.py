@@ -26,10 +26,10 @@ def check_target(target: Target, sources: Iterable[Any], in_place: bool = False)
     if target == "-":
         return
     check_place(Path(target))
-    twin = next((source for source in sources if _same_file(Path(target), source)), None)
-    if twin is not None and not in_place:
+    same = next((source for source in sources if _same_file(Path(target), source)), None)
+    if same is not None and not in_place:
         raise UsageError(
-            f"{target}: this is also the input {twin}, which the result would replace. Choose another name, or say "
+            f"{target}: this is also the input {same}, which the result would replace. Choose another name, or say "
             "--in-place."
         )
 

@@ -53,6 +53,11 @@ def ask(url: str, have: int, validator: str | None) -> Answer:
         raise Failed(f"{urlsplit(url).hostname} cannot be reached ({error.reason})", reached=False) from None
     except (OSError, http.client.HTTPException) as error:
         raise Failed(f"the server broke off ({error})") from None
+    return _accepted(response, url, have, validator)
+
+
+def _accepted(response: Any, url: str, have: int, validator: str | None) -> Answer:
+    """206 says that a part comes: the one that we asked for, of the same file, or it is of no use."""
     if response.status != 206:
         length = response.headers.get("Content-Length", "")
         return Answer(response, 0, int(length) if length.isdecimal() else None)

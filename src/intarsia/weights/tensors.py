@@ -28,9 +28,9 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         found = _load(path, file, size)
     if not isinstance(found, dict) or not all(isinstance(name, str) and _is_plain(t) for name, t in found.items()):
         raise WeightsError(f"{path} is not a flat dict of dense tensors. Save the network's state dict alone.")
-    swollen = next((name for name, tensor in found.items() if tensor.nbytes > size), None)
-    if swollen is not None:
-        raise WeightsError(f"{path}: {swollen} claims more bytes than the file holds ({size}). Fetch it anew.")
+    too_large = next((name for name, tensor in found.items() if tensor.nbytes > size), None)
+    if too_large is not None:
+        raise WeightsError(f"{path}: {too_large} claims more bytes than the file holds ({size}). Fetch it anew.")
     return found
 
 
