@@ -18,7 +18,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from intarsia.weights import cache_folder
+from intarsia.cache import cache_folder
 
 LARGE = 2**27  # bytes from which a tensor lies on the disk: a picture of 11 megapixels in fp32, of 22 in bf16
 _DONTNEED = 4  # MADV_DONTNEED of sys/mman.h on Linux
