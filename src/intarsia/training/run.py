@@ -11,7 +11,7 @@ import json
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -46,10 +46,6 @@ class Schedule:
     def at(self, step: int) -> float:
         left = (self.steps - step) / max(1.0, self.decay * self.steps)
         return self.rate * min(1.0, (step + 1) / self.warmup, left)
-
-    def within(self, minutes: float, seconds: float) -> "Schedule":
-        """The same over as many steps as fit into `minutes`, at least 1, if each takes so many seconds."""
-        return replace(self, steps=max(1, int(60 * minutes / seconds)))
 
 
 @dataclass(eq=False)
