@@ -92,7 +92,7 @@ def _moments_of(
     style, maps = style.to(encoder.device), maps.to(encoder.device)
     if side is not None and max(size_of(style)) > side:
         sums = tiles.moments_of(encoder, style, taps, maps, side)
-        plain = {tap: Moments(m.mass.to(style), m.first.to(style), m.second.to(style)) for tap, m in sums.items()}
+        plain = {tap: one.to(encoder.device) for tap, one in sums.items()}
     else:
         features = encoder(style, taps, plain=taps).items()
         plain = {tap: moments(of, pool_to_grid(maps, size_of(of), encoder.strides[tap])) for tap, of in features}

@@ -335,7 +335,8 @@ class Goal:
         distance, style = LOSSES.get(self.method.loss, gram_loss), []
         for tap, texture in self.textures.items():
             basis = self.encoder.basis(tap) if tap in self._plain else None  # once, not at every position
-            style.append((texture.importance * distance(statistics[tap].through(basis), texture.target)).sum())
+            now = statistics[tap].rounded() if distance is gram_loss else statistics[tap]
+            style.append((texture.importance * distance(now.through(basis), texture.target)).sum())
         return torch.stack(style).sum() if style else self.content.new_zeros(())
 
     def places(self, features: Features, tile: Tile) -> Float[Tensor, ""]:
