@@ -19,7 +19,7 @@ from intarsia.pyramid import pad_to_multiple
 
 @dataclass(frozen=True, eq=False)
 class Encoder:
-    """network: what computes; precision: what it computes in (features may come in bf16; moments are fp32)."""
+    """network: what computes; precision: what it computes in (features may come in bf16; moments are fp64)."""
 
     name: str
     network: VGG | Toy
