@@ -31,9 +31,9 @@ class TestMoments:
         for tap, features in random_vgg(image, TAPS).items():
             stride = random_vgg.strides[tap]
             whole = moments(features, pool_to_grid(maps, size_of(features), stride))
-            torch.testing.assert_close(summed[tap].mass.float(), whole.mass)
-            torch.testing.assert_close(summed[tap].first.float(), whole.first, rtol=1e-4, atol=1e-5)
-            torch.testing.assert_close(summed[tap].second.float(), whole.second, rtol=1e-4, atol=1e-5)
+            torch.testing.assert_close(summed[tap].mass, whole.mass)
+            torch.testing.assert_close(summed[tap].first, whole.first, rtol=1e-4, atol=1e-5)
+            torch.testing.assert_close(summed[tap].second, whole.second, rtol=1e-4, atol=1e-5)
 
     def test_a_map_that_is_the_same_everywhere_may_take_no_memory(self, random_vgg, random_image):
         image = random_image(40, 50)

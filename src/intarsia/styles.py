@@ -10,11 +10,9 @@ from torch import Tensor
 from intarsia.encoders import Encoder
 from intarsia.guide import Guide, Region
 from intarsia.large import Box, boxes
-from intarsia.moments import Moments
+from intarsia.moments import Moments, moments
 from intarsia.sizes import fit, pool_to_grid, resize, size_of
 from intarsia.types import Image, Size
-
-ROWS = 1 << 14  # positions whose moments are summed in one go
 
 
 @torch.no_grad()
@@ -36,7 +34,7 @@ def style_moments(
 def styles_in_basis(
     encoder: Encoder, guide: Guide, long_side: int, taps: Sequence[str], side: int | None = None
 ) -> dict[str, Moments]:
-    """The same in the encoder's basis, in fp32 on its device: what losses compare with."""
+    """The same in the encoder's basis, on its device: what losses compare with."""
     plain = style_moments(encoder, guide, long_side, taps, side=side)
     there = {
         tap: Moments(*(one.to(encoder.device, torch.float32) for one in (m.mass, m.first, m.second)))
@@ -70,22 +68,13 @@ def _style_map(region: Region, size: Size) -> Float[Tensor, "h w"]:
 
 
 def moments_in(features: Float[Tensor, "c h2 w2"], maps: Float[Tensor, "r h w"], box: Box, stride: int) -> Moments:
-    """Moments of the features in a box under that part of the maps, which are of the picture's size.
+    """Moments of the features in a box under that part of the maps, which are of the picture's size; without a graph,
+    on the processor.
 
-    Summed in fp64, so that they hardly depend on how the picture is cut: with sums in fp32 the networks, in bf16, round
-    here and there to the other side, and five levels later that is 3/255 in the mean."""
+    Exact, or else the networks, in bf16, round here and there to the other side, and five levels later that is 3/255 in
+    the mean."""
     pooled = pool_to_grid(box.of(maps).to(features.device), size_of(features), stride)
-    rows, weights = features.permute(1, 2, 0).flatten(0, 1), pooled.flatten(1)
-    place = torch.float64 if features.device.type != "mps" else torch.float32  # which has no fp64
-    first = torch.zeros(len(weights), rows.shape[1], dtype=place, device=rows.device)
-    second = first.new_zeros(*first.shape, rows.shape[1])
-    for some, weight in zip(rows.split(ROWS), weights.split(ROWS, 1), strict=True):
-        exact = some.to(place)
-        for r, w in enumerate(weight.to(place)):
-            weighted = exact * w[:, None]
-            first[r] += weighted.sum(0)
-            second[r].addmm_(weighted.T, exact)
-    return Moments(*(sums.cpu().double() for sums in (weights.sum(1, dtype=place), first, second)))
+    return moments(features.detach(), pooled, exact=True).exact()
 
 
 def moments_of(

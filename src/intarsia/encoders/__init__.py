@@ -20,7 +20,7 @@ from intarsia.sizes import pad_to_multiple, size_of
 
 @dataclass(frozen=True, eq=False)
 class Encoder:
-    """network: what computes; precision: what it computes in (features may come in bf16; moments are fp32)."""
+    """network: what computes; precision: what it computes in (features may come in bf16; moments are fp64)."""
 
     name: str
     network: VGG | Toy

@@ -77,13 +77,12 @@ def by_tiles(goal: Summable, image: Image) -> dict[str, Float[Tensor, ""]]:
 
 @torch.no_grad()
 def _summed(goal: Summable, image: Image) -> Statistics:
-    """In fp64, on the CPU, since not every device knows it; then as they came."""
+    """On the processor, then where they came from."""
     sums: Statistics = {}
     for tile in goal.tiles:
         for tap, one in goal.statistics(goal.features(tile.outer.of(image), tile), tile).items():
-            exact = one.to("cpu", torch.float64)
-            sums[tap] = sums[tap] + exact if tap in sums else exact
-    return {tap: one.to(image.device, image.dtype) for tap, one in sums.items()}
+            sums[tap] = sums[tap] + one.exact() if tap in sums else one.exact()
+    return {tap: one.to(image.device) for tap, one in sums.items()}
 
 
 def _slopes(goal: Summable, sums: Statistics) -> tuple[Float[Tensor, ""], Statistics]:

@@ -302,7 +302,8 @@ class Goal:
         distance, style = LOSSES.get(self.method.loss, gram_loss), []
         for tap, target in self.targets.items():
             basis = self.encoder.basis(tap) if tap in self._plain else None  # once, not at every position
-            style.append((target.importance * distance(statistics[tap].through(basis), target.moments)).sum())
+            now = statistics[tap].rounded() if distance is gram_loss else statistics[tap]
+            style.append((target.importance * distance(now.through(basis), target.moments)).sum())
         return torch.stack(style).sum() if style else self.view.content.new_zeros(())
 
     def places(self, features: Features, tile: Tile) -> Float[Tensor, ""]:

@@ -121,7 +121,7 @@ def _scores(
         raise UsageError("pairing by appearance needs both pictures. Give content and style, or pair by position.")
     encoder = load("compact") if encoder is None else encoder
     looks = [_moments(image, part, encoder, size) for image, part in ((content, first), (style, second))]
-    return torch.stack([_alike(a, b) for a, b in zip(*looks, strict=True)]).mean(0)
+    return torch.stack([_alike(a, b) for a, b in zip(*looks, strict=True)]).mean(0).float()
 
 
 def _centers(part: Partition) -> Float[Tensor, "k 2"]:
