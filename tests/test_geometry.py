@@ -73,6 +73,9 @@ def test_sampling_has_the_gradients_that_differences_have():
         bend = 0.01 * torch.rand(4, 5, 2, generator=generator, dtype=torch.float64)
         grid = (0.5 + factor * (pixel_centers((4, 5)) - 0.5) + bend).requires_grad_()
         assert torch.autograd.gradcheck(sample, (image, grid))
+    still = pixel_centers((8, 8)).requires_grad_()  # steps of one pixel exactly, where boxes begin to grow
+    sample(image.detach()[:, :8], still).sum().backward()
+    assert bool(still.grad.isfinite().all())
 
 
 # ---- homographies ------------------------------------------------------------------------------------------------
