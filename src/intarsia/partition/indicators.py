@@ -8,6 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from intarsia.encoders import Encoder
+from intarsia.geometry import pixel_centers, sample
 from intarsia.partition.clustering import Clustering, maximum_entropy
 from intarsia.types import Size
 
@@ -77,11 +78,8 @@ def _laid_over(maps: Float[Tensor, "m h w"], whole: Size, size: Size, grid: Size
     """Maps that cover the picture padded to `whole`, cut to the picture's own `size` and resampled on `grid`."""
     if whole == size:
         return at(maps, grid)
-    rows = [whole[i] / size[i] for i in (0, 1)]
-    y = (((torch.arange(grid[0]) + 0.5) / grid[0]) / rows[0]) * 2 - 1
-    x = (((torch.arange(grid[1]) + 0.5) / grid[1]) / rows[1]) * 2 - 1
-    places = torch.stack(torch.meshgrid(y, x, indexing="ij")[::-1], -1)[None]
-    return F.grid_sample(maps[None], places, padding_mode="border", align_corners=False)[0]
+    part = torch.tensor([size[1] / whole[1], size[0] / whole[0]])
+    return sample(maps, pixel_centers(grid) * part)
 
 
 def _texture(features: Float[Tensor, "c h w"], stride: int) -> Float[Tensor, "c h w"]:

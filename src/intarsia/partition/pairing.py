@@ -14,6 +14,7 @@ from torch import Tensor
 
 from intarsia.encoders import Encoder, load
 from intarsia.errors import GuideError, UsageError, unknown
+from intarsia.geometry import pixel_centers
 from intarsia.guide import Guide, Region
 from intarsia.moments import Moments, moments
 from intarsia.partition.indicators import TAPS, at, lab
@@ -127,9 +128,8 @@ def _scores(
 def _centers(part: Partition) -> Float[Tensor, "k 2"]:
     """The center of mass of each region as x, y, 0..1."""
     maps = at(part.soft, (COMMON, COMMON))
-    along = (torch.arange(COMMON) + 0.5) / COMMON
     mass = maps.sum((1, 2)).clamp_min(1e-12)
-    return torch.stack([(maps.sum(1) * along).sum(1) / mass, (maps.sum(2) * along).sum(1) / mass], 1)
+    return torch.tensordot(maps, pixel_centers((COMMON, COMMON)).to(maps), 2) / mass[:, None]
 
 
 def _moments(image: Image, part: Partition, encoder: Encoder, size: int) -> list[Moments]:

@@ -14,6 +14,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from intarsia.sizes import centers
+
 STEPS = ((0, 1), (1, 0), (1, 1), (1, -1), (0, 2), (2, 0))  # (down, across): to the neighbors, and two places on
 
 
@@ -26,8 +28,7 @@ def frame_times(features: Float[Tensor, "c h w"], contrast: float = 0.1) -> Floa
     h, w = features.shape[1:]
     links = _links(features, contrast)
     leaving = torch.zeros(h, w, dtype=torch.float64)
-    down = (torch.arange(h, dtype=torch.float64) + 0.5) / h
-    leaving[:, 0] = leaving[:, -1] = ((0.85 - down) / 0.35).clamp(0, 1)
+    leaving[:, 0] = leaving[:, -1] = ((0.85 - centers(h)) / 0.35).clamp(0, 1)
     leaving[0] = 1
     system = _laplacian(links) + sparse.diags_array(leaving.flatten().numpy() + 1e-6)
     times = scipy.sparse.linalg.splu(sparse.csc_array(system)).solve(np.ones(h * w))
