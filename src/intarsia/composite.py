@@ -8,11 +8,9 @@ from collections.abc import Callable
 
 import cv2
 import numpy as np
-import scipy.sparse as sparse
 import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float
-from scipy.sparse.linalg import splu
 from torch import Tensor
 
 from intarsia import maps
@@ -108,6 +106,9 @@ def _change(difference: np.ndarray, mask: np.ndarray, levels: int) -> np.ndarray
 
 def _harmonic(values: Float[Tensor, "c h w"], inside: Bool[Tensor, "h w"]) -> Float[Tensor, "c h w"]:
     """`values` outside; inside, each the mean of its neighbors as far as the picture goes."""
+    from scipy import sparse  # late, for it is slow to load and seldom needed
+    from scipy.sparse.linalg import splu
+
     inner = inside.flatten().numpy(force=True)
     flat = values.flatten(1).double().numpy(force=True).T.copy()  # (h w, c)
     ones = (sparse.csr_array(sparse.eye_array(length)) for length in inside.T.shape)

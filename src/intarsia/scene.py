@@ -15,6 +15,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from intarsia.composite import over
 from intarsia.encoders import Encoder
 from intarsia.engine import Frame, State
 from intarsia.guide import Guide
@@ -60,8 +61,8 @@ class View:
             return image
 
         def blend(box: Box) -> Tensor:
-            cover, content = box.of(self.cover), box.of(self.content)
-            return torch.where(cover > 0, torch.lerp(content, box.of(image).to(content), cover.clamp(0, 1)), content)
+            content = box.of(self.content)
+            return over(box.of(image).to(content), content, box.of(self.cover))
 
         return in_parts(blend, image.shape, image, self.content, self.cover, device=image.device)
 
