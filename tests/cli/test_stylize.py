@@ -552,7 +552,7 @@ def test_a_state_holds_tensors_alone(stylize, stop_at):
     stop_at(13)
     stylize(*TWO, steps=30)
     state = load_file("out.png.state")
-    assert {"image", "step", "level"} <= state.keys()
+    assert {"parameter.image", "step", "level"} <= state.keys()
 
 
 @pytest.mark.parametrize("frame", [0, 20, 30])  # 24 of each level, for 12 tiles
