@@ -7,7 +7,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from intarsia.decoders import LEVELS, SHA256, Decoder, Mirror, load_decoder, plan
+from intarsia.decoders import LEVELS, SHA256, Decoder, Mirror, layers_of, load_decoder
 from intarsia.encoders import load
 from intarsia.encoders.vgg import TAPS, VGG
 from intarsia.errors import UsageError, WeightsError
@@ -37,7 +37,7 @@ class TestPlan:
     @pytest.mark.parametrize("widths", [WIDTHS, (64, 64, 128, 128, *[256] * 4, *[512] * 8)])
     def test_from_the_channels_of_the_tap_to_pixels_at_the_full_size(self, level, widths):
         channels = VGG(widths[:13]).channels
-        layers = plan(level, channels)
+        layers = layers_of(level, channels)
         assert layers[0].given == channels[f"relu{level}_1"]
         assert layers[-1].made == 3
         assert 2 ** sum(layer.grows for layer in layers) == 2 ** (level - 1)
@@ -46,12 +46,12 @@ class TestPlan:
 
     @pytest.mark.parametrize("level", [3, 4, 5])
     def test_it_ends_as_the_level_below_which_takes_what_the_first_layers_are_fitted_to(self, level):
-        layers, below = plan(level, CHANNELS), plan(level - 1, CHANNELS)
+        layers, below = layers_of(level, CHANNELS), layers_of(level - 1, CHANNELS)
         assert layers[-len(below) :] == below
         assert layers[-len(below) - 1].target == f"relu{level - 1}_1"
 
     def test_targets_are_taps(self):
-        assert {layer.target for layer in plan(5, CHANNELS)} <= {*TAPS, "image", ""}
+        assert {layer.target for layer in layers_of(5, CHANNELS)} <= {*TAPS, "image", ""}
 
 
 @pytest.mark.parametrize("level", LEVELS)

@@ -42,7 +42,7 @@ class Layer:
     target: str = ""
 
 
-def plan(level: int, channels: Mapping[str, int]) -> list[Layer]:
+def layers_of(level: int, channels: Mapping[str, int]) -> list[Layer]:
     """The layers of the decoder of relu{level}_1, for an encoder with these channels per tap.
 
     Levels 3 to 5 go to the features of the level below, and then on as its decoder does."""
@@ -57,7 +57,7 @@ def plan(level: int, channels: Mapping[str, int]) -> list[Layer]:
     layers = [Layer(given, channels[block[-1]], target=block[-1])]  # pooled, as the encoder's next block takes it
     for i, tap in enumerate([block[1], block[0]] if len(block) > 2 else [block[0]]):
         layers.append(Layer(layers[-1].made, channels[tap], i == 0, tap))
-    return [*layers, *plan(level - 1, channels)]
+    return [*layers, *layers_of(level - 1, channels)]
 
 
 class Mirror(nn.Module):
@@ -66,7 +66,7 @@ class Mirror(nn.Module):
     def __init__(self, level: int, channels: Mapping[str, int]):
         super().__init__()
         self.level, self.tap = level, f"relu{level}_1"
-        self.layers = plan(level, channels)
+        self.layers = layers_of(level, channels)
         self.convs = nn.ModuleList(nn.Conv2d(at.given, at.made * (4 if at.grows else 1), 3) for at in self.layers)
 
     def conv(self, index: int) -> nn.Conv2d:

@@ -146,7 +146,7 @@ def test_a_region_that_is_not_there_cannot_be_refined(stripes, toy):
         ({"carry": "gradients"}, "did you mean 'gradient'"),
         ({"method": "kmeans", "seeds": Seeds(points=((0.5, 0.5, 0),))}, "takes no seed points"),
         ({"balance": 0.5}, "balance is 0.5"),
-        ({"frame": -1.0}, "frame is -1"),
+        ({"enclosure": -1.0}, "enclosure is -1"),
         ({"size": 8}, "size is 8"),
     ],
 )

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from intarsia.partition.walks import first_seeds, frame_times
+from intarsia.partition.walks import first_seeds, leaving_times
 
 
 @pytest.fixture
@@ -14,7 +14,7 @@ def disk():
 
 def test_what_is_enclosed_keeps_walks_for_long(disk):
     features, inside = disk
-    times = frame_times(features)
+    times = leaving_times(features)
     assert float(times[inside].min()) > float(times[~inside].max())
     assert float(times.min()) >= 0
     assert float(times.max()) <= 1.2
@@ -23,14 +23,14 @@ def test_what_is_enclosed_keeps_walks_for_long(disk):
 def test_an_object_that_stands_on_the_lower_frame_is_enclosed():
     features = torch.zeros(1, 24, 24)
     features[:, 8:, 8:16] = 1
-    times = frame_times(features)
+    times = leaving_times(features)
     assert float(times[10:, 8:16].mean()) > 1.5 * float(times[10:, 17:].mean())
 
 
 def test_times_are_mirrored_with_the_picture(disk):
     features, _ = disk
     features = features + torch.linspace(0, 0.3, 24)
-    torch.testing.assert_close(frame_times(features.flip(2)), frame_times(features).flip(1), atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(leaving_times(features.flip(2)), leaving_times(features).flip(1), atol=1e-4, rtol=1e-4)
 
 
 def test_walks_meet_the_seed_of_their_own_part_first(disk):
@@ -46,6 +46,6 @@ def test_walks_meet_the_seed_of_their_own_part_first(disk):
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 5), (7, 1), (2, 2)])
 def test_small_grids_are_finite(size):
-    assert frame_times(torch.rand(2, *size)).isfinite().all()
+    assert leaving_times(torch.rand(2, *size)).isfinite().all()
     met = first_seeds(torch.rand(2, *size), torch.tensor([0]), torch.tensor([1]), 2)
     torch.testing.assert_close(met[1], torch.ones(size))

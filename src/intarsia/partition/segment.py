@@ -21,7 +21,7 @@ from intarsia.maps.edits import refine
 from intarsia.partition.clustering import Anchors, Clustering, Grid, kmeans, maximum_entropy
 from intarsia.partition.indicators import at, color_indicators, lab, tap_indicators
 from intarsia.partition.seeds import Seeds, pixel_of
-from intarsia.partition.walks import first_seeds, frame_times
+from intarsia.partition.walks import first_seeds, leaving_times
 from intarsia.sizes import fit, resize
 
 METHODS = ("entropy", "kmeans")
@@ -62,7 +62,7 @@ def partition(
     balance: float = 1.3,
     ridge: float = 1e-3,
     smooth: float = 0.0,
-    frame: float = 2.25,
+    enclosure: float = 2.25,
     size: int = 512,
 ) -> Partition:
     """Partition a picture (RGB, 0..1) into k regions, 1 to 32.
@@ -70,12 +70,12 @@ def partition(
     encoder: None loads `compact`. method: "entropy", or the baseline "kmeans" in RGB, whose maps are 0 or 1 and which
     takes no seed points. carry: how the clusters of taps become maps of the pixels, "upsample" or "gradient" (see
     `indicators.tap_indicators`). seeds: points that a person gave. seed: of the random starts; the same seed gives the
-    same partition. balance, ridge, smooth: see `clustering.maximum_entropy`; smooth acts less at edges. frame: the
+    same partition. balance, ridge, smooth: see `clustering.maximum_entropy`; smooth acts less at edges. enclosure: the
     weight of the indicator by which walks find the foreground, where the others have 1; 0 leaves it out. size: the long
     side at which the work is done; labels and maps have the picture's own size.
 
     UsageError for impossible settings, GuideError for seed points that contradict each other or lie outside."""
-    _check(k, method, carry, seeds, balance, ridge, smooth, frame, size)
+    _check(k, method, carry, seeds, balance, ridge, smooth, enclosure, size)
     h, w = image.shape[1:]
     seeds.check(k, (h, w))
     if k == 1:
@@ -85,7 +85,7 @@ def partition(
         return _sorted(_by_color(image, work, k, seed))
     encoder = load("compact") if encoder is None else encoder
     whole = torch.ones(fit(h, w, min(GRID, max(h, w))))
-    pile = _indicators(work, whole, encoder, carry, frame, seed)
+    pile = _indicators(work, whole, encoder, carry, enclosure, seed)
     settings = _Settings(balance, ridge, smooth, seed)
     soft = _clustered(pile, k, whole, work, settings)
     if seeds:
@@ -106,12 +106,12 @@ def refine_region(
     balance: float = 1.3,
     ridge: float = 1e-3,
     smooth: float = 0.0,
-    frame: float = 2.25,
+    enclosure: float = 2.25,
     size: int = 512,
 ) -> Partition:
     """Partitions one region further into k. Its largest part keeps the label, and the others get the next free labels.
     Everything else stays as it is. Settings as in `partition`. GuideError if the partition does not have the label."""
-    _check(k, "entropy", carry, Seeds(), balance, ridge, smooth, frame, size)
+    _check(k, "entropy", carry, Seeds(), balance, ridge, smooth, enclosure, size)
     if not 0 <= label < found.k or not bool((found.labels == label).any()):
         there = ", ".join(str(one) for one in found.labels.unique().tolist())
         raise GuideError(f"the partition has no region {label} to refine. There are: {there}.")
@@ -128,7 +128,7 @@ def refine_region(
     work = resize(image.detach().cpu().float(), fit(h, w, min(size, max(h, w))))
     inside = at((found.labels == label).float()[None], fit(h, w, min(GRID, max(h, w))))[0]
     encoder = load("compact") if encoder is None else encoder
-    pile = _indicators(work, inside, encoder, carry, frame, seed)
+    pile = _indicators(work, inside, encoder, carry, enclosure, seed)
     soft = _clustered(pile, k, inside, work, _Settings(balance, ridge, smooth, seed))
     parts = _finished(soft, work, (h, w)).soft
     mass = (parts * found.soft[label]).sum((1, 2))
@@ -157,7 +157,12 @@ class _Pile:
 
 
 def _indicators(
-    work: Float[Tensor, "3 h w"], weights: Float[Tensor, "gh gw"], encoder: Encoder, carry: str, frame: float, seed: int
+    work: Float[Tensor, "3 h w"],
+    weights: Float[Tensor, "gh gw"],
+    encoder: Encoder,
+    carry: str,
+    enclosure: float,
+    seed: int,
 ) -> _Pile:
     grid = (weights.shape[0], weights.shape[1])
     maps = [color_indicators(work, grid, weights, CLUSTERS, seed)]
@@ -165,8 +170,8 @@ def _indicators(
     stacked = torch.cat(maps)
     coarse = fit(*grid, min(WALKS, max(grid)))
     apart = torch.cat([at(stacked, coarse), LAB * at(lab(work), coarse)])
-    if frame:
-        stacked = torch.cat([stacked, frame * at(frame_times(apart)[None], grid)])
+    if enclosure:
+        stacked = torch.cat([stacked, enclosure * at(leaving_times(apart)[None], grid)])
     return _Pile(stacked, apart)
 
 
@@ -293,7 +298,15 @@ def _sorted(found: Partition) -> Partition:
 
 
 def _check(
-    k: int, method: str, carry: str, seeds: Seeds, balance: float, ridge: float, smooth: float, frame: float, size: int
+    k: int,
+    method: str,
+    carry: str,
+    seeds: Seeds,
+    balance: float,
+    ridge: float,
+    smooth: float,
+    enclosure: float,
+    size: int,
 ) -> None:
     if not 1 <= k <= MOST:
         raise UsageError(f"a partition into {k} regions cannot be. Take 1 to {MOST}.")
@@ -302,7 +315,7 @@ def _check(
             raise UsageError(unknown(kind, name, known))
     if method == "kmeans" and seeds:
         raise UsageError("k-means takes no seed points. Drop them, or use the method entropy.")
-    for name, value in (("ridge", ridge), ("smooth", smooth), ("frame", frame)):
+    for name, value in (("ridge", ridge), ("smooth", smooth), ("enclosure", enclosure)):
         if not 0 <= value < float("inf"):
             raise UsageError(f"{name} is {value}; it must be 0 or more.")
     if not 1 <= balance <= 100:

@@ -1,7 +1,7 @@
 """Random walks over a picture that rarely cross its edges.
 
 How long a walk takes to leave the picture tells what is enclosed: walks stay long in an object whose background
-touches the frame (Jiang et al. 2013, "Saliency Detection via Absorbing Markov Chain"). The seed that a walk meets first
+touches its border (Jiang et al. 2013, "Saliency Detection via Absorbing Markov Chain"). The seed that a walk meets first
 tells which seed a position belongs to (Grady 2006, "Random Walks for Image Segmentation").
 """
 
@@ -19,7 +19,7 @@ from intarsia.sizes import centers
 STEPS = ((0, 1), (1, 0), (1, 1), (1, -1), (0, 2), (2, 0))  # (down, across): to the neighbors, and two places on
 
 
-def frame_times(features: Float[Tensor, "c h w"], contrast: float = 0.1) -> Float[Tensor, "h w"]:
+def leaving_times(features: Float[Tensor, "c h w"], contrast: float = 0.1) -> Float[Tensor, "h w"]:
     """For every position, the time that a random walk from it takes to leave the picture; 1 is for the longest times.
 
     Walks leave through the top and the upper half of the sides. Below that they leave less and less, down to 85 % of
