@@ -1,8 +1,8 @@
 """Random walks over a picture that rarely cross its edges.
 
 How long a walk takes to leave the picture tells what is enclosed: walks stay long in an object whose background
-touches its border (Jiang et al. 2013, "Saliency Detection via Absorbing Markov Chain"). The seed that a walk meets first
-tells which seed a position belongs to (Grady 2006, "Random Walks for Image Segmentation").
+touches its border (Jiang et al. 2013, "Saliency Detection via Absorbing Markov Chain"). The seed that a walk meets
+first tells which seed a position belongs to (Grady 2006, "Random Walks for Image Segmentation").
 """
 
 import itertools
