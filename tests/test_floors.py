@@ -13,7 +13,7 @@ FLOORS = [
     ["guide", "losses", "transforms", "decoders", "nets", "encoders"],
     ["engine", "measure", "recolor", "tiles"],
     ["methods", "sources", "partition"],
-    ["recipe", "batch", "training"],
+    ["recipe", "run", "batch", "training"],
     ["cli", "studio", "__main__"],
 ]
 FLOOR = {name: floor for floor, names in enumerate(FLOORS) for name in names}
