@@ -11,14 +11,14 @@ import time
 from pathlib import Path
 
 import cyclopts
-import numpy as np
 import torch
 
 from intarsia.encoders import Encoder, load
 from intarsia.encoders.compact import TAPS, load_compact
 from intarsia.encoders.vgg import VGG
-from intarsia.training.distil import DEVIATION, MEAN, Teachers, fit_heads, read_pictures, split, tap_errors
-from intarsia.training.distil import as_images as images_of
+from intarsia.training.distil import DEVIATION, MEAN, Teachers, fit_heads, tap_errors
+from intarsia.training.pictures import Pictures
+from intarsia.training.pictures import as_images as images_of
 
 VGG19 = (64, 64, 128, 128, 256, 256, 256, 256, 512, 512, 512, 512, 512)
 
@@ -53,13 +53,11 @@ class FromNormalized(VGG):
 @torch.no_grad()
 def errors(train: Path, teachers: Path, fitted_on: int) -> None:
     both = Teachers(teachers / "vgg19_to_relu3_4.safetensors", teachers / "vgg19_distilled_16x.safetensors")
-    names, pixels = read_pictures(train)
-    rows, held = split(names)
+    pictures = Pictures.read(train)
     shipped = FromNormalized(load_compact(isometric=False))
-    some = np.random.default_rng(0).choice(rows, fitted_on, replace=False)
-    heads = fit_heads(shipped, both, images_of(pixels[some]))
-    found = tap_errors(shipped, heads, both, pixels[held])
-    print(f"relative errors on {len(held)} held-out pictures: " + " ".join(f"{e:.4f}" for e in found.values()))
+    heads = fit_heads(shipped, both, images_of(pictures.sample(fitted_on, 0)))
+    found = tap_errors(shipped, heads, both, pictures.pixels[pictures.held])
+    print(f"relative errors on {len(pictures.held)} held-out pictures: " + " ".join(f"{e:.4f}" for e in found.values()))
 
 
 def main(

@@ -23,6 +23,7 @@ from intarsia import picture
 from intarsia.encoders import load
 from intarsia.guide import Guide
 from intarsia.methods.gatys import Gatys, Goal
+from intarsia.scene import View
 from intarsia.sizes import size_of
 
 
@@ -35,7 +36,7 @@ def against_the_whole(content: torch.Tensor, style: torch.Tensor, sides: list[in
     names: list[int | None] = [None, *sides]
     exact, fast = (
         {
-            side: Goal.build(Gatys(), load("compact", precision=one), content, Guide.everywhere(style), side)
+            side: Goal.build(Gatys(), load("compact", precision=one), View.of(content, Guide.everywhere(style)), side)
             for side in names
         }
         for one in ("fp32", "auto")

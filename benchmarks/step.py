@@ -22,6 +22,7 @@ from intarsia.encoders import Encoder, load
 from intarsia.engine import descend
 from intarsia.guide import Guide, Region
 from intarsia.methods.gatys import Gatys, Goal
+from intarsia.scene import View
 
 KINDS = ("1 hard", "2 hard", "2 soft", "4 hard", "4 soft", "8 hard", "8 soft", "64 patches")
 MEASURED = ("1 hard", "8 hard", "8 soft", "64 patches")  # of which the peak of memory is taken
@@ -65,11 +66,11 @@ def guide_of(kind: str, size: int) -> Guide:
 
 def goal_of(encoder: Encoder, kind: str, size: int) -> tuple[Goal, torch.Tensor]:
     content = swatches.paint("watercolor", (size, size), 1)
-    return Goal.build(Gatys(), encoder, content, guide_of(kind, size).merged()), content
+    return Goal.build(Gatys(), encoder, View.of(content, guide_of(kind, size).merged())), content
 
 
 def steps(goal: Goal, content: torch.Tensor) -> Iterator[object]:
-    descent = descend(goal, content, 10**6)
+    descent = descend(lambda now: goal(now["image"]), {"image": content}, 10**6)
     for _ in range(HISTORY):
         next(descent)
     return descent
@@ -91,7 +92,7 @@ def peak(encoder: str, kind: str, size: int) -> None:
     bare(loaded, 64)()
     before = _resident("VmRSS")
     Path("/proc/self/clear_refs").write_text("5")  # forgets the peak so far
-    next(steps(Goal.build(Gatys(), loaded, content, guide), content))
+    next(steps(Goal.build(Gatys(), loaded, View.of(content, guide)), content))
     print(json.dumps([before, _resident("VmHWM")]))
 
 

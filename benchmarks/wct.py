@@ -29,7 +29,6 @@ from intarsia.encoders.vgg19 import load_vgg19
 from intarsia.guide import Guide
 from intarsia.measure import ssim, style_distances
 from intarsia.methods.adain import AdaIN
-from intarsia.methods.transfer import load_decoders
 from intarsia.methods.wct import WCT, whitened
 from intarsia.moments import Moments, moments
 from intarsia.sizes import size_of
@@ -40,12 +39,12 @@ def at(image: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 def seconds(encoder: Encoder, content: Tensor, style: Tensor, rounds: int) -> None:
-    loaded, guide = load_decoders(encoder, (1, 2, 3, 4, 5)), Guide.everywhere(style)
+    guide = Guide.everywhere(style)
     for name, method in (("five levels", WCT()), ("relu4_1 alone", WCT(levels=(4,))), ("adain", AdaIN())):
         spent = []
         for _ in range(rounds + 1):
             began = time.perf_counter()
-            for _ in method(content, guide, encoder=encoder, decoders=loaded):
+            for _ in method(content, guide, encoder=encoder):
                 pass
             spent.append(time.perf_counter() - began)
         print(f"{name:16} {statistics.median(spent[1:]):.2f} s   least {min(spent[1:]):.2f} s", flush=True)

@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -11,9 +12,10 @@ SHARED = Path(__file__).parents[2] / "shared"
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _one_thread():
-    """Tests run beside each other; two of them with two threads each on two cores are slower than one after another."""
-    torch.set_num_threads(1)
+def _threads():
+    """Tests run beside each other; two of them with two threads each on two cores are slower than one after another.
+    INTARSIA_TEST_THREADS asks for more, since sums of several threads round in another order."""
+    torch.set_num_threads(int(os.environ.get("INTARSIA_TEST_THREADS", "1")))
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,9 @@ import torch
 
 from intarsia.encoders import Encoder, choose_precision, load
 from intarsia.encoders.toy import Toy
+from intarsia.encoders.vgg import VGG
 from intarsia.errors import UsageError
+from intarsia.large import Box, boxes
 
 TAPS = ["relu1_1", "relu3_1", "relu5_1"]
 
@@ -67,3 +69,49 @@ def test_toy_is_an_isometry_on_its_shallow_taps():
 def test_bad_names_say_what_there_is(call, says):
     with pytest.raises(UsageError, match=says):
         call()
+
+
+# ---- parts of a picture ----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def random_vgg():
+    """Every layer keeps the size of what it is given, so that what is far away is heard as well."""
+    torch.manual_seed(0)
+    network = VGG((4, 4, 5, 5, 6, 6, 6, 6, 7, 7, 7, 7, 8))
+    for parameter in network.parameters():
+        torch.nn.init.kaiming_normal_(parameter) if parameter.ndim > 1 else torch.nn.init.zeros_(parameter)
+    return Encoder("random", network.frozen())
+
+
+class TestWithin:
+    @pytest.mark.parametrize("size", [(100, 117), (96, 128), (33, 70), (17, 5)])
+    @pytest.mark.parametrize("side", [16, 48])
+    def test_of_boxes_are_those_of_the_whole(self, random_vgg, random_image, size, side):
+        """Also at the bottom and at the right, where sizes that the stride does not divide are padded."""
+        image = random_image(*size)
+        whole = random_vgg(image, TAPS)
+        for box in boxes(size, side, 16):
+            for tap, found in random_vgg.within(image, box, TAPS).items():
+                there = box.cells(random_vgg.strides[tap]).of(whole[tap])
+                torch.testing.assert_close(found, there, rtol=1e-4, atol=1e-5)
+
+    def test_of_the_toy_encoder_too(self, random_image):
+        toy, image = load("toy", device="cpu"), random_image(33, 47)
+        whole = toy(image, ["relu4_1"])["relu4_1"]
+        for box in boxes((33, 47), 8, 8):
+            found = toy.within(image, box, ["relu4_1"])["relu4_1"]
+            torch.testing.assert_close(found, box.cells(8).of(whole))
+
+    @pytest.mark.parametrize("tap", TAPS)
+    def test_a_halo_narrower_than_the_reach_is_not_enough(self, random_vgg, tap):
+        image, stride = torch.rand(3, 256, 256), random_vgg.strides[tap]
+        box, halo = Box(96, 96, 160, 160), random_vgg.reach([tap])
+        enough, less = (random_vgg.within(image, box, [tap], halo=n)[tap] for n in (halo, halo - stride))
+        torch.testing.assert_close(enough, box.cells(stride).of(random_vgg(image, [tap])[tap]), rtol=1e-4, atol=1e-5)
+        assert float((less - enough).abs().max()) > 1e-4 * float(enough.abs().max())
+
+    def test_reach_of_the_deepest_tap(self, random_vgg):
+        assert random_vgg.reach(["relu1_1"]) == 1
+        assert random_vgg.reach(["relu2_1"]) == 4
+        assert random_vgg.reach(TAPS) == 80  # 70, up to a multiple of 16

@@ -8,10 +8,10 @@ import pytest
 ROOT = Path(__file__).parents[1] / "src" / "intarsia"
 FLOORS = [
     ["errors", "types"],
-    ["scratch", "memory", "picture", "color", "sizes", "moments", "match", "weights", "swatches"],
+    ["cache", "large", "picture", "color", "sizes", "moments", "match", "weights", "swatches"],
     ["maps", "geometry", "composite"],
-    ["guide", "losses", "transforms", "decoders", "nets", "encoders"],
-    ["engine", "measure", "recolor", "tiles"],
+    ["guide", "losses", "transforms", "encoders", "decoders", "networks"],
+    ["engine", "recolor", "styles", "scene", "measure"],
     ["methods", "sources", "partition"],
     ["recipe", "run", "batch", "training"],
     ["cli", "studio", "__main__"],

@@ -172,11 +172,26 @@ class TestDegenerate:
         found = transform(moments(content), moments(style))(content)
         torch.testing.assert_close(found, style[:, :1, :1].expand_as(content), rtol=1e-2, atol=2e-2)
 
-    def test_a_flat_content_becomes_the_styles_mean(self, transform):
-        content, style = torch.full((C, 9, 9), 2.3), texture()
-        found = transform(moments(content), moments(style))
-        torch.testing.assert_close(found(content)[:, 4, 4], style.mean((1, 2)), rtol=1e-2, atol=1e-2)
-        assert not bool(found.matrix.any())  # rounding is not amplified
+    @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+    @pytest.mark.parametrize("value", [1e-3, 2.3, 1e3])
+    @pytest.mark.parametrize("size", [(9, 9), (100, 131), (512, 700)])
+    def test_a_flat_content_becomes_the_styles_mean(self, transform, size, value, dtype):
+        content, style = torch.full((C, *size), value, dtype=dtype), texture()
+        for weights in (None, 0.1 + torch.rand(1, *size, generator=torch.Generator().manual_seed(0))):
+            found = transform(moments(content, weights), moments(style))
+            assert not bool(found.matrix.any())  # rounding is not amplified
+            torch.testing.assert_close(found.offset[0].float(), style.mean((1, 2)), rtol=1e-3, atol=1e-3)
+
+    @pytest.mark.parametrize("value", [1e-3, 2.3, 1e3])
+    @pytest.mark.parametrize("size", [(9, 9), (100, 131), (512, 700)])
+    def test_a_nearly_flat_content_gets_the_styles_statistics(self, transform, size, value):
+        drawn = torch.randn(C, *size, generator=torch.Generator().manual_seed(0))
+        content, wanted = value * (1 + 1e-2 * drawn), moments(texture())
+        map_ = transform(moments(content), wanted)
+        found = moments((map_.matrix[0] @ content.double().flatten(1) + map_.offset[0, :, None])[:, None])
+        torch.testing.assert_close(found.mean(), wanted.mean(), rtol=1e-2, atol=1e-3)
+        for here, there in zip(found.covariance(), wanted.covariance(), strict=True):
+            torch.testing.assert_close(here.diagonal(), there.diagonal(), rtol=1e-2, atol=0)
 
     def test_regions_of_one_position_or_none_are_finite(self, transform):
         content, style = texture(), texture(seed=1)

@@ -10,7 +10,7 @@ convolution makes four times the channels, which become 2 x 2 positions (Shi et 
 that what is flat stays flat. The last of these makes the pixels, so that nothing but level 1 computes at the full size.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -158,16 +158,25 @@ class Decoder:
 
 
 def load_decoder(encoder: Encoder, level: int, weights: Path | None = None) -> Decoder:
-    """The decoder of relu{level}_1 of `encoder`, on its device and in its precision.
+    """The decoder of relu{level}_1 of `encoder`; see `load_decoders`."""
+    return load_decoders(encoder, [level], weights)[level]
+
+
+def load_decoders(encoder: Encoder, levels: Sequence[int], weights: Path | None = None) -> dict[int, Decoder]:
+    """The decoders of relu{level}_1 of `encoder` for some levels, on its device and in its precision; their file is
+    read once.
 
     weights: a file that `intarsia.training.decoders` wrote; compact and toy need none. Raises UsageError for
     other levels than 1 to 5, and for an encoder whose decoders are not embedded; WeightsError for bad files."""
-    if level not in LEVELS:
-        raise UsageError(f"there is no decoder of level {level}. Levels are 1 to 5, for relu1_1 to relu5_1.")
-    if isinstance(encoder.network, Toy):
-        return Decoder(Unmixed(level, encoder.network).to(encoder.device), encoder.precision)
+    for level in levels:
+        if level not in LEVELS:
+            raise UsageError(f"there is no decoder of level {level}. Levels are 1 to 5, for relu1_1 to relu5_1.")
+    if isinstance(toy := encoder.network, Toy):
+        return {one: Decoder(Unmixed(one, toy).to(encoder.device), encoder.precision) for one in levels}
+    if not levels:
+        return {}
     if weights is not None:
-        return _built(encoder, level, weights)
+        return _built(encoder, levels, weights)
     if encoder.name != "compact":
         raise UsageError(
             f"the package holds decoders for the compact encoder only, not for {encoder.name}. "
@@ -175,13 +184,16 @@ def load_decoder(encoder: Encoder, level: int, weights: Path | None = None) -> D
         )
     with as_file(files("intarsia") / "decoders.safetensors") as embedded:
         verify(embedded, SHA256)
-        return _built(encoder, level, embedded)
+        return _built(encoder, levels, embedded)
 
 
-def _built(encoder: Encoder, level: int, path: Path) -> Decoder:
-    prefix = f"level{level}."
-    tensors = {name.removeprefix(prefix): t for name, t in read_tensors(path).items() if name.startswith(prefix)}
-    network = Mirror(level, encoder.channels)
-    shapes = {name: tuple(value.shape) for name, value in network.state_dict().items()}
-    network.load_state_dict(check_tensors(tensors, shapes, f"decoder of level {level} in {path.name}"))
-    return Decoder(network.frozen().to(encoder.device), encoder.precision)
+def _built(encoder: Encoder, levels: Sequence[int], path: Path) -> dict[int, Decoder]:
+    tensors, out = read_tensors(path), {}
+    for level in levels:
+        prefix = f"level{level}."
+        own = {name.removeprefix(prefix): one for name, one in tensors.items() if name.startswith(prefix)}
+        network = Mirror(level, encoder.channels)
+        shapes = {name: tuple(value.shape) for name, value in network.state_dict().items()}
+        network.load_state_dict(check_tensors(own, shapes, f"decoder of level {level} in {path.name}"))
+        out[level] = Decoder(network.frozen().to(encoder.device), encoder.precision)
+    return out

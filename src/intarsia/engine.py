@@ -1,7 +1,6 @@
-"""What the methods share: the frame that they yield, one descent at one size, the moments of a guide's styles."""
+"""What a method yields, a frame, and the descent of those that optimize."""
 
-import itertools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple, cast
 
@@ -9,16 +8,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from intarsia import scratch, tiles
-from intarsia.encoders import Encoder
 from intarsia.errors import DivergedError
-from intarsia.guide import Guide, Region
-from intarsia.moments import Moments, moments
-from intarsia.sizes import fit, pool_to_grid, resize, size_of
+from intarsia.large import copied
 from intarsia.types import Image
 
 State = dict[str, Tensor]  # flat and made of tensors alone, so that it can be kept in a safetensors file
-Objective = Callable[[Image], Mapping[str, Float[Tensor, ""]]]  # terms; without a graph, the gradient is in image.grad
+Parameters = dict[str, Tensor]  # what is optimized, by name
+Objective = Callable[[Parameters], Mapping[str, Float[Tensor, ""]]]  # terms; without a graph, the gradients are there
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,72 +37,15 @@ class Frame:
         return sum(self.losses.values())
 
 
-def style_moments(
-    encoder: Encoder, guide: Guide, long_side: int, taps: tuple[str, ...], side: int | None = None
-) -> dict[str, Moments]:
-    """Per tap the moments of every region's style under its style map, r at once. A style that several regions use at
-    one scale is encoded once; one with a longer side than `side` in tiles of that side."""
-    found = {
-        members: _moments_of(encoder, style, taps, maps, side)
-        for members, style, maps in styles_once(guide, lambda region: round(long_side * region.style_scale))
-    }
-    return by_region(found, taps)
-
-
-def styles_once(
-    guide: Guide, long_side: Callable[[Region], int]
-) -> Iterator[tuple[tuple[int, ...], Image, Float[Tensor, "r h w"]]]:
-    """Each style as large as it is looked at, with the numbers of the regions that use it at one scale, and their style
-    maps."""
-    together: dict[tuple[int, float], list[int]] = {}
-    for r, region in enumerate(guide.regions):
-        together.setdefault((id(region.style), region.style_scale), []).append(r)
-    for members in together.values():
-        region = guide.regions[members[0]]
-        size = fit(*size_of(region.style), max(16, long_side(region)))
-        maps = torch.stack([_style_map(guide.regions[r], size) for r in members])
-        yield tuple(members), resize(region.style, size), maps
-
-
-def by_region(found: Mapping[tuple[int, ...], Mapping[str, Moments]], taps: Sequence[str]) -> dict[str, Moments]:
-    """Per tap the moments of all regions, in their order. found: of the regions of one style, by their numbers."""
-    order = torch.tensor(list(itertools.chain(*found))).argsort()
-    stacked = {tap: Moments.stacked([one[tap] for one in found.values()]) for tap in taps}
-    return {tap: Moments(m.mass[order], m.first[order], m.second[order]) for tap, m in stacked.items()}
-
-
-def _style_map(region: Region, size: tuple[int, int]) -> Float[Tensor, "h w"]:
-    """Everywhere where there is none, or where the resizing lost it: its whole style is nearer than nothing."""
-    if region.style_map is None:
-        return torch.ones(1, 1).expand(size)
-    one = resize(region.style_map[None], size)[0]
-    return one if float(one.sum()) > 0 else torch.ones_like(one)
-
-
-@torch.no_grad()
-def _moments_of(
-    encoder: Encoder, style: Image, taps: tuple[str, ...], maps: Float[Tensor, "r h w"], side: int | None
-) -> dict[str, Moments]:
-    """Of plain features, put in the encoder's basis afterwards."""
-    style, maps = style.to(encoder.device), maps.to(encoder.device)
-    if side is not None and max(size_of(style)) > side:
-        sums = tiles.moments_of(encoder, style, taps, maps, side)
-        plain = {tap: Moments(m.mass.to(style), m.first.to(style), m.second.to(style)) for tap, m in sums.items()}
-    else:
-        features = encoder(style, taps, plain=taps).items()
-        plain = {tap: moments(of, pool_to_grid(maps, size_of(of), encoder.strides[tap])) for tap, of in features}
-    return {tap: one.through(encoder.basis(tap)) for tap, one in plain.items()}
-
-
 class Descent(NamedTuple):
-    image: Image
+    parameters: Parameters
     losses: Mapping[str, float]
     state: Callable[[], State]
 
 
 def descend(
     objective: Objective,
-    image: Image,
+    start: Parameters,
     steps: int,
     *,
     optimizer: str = "lbfgs",
@@ -114,21 +53,23 @@ def descend(
     history: int = 10,
     state: State | None = None,
 ) -> Iterator[Descent]:
-    """`steps` evaluations of loss and gradient, each followed by a move of the image.
+    """`steps` evaluations of loss and gradient, each followed by a move of the parameters.
 
-    optimizer: "lbfgs" (one evaluation a step, no line search, as the field's public code uses it) or "adam".
-    state: go on from there; it is exact. When loss or pixels stop being finite, the last finite picture is restored and
-    the rate halved, once; the second time DivergedError, with that picture as `.image`."""
-    pixels = image.detach().clone().requires_grad_(True)
-    del image
+    start: tensors of any shapes, by name. optimizer: "lbfgs" (one evaluation a step, no line search, as the field's
+    public code uses it) or "adam". state: go on from there; it is exact. When the loss or a parameter stops being
+    finite, the last finite ones are restored and the rate halved, once; the second time DivergedError, with them as
+    `.parameters`."""
+    now = {name: value.detach().clone().requires_grad_(True) for name, value in start.items()}
+    del start
     rate = rate if rate is not None else {"lbfgs": 1.0, "adam": 0.02}[optimizer]
-    descent = _optimizer(optimizer, pixels, rate, history)
-    good, first, retried = pixels.detach().clone(), 0, False
+    good, first, retried = {name: value.detach().clone() for name, value in now.items()}, 0, False
+    descent = _optimizer(optimizer, now, rate, history)
     if state is not None:
-        pixels.data.copy_(state["image"])
+        for name, value in now.items():
+            value.data.copy_(state[f"parameter.{name}"])
+            good[name].copy_(state[f"good.{name}"])
         first, retried = int(state["step"]), bool(state["retried"])
-        good.copy_(state["good"])
-        descent = _optimizer(optimizer, pixels, float(state["rate"]), history)
+        descent = _optimizer(optimizer, now, float(state["rate"]), history)
         _restore(descent, state)
     step = first
     while step < steps:
@@ -136,60 +77,73 @@ def descend(
 
         def closure() -> Tensor:
             descent.zero_grad()  # noqa: B023 (called before the next turn)
-            terms.update(objective(pixels))  # noqa: B023
+            terms.update(objective(now))  # noqa: B023
             loss = torch.stack(list(terms.values())).sum()  # noqa: B023
             if loss.requires_grad:
                 loss.backward()
             if bool(torch.isfinite(loss)):
-                good.copy_(pixels.detach())
+                _copy(now, good)
             return loss.detach()
 
         loss = cast(Tensor, descent.step(closure))  # pyright: ignore[reportCallIssue, reportArgumentType]
-        if bool(torch.isfinite(loss)) and bool(pixels.detach().sum().isfinite()):
+        if bool(torch.isfinite(loss)) and all(bool(value.detach().sum().isfinite()) for value in now.values()):
             step += 1
             losses = {name: float(value.detach()) for name, value in terms.items()}
-            yield Descent(pixels.detach(), losses, _state_of(descent, pixels, good, step, retried))
+            detached = {name: value.detach() for name, value in now.items()}
+            yield Descent(detached, losses, _state_of(descent, detached, good, step, retried))
             continue
         if retried:
-            h, w = pixels.shape[-2:]
             error = DivergedError(
-                f"the picture left the finite numbers at step {step + 1} of {steps} at {w} x {h}, twice. "
-                "Try a smaller rate, or the other optimizer."
+                f"the optimization left the finite numbers at step {step + 1} of {steps}, twice. "
+                "Try a smaller `rate`, or the other `optimizer`."
             )
-            error.image = good
+            error.parameters = good
             raise error
         retried = True
-        pixels.data.copy_(good)
-        descent = _optimizer(optimizer, pixels, descent.param_groups[0]["lr"] / 2, history)
+        _copy(good, now)
+        descent = _optimizer(optimizer, now, descent.param_groups[0]["lr"] / 2, history)
 
 
-def _optimizer(name: str, pixels: Tensor, rate: float, history: int) -> torch.optim.Optimizer:
+def _copy(source: Parameters, target: Parameters) -> None:
+    for name, value in source.items():
+        target[name].detach().copy_(value.detach())
+
+
+def _optimizer(name: str, parameters: Parameters, rate: float, history: int) -> torch.optim.Optimizer:
+    values = list(parameters.values())
     if name == "adam":
-        return torch.optim.Adam([pixels], rate)
-    return torch.optim.LBFGS([pixels], rate, max_iter=1, history_size=history, tolerance_grad=0, tolerance_change=0)
+        return torch.optim.Adam(values, rate)
+    return torch.optim.LBFGS(values, rate, max_iter=1, history_size=history, tolerance_grad=0, tolerance_change=0)
 
 
 def _state_of(
-    descent: torch.optim.Optimizer, pixels: Tensor, good: Tensor, step: int, retried: bool
+    descent: torch.optim.Optimizer, now: Parameters, good: Parameters, step: int, retried: bool
 ) -> Callable[[], State]:
     """Without a copy of what is never written to again: the history of L-BFGS, which is most of it."""
 
     def state() -> State:
-        out = {"image": scratch.copied(pixels.detach()), "good": scratch.copied(good), "step": torch.tensor(step)}
+        out = {f"parameter.{name}": _copy_of(value) for name, value in now.items()}
+        out |= {f"good.{name}": _copy_of(value) for name, value in good.items()} | {"step": torch.tensor(step)}
         out |= {"retried": torch.tensor(int(retried)), "rate": _as_tensor(float(descent.param_groups[0]["lr"]))}
-        for name, value in descent.state[pixels].items():
-            if name == "al":  # scratch space of torch's L-BFGS
-                continue
-            if isinstance(value, list):
-                out[f"list.{name}"] = torch.tensor(len(value))
-                out |= {f"optimizer.{name}.{i}": item.detach() for i, item in enumerate(value)}
-            elif name == "d":
-                out[f"optimizer.{name}"] = value.detach()
-            elif value is not None:
-                out[f"optimizer.{name}"] = _as_tensor(value)
+        for i, values in enumerate(descent.param_groups[0]["params"]):
+            for name, value in descent.state[values].items():
+                if name == "al":  # scratch space of torch's L-BFGS
+                    continue
+                if isinstance(value, list):
+                    out[f"list.{i}.{name}"] = torch.tensor(len(value))
+                    out |= {f"optimizer.{i}.{name}.{j}": item.detach() for j, item in enumerate(value)}
+                elif name == "d":
+                    out[f"optimizer.{i}.{name}"] = value.detach()
+                elif value is not None:
+                    out[f"optimizer.{i}.{name}"] = _as_tensor(value)
         return out
 
     return state
+
+
+def _copy_of(value: Tensor) -> Tensor:
+    """Of a picture on the disk, where it is large."""
+    return copied(value) if value.ndim > 1 else value.clone()
 
 
 def _as_tensor(value: Tensor | float | int) -> Tensor:
@@ -201,11 +155,13 @@ def _as_tensor(value: Tensor | float | int) -> Tensor:
 
 def _restore(descent: torch.optim.Optimizer, state: State) -> None:
     """Copies, also of what is not written to: tensors of a file lie where sums are rounded in another order."""
-    (pixels,) = descent.param_groups[0]["params"]
+    values = descent.param_groups[0]["params"]
     for key, value in state.items():
-        kind, _, name = key.partition(".")
+        kind, *rest = key.split(".")
         if kind == "list":
-            descent.state[pixels][name] = [state[f"optimizer.{name}.{i}"].clone() for i in range(int(value))]
-        elif kind == "optimizer" and "." not in name:
+            i, name = rest
+            listed = [state[f"optimizer.{i}.{name}.{j}"].clone() for j in range(int(value))]
+            descent.state[values[int(i)]][name] = listed
+        elif kind == "optimizer" and len(rest) == 2:
             plain = value.ndim == 0 and value.dtype in (torch.int64, torch.float64)
-            descent.state[pixels][name] = value.item() if plain else value.clone()
+            descent.state[values[int(rest[0])]][rest[1]] = value.item() if plain else value.clone()

@@ -67,9 +67,9 @@ class MemoryLimitError(IntarsiaError):
 
 
 class DivergedError(IntarsiaError):
-    """`image` is the last finite picture, "3 h w"."""
+    """`parameters` are the last finite ones of what was optimized, tensors by name."""
 
-    image: object = None
+    parameters: object = None
 
 
 class OutputError(IntarsiaError):

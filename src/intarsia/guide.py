@@ -13,9 +13,9 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from intarsia import scratch
 from intarsia.color import FORMS, RULES
 from intarsia.errors import GuideError, unknown
+from intarsia.large import Box, in_parts
 from intarsia.maps.fitting import at_size
 from intarsia.types import Image, Map, Size
 
@@ -104,16 +104,21 @@ class Guide:
             )
         )
 
-    def shares(self, size: tuple[int, int]) -> Float[Tensor, "r h w"]:
+    @property
+    def is_even(self) -> bool:
+        """Whether every place belongs to the regions in the same parts."""
+        return all(region.content_map is None or region.content_map.numel() == 1 for region in self.regions)
+
+    def shares(self, size: Size) -> Float[Tensor, "r h w"]:
         """Each region's part of every position of a picture of `size` (h, w); they sum to at most 1, the remainder
         stays content. Where maps overlap by more than that, they are scaled down together."""
         maps = [_at_size(region, size) for region in self.regions]
-        out = scratch.empty((len(maps), *size), maps[0].dtype, maps[0].device)
-        for rows in scratch.bands(size):
-            stacked = torch.stack([one[rows] for one in maps]).clamp(0, 1)
-            out[:, rows] = stacked / stacked.sum(0).clamp_min(1)
-            scratch.let_go(out)
-        return out
+
+        def scaled(box: Box) -> Tensor:
+            stacked = torch.stack([box.of(one) for one in maps]).clamp(0, 1)
+            return stacked / stacked.sum(0).clamp_min(1)
+
+        return in_parts(scaled, (len(maps), *size), dtype=maps[0].dtype, device=maps[0].device)
 
     def merged(self) -> "Guide":
         """The same picture with fewer regions: those that paint alike become one, so that a picture cut into equal

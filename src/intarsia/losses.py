@@ -26,7 +26,7 @@ def content_loss(
 
 def gram_loss(image: Moments, style: Moments) -> Distances:
     """Relative squared distance of Gram matrices (Gatys et al. 2016, eq. 4)."""
-    return _relative(image.gram(), style.gram())
+    return _relative(image.gram(), style.gram().to(image.second))
 
 
 def gaussian_loss(image: Moments, style: Moments) -> Distances:

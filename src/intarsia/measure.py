@@ -13,12 +13,12 @@ from torch import Tensor
 
 from intarsia.color import luminance
 from intarsia.encoders import Encoder
-from intarsia.engine import style_moments
 from intarsia.guide import Guide
 from intarsia.losses import content_loss, gram_loss
 from intarsia.moments import Moments, moments
 from intarsia.recolor import Recolored
 from intarsia.sizes import fit, pool_to_grid, resize, size_of
+from intarsia.styles import styles_in_basis
 from intarsia.types import Image, Map
 
 Mask = Bool[Tensor, "_ _"]
@@ -119,7 +119,7 @@ def region_distances(
     and the rest is large."""
     painted = _moments_under(encoder, image, guide.shares(size_of(image)), taps)
     total = torch.zeros(len(guide.regions), len(guide.regions))
-    for tap, styles in style_moments(encoder, guide, max(size_of(image)), tuple(taps)).items():
+    for tap, styles in styles_in_basis(encoder, guide, max(size_of(image)), tuple(taps)).items():
         target = styles.gram()
         wrong = (painted[tap].gram()[:, None] - target[None]).square().sum((2, 3))
         total += wrong.cpu() / target.square().sum((1, 2)).clamp_min(1e-12).cpu()
@@ -173,7 +173,7 @@ def band_distances(
     mixture = held / held.sum(1, keepdim=True)
     painted = _moments_under(encoder, image, maps * shares.sum(0), taps)
     total = torch.zeros(len(maps))
-    for tap, styles in style_moments(encoder, guide, max(size_of(image)), tuple(taps)).items():
+    for tap, styles in styles_in_basis(encoder, guide, max(size_of(image)), tuple(taps)).items():
         total += gram_loss(painted[tap], styles.mixed(mixture.to(styles.mass))).cpu()
     return (total / len(taps)).tolist()
 

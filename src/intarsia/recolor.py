@@ -14,9 +14,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from intarsia import color, scratch
+from intarsia import color
 from intarsia.color import AffineMap
 from intarsia.guide import Guide, Region
+from intarsia.large import Box, in_parts
 from intarsia.sizes import resize, size_of
 from intarsia.types import Image, Size
 
@@ -51,14 +52,15 @@ class Recolored:
         """A picture in the content's colors, such as one to start with, as the method is to see it."""
         if not self.maps:
             return image
-        all_shares, out = self._shares_at(size_of(image)), scratch.empty(image.shape, image.dtype, image.device)
-        for rows in scratch.bands(size_of(image)):
-            band, shares = image[:, rows], all_shares[:, rows].to(image)
-            moved = color.blend_maps(self.maps, shares, band)
-            gray = color.luminance(band).expand_as(band)
-            out[:, rows] = torch.lerp(moved, gray, self._luminance_part(shares).expand_as(moved)).clamp(0, 1)
-            scratch.let_go(image, out)
-        return out
+        all_shares = self._shares_at(size_of(image))
+
+        def moved(box: Box) -> Tensor:
+            part, shares = box.of(image), box.of(all_shares).to(image)
+            colored = color.blend_maps(self.maps, shares, part)
+            gray = color.luminance(part).expand_as(part)
+            return torch.lerp(colored, gray, self._luminance_part(shares).expand_as(colored)).clamp(0, 1)
+
+        return in_parts(moved, image.shape, image, dtype=image.dtype, device=image.device)
 
     def back(self, image: Image) -> Image:
         """What was painted, in the colors that the rules ask for; places that no region owns come back as they were,
@@ -67,24 +69,24 @@ class Recolored:
             return image
         size = size_of(image)
         all_shares, originals = self._shares_at(size), resize(self.original, size)
-        out = scratch.empty(image.shape, originals.dtype, image.device)
-        for rows in scratch.bands(size_of(image)):
-            band, original = image[:, rows].to(originals), originals[:, rows]
-            shares = all_shares[:, rows].to(band)
-            moved = self._unblended(band, shares, rows, size).clamp(0, 1)
-            part = self._luminance_part(shares)
-            if bool((part > 0).any()):
-                moved = torch.lerp(moved, color.with_luminance(original, color.luminance(band)), part.expand_as(moved))
-            out[:, rows] = torch.where(shares.sum(0) > 0, moved, original)
-            scratch.let_go(image, originals, out)
-        return out
 
-    def _unblended(self, band: Image, shares: Float[Tensor, "r h w"], rows: slice, size: Size) -> Image:
+        def colored(box: Box) -> Tensor:
+            part, original = box.of(image).to(originals), box.of(originals)
+            shares = box.of(all_shares).to(part)
+            moved = self._unblended(part, shares, box, size).clamp(0, 1)
+            gray = self._luminance_part(shares)
+            if bool((gray > 0).any()):
+                moved = torch.lerp(moved, color.with_luminance(original, color.luminance(part)), gray.expand_as(moved))
+            return torch.where(shares.sum(0) > 0, moved, original)
+
+        return in_parts(colored, image.shape, image, originals, dtype=originals.dtype, device=image.device)
+
+    def _unblended(self, part: Image, shares: Float[Tensor, "r h w"], box: Box, size: Size) -> Image:
         """The field of matrices takes four times as much as the picture: a large one does without."""
         if math.prod(size) > LARGE:
-            return color.unblend_maps(self.maps, shares, band)
-        inverse, offset = (one[..., rows, :].to(band) for one in self._field_at(size))
-        return color.apply_field(inverse, band - offset)
+            return color.unblend_maps(self.maps, shares, part)
+        inverse, offset = (box.of(one).to(part) for one in self._field_at(size))
+        return color.apply_field(inverse, part - offset)
 
     def _luminance_part(self, shares: Float[Tensor, "r h w"]) -> Float[Tensor, "h w"]:
         only = shares.new_tensor([region.color == "luminance" for region in self.guide.regions])

@@ -44,13 +44,15 @@ def coarse_to_fine(size: tuple[int, int], coarsest: int = 128, factor: float = 2
     return [(max(1, round(size[0] / factor**i)), max(1, round(size[1] / factor**i))) for i in range(levels, -1, -1)]
 
 
+def centers(length: int) -> Float[Tensor, " length"]:
+    """Where the pixels of a side have their centers, the side being 0..1: (i + 1/2) / length, fp64."""
+    return (torch.arange(length, dtype=torch.float64) + 0.5) / length
+
+
 def enlarged(image: Float[Tensor, "c h w"], size: tuple[int, int], rows: slice) -> Float[Tensor, "c h2 w2"]:
     """These rows of the image at a larger size (h, w): bicubic, in any range; `picture.resize` in parts."""
-    y, x = (
-        (2 * torch.arange(part.start, part.stop, device=image.device) + 1) / length - 1
-        for part, length in ((rows, size[0]), (slice(0, size[1]), size[1]))
-    )
-    grid = torch.stack([x.expand(len(y), -1), y[:, None].expand(-1, len(x))], -1)
+    y, x = ((2 * centers(length) - 1).to(image) for length in size)
+    grid = torch.stack(torch.meshgrid(y[rows], x, indexing="ij")[::-1], -1)
     return F.grid_sample(image[None], grid[None], "bicubic", "border", align_corners=False)[0]
 
 

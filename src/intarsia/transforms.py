@@ -14,7 +14,7 @@ from torch import Tensor
 from intarsia.moments import Moments, Support, supports
 
 CUT = 1e-5  # eigenvalues below this part of the largest are taken for zero
-NOISE = 3e-7  # and variances below this part of the second moment: fp32 sums tell no more
+NOISE = 3e-7  # and variances below this part of the second moment: nothing that can be seen, and not to be amplified
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,9 +105,7 @@ def wct(content: Moments, style: Moments, basis: Float[Tensor, "d c"] | None = N
     basis: of all maps with these statistics, the one that moves basis @ f as whitening and coloring does; it must be
     invertible (see `completed`)."""
     assert content.first.shape == style.first.shape, "one style per region"
-    content, style = (
-        _exact(moments).through(None if basis is None else basis.cpu().double()) for moments in (content, style)
-    )
+    content, style = (moments.exact().through(None if basis is None else basis.cpu()) for moments in (content, style))
     maps = Affine.identity(*content.first.shape)
     for r in range(len(maps.offset)):
         if content.mass[r] > 0 < style.mass[r]:
@@ -122,18 +120,13 @@ def adain(content: Moments, style: Moments) -> Affine:
     It depends on the basis: take the moments of plain features. A channel that is flat in the content becomes the
     style's mean. A region without mass stays as it is."""
     assert content.first.shape == style.first.shape, "one style per region"
-    content, style = _exact(content), _exact(style)
+    content, style = content.exact(), style.exact()
     here, there = (m.covariance().diagonal(dim1=1, dim2=2).clamp_min(0) for m in (content, style))
     varied = here > NOISE * content.gram().diagonal(dim1=1, dim2=2)
     scale = torch.where(varied, (there / here.clamp_min(1e-30)).sqrt(), 0.0)
     seen = ((content.mass > 0) & (style.mass > 0))[:, None]
     offset = torch.where(seen, style.mean() - scale * content.mean(), 0.0)
     return Affine(torch.diag_embed(torch.where(seen, scale, 1.0)), offset)
-
-
-def _exact(moments: Moments) -> Moments:
-    """In fp64, since the covariance is a difference; on the CPU, since not every device has fp64."""
-    return Moments(*(sums.detach().cpu().double() for sums in (moments.mass, moments.first, moments.second)))
 
 
 def _axes(moments: Moments, r: int, cut: float) -> tuple[Float[Tensor, "c k"], Float[Tensor, " k"]]:

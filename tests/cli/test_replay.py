@@ -10,6 +10,7 @@ import torch
 
 from intarsia import picture
 from intarsia.cli import run
+from intarsia.networks import Networks
 from intarsia.recipe import Recipe
 
 TWO = ("content.png", "style.png", "-o", "out.png")
@@ -114,7 +115,7 @@ def test_a_picture_made_in_python_cannot_be_painted_again_from_its_file(folder, 
     import intarsia
     from intarsia.recipe import stylize
 
-    quick = intarsia.Gatys(steps=1, encoder="toy")
+    quick = intarsia.Gatys(steps=1, networks=Networks(encoder="toy"))
     stylize(random_image(20, 20), "style.png", method=quick, size=32).save("out.png")
     assert run(["replay", "out.png", "-o", "again.png"]) == 3
     assert "<content>: this picture was handed over in Python" in capsys.readouterr().err

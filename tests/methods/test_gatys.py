@@ -9,15 +9,16 @@ import torch
 from intarsia.encoders import load
 from intarsia.errors import MemoryLimitError, UsageError
 from intarsia.guide import Guide, Region
+from intarsia.large.forecast import Plan
 from intarsia.losses import gram_loss
 from intarsia.methods.gatys import Gatys, Goal
-from intarsia.methods.tiled import Plan
 from intarsia.moments import moments
 from intarsia.recipe import Job, Recipe
+from intarsia.scene import View
 from intarsia.sizes import resize, size_of
 
 TOY = load("toy", device="cpu")
-FEW = Gatys(steps=12, encoder="toy", coarsest=16)
+FEW = Gatys(steps=12, coarsest=16)
 
 
 def run(method, content, guide, **options):
@@ -33,8 +34,8 @@ def pictures(random_image):
 def test_comes_nearer_to_the_style(pictures):
     content, style, _ = pictures
     guide = Guide.everywhere(style)
-    method = Gatys(steps=60, encoder="toy", coarsest=16, content_weight=0, tv=0)
-    goal = Goal.build(method, TOY, content, guide)
+    method = Gatys(steps=60, coarsest=16, content_weight=0, tv=0)
+    goal = Goal.build(method, TOY, View.of(content, guide))
     before, after = goal(content)["style"], goal(run(method, content, guide).image)["style"]
     assert float(after) < 0.05 * float(before)
 
@@ -42,7 +43,7 @@ def test_comes_nearer_to_the_style(pictures):
 def test_more_content_weight_stays_nearer_to_the_content(pictures):
     content, style, _ = pictures
     far, near = (
-        run(Gatys(steps=40, encoder="toy", coarsest=32, content_weight=weight), content, Guide.everywhere(style)).image
+        run(Gatys(steps=40, coarsest=32, content_weight=weight), content, Guide.everywhere(style)).image
         for weight in (0.01, 10)
     )
     assert float((near - content).square().mean()) < 0.7 * float((far - content).square().mean())
@@ -64,7 +65,7 @@ def test_frames_count_up_to_the_end(pictures):
 @pytest.mark.parametrize("stop", range(1, 13))
 def test_goes_on_exactly_from_any_step(pictures, optimizer, stop):
     content, style, _ = pictures
-    method = Gatys(steps=12, encoder="toy", coarsest=16, optimizer=optimizer, init="noise")
+    method = Gatys(steps=12, coarsest=16, optimizer=optimizer, init="noise")
     frames = method(content, Guide.everywhere(style), encoder=TOY)
     state = next(frame for frame in frames if frame.step == stop).state()
     whole = run(method, content, Guide.everywhere(style))
@@ -79,7 +80,7 @@ def test_goes_on_exactly_from_any_step_and_any_match(pictures, optimizer, stop):
     content, one, other = pictures
     ramp = torch.linspace(0, 1, 48).expand(32, 48)
     guide = Guide((Region(one, ramp), Region(other, 1 - ramp)))
-    method = Gatys(steps=20, encoder="toy", coarsest=16, optimizer=optimizer, init="noise", loss="patches")
+    method = Gatys(steps=20, coarsest=16, optimizer=optimizer, init="noise", loss="patches")
     frames = method(content, guide, encoder=TOY)
     state = next(frame for frame in frames if frame.step == stop).state()
     whole = run(method, content, guide)
@@ -91,7 +92,7 @@ def test_goes_on_exactly_from_any_step_and_any_match(pictures, optimizer, stop):
 def test_a_state_brings_its_matches(pictures):
     """They are not those that the picture has by now."""
     content, style, other = pictures
-    goal = Goal.build(dataclasses.replace(FEW, loss="patches"), TOY, content, Guide.everywhere(style))
+    goal = Goal.build(dataclasses.replace(FEW, loss="patches"), TOY, View.of(content, Guide.everywhere(style)))
     now = other[:, :32].repeat(1, 1, 2)[:, :, :48]
     kept = goal.matched(now, goal.matched(content).state())
     for tap, matches in kept.matches.items():
@@ -103,7 +104,7 @@ def test_a_state_brings_its_matches(pictures):
 def test_every_start_is_finite_and_seeded(pictures, init):
     content, style, _ = pictures
     one, same, other = (
-        run(Gatys(steps=2, encoder="toy", coarsest=48, init=init, seed=seed), content, Guide.everywhere(style)).image
+        run(Gatys(steps=2, coarsest=48, init=init, seed=seed), content, Guide.everywhere(style)).image
         for seed in (1, 1, 2)
     )
     assert torch.equal(one, same)
@@ -113,14 +114,14 @@ def test_every_start_is_finite_and_seeded(pictures, init):
 def test_a_start_picture_is_where_it_begins(pictures):
     content, style, start = pictures
     start = start[:, :32].repeat(1, 1, 2)[:, :, :48]
-    frozen = Gatys(steps=1, encoder="toy", coarsest=48, optimizer="adam", rate=1e-9)
+    frozen = Gatys(steps=1, coarsest=48, optimizer="adam", rate=1e-9)
     torch.testing.assert_close(run(frozen, content, Guide.everywhere(style), start=start).image, start)
 
 
 @pytest.mark.parametrize("loss", ["gram", "moments", "wasserstein", "patches"])
 def test_every_loss_paints(pictures, loss):
     content, style, _ = pictures
-    method = Gatys(steps=30, encoder="toy", coarsest=32, loss=loss, content_weight=0.01)
+    method = Gatys(steps=30, coarsest=32, loss=loss, content_weight=0.01)
     frames = list(method(content, Guide.everywhere(style), encoder=TOY))
     assert frames[-1].losses["style"] < 0.5 * frames[0].losses["style"]
 
@@ -134,7 +135,7 @@ def test_each_region_takes_its_own_style(pictures):
     left = torch.zeros(32, 48)
     left[:, :24] = 1
     guide = Guide((Region(one, left), Region(other, 1 - left)))
-    image = run(Gatys(steps=80, encoder="toy", coarsest=16, content_weight=0.01), content, guide).image
+    image = run(Gatys(steps=80, coarsest=16, content_weight=0.01), content, guide).image
     for half, style in ((image[:, :, :24], one), (image[:, :, 24:], other)):
         torch.testing.assert_close(half.mean((1, 2)), style.mean((1, 2)), atol=0.06, rtol=0)
 
@@ -146,7 +147,7 @@ def test_a_style_map_chooses_its_part_of_the_style(pictures):
     right = torch.zeros(40, 40)
     right[:, 22:] = 1
     guide = Guide((Region(style, style_map=right),))
-    image = run(Gatys(steps=60, encoder="toy", coarsest=16, content_weight=0.001), content, guide).image
+    image = run(Gatys(steps=60, coarsest=16, content_weight=0.001), content, guide).image
     assert float(image[2].mean()) > 5 * float(image[0].mean())
 
 
@@ -155,7 +156,7 @@ def test_strength_orders_the_regions(pictures):
     left = torch.zeros(32, 48)
     left[:, :24] = 1
     guide = Guide((Region(style, left, strength=0.1), Region(style, 1 - left, strength=1.0)))
-    method = Gatys(steps=60, encoder="toy", coarsest=32, content_weight=3)
+    method = Gatys(steps=60, coarsest=32, content_weight=3)
     some, full = (
         (run(method, content, one).image - content).square().mean(0) for one in (guide, Guide.everywhere(style))
     )
@@ -165,7 +166,7 @@ def test_strength_orders_the_regions(pictures):
 
 def test_papers_weightings_by_name(pictures):
     content, style, _ = pictures
-    gatys = Goal.build(Gatys(encoder="toy", paper="gatys2016", tv=0), TOY, content, Guide.everywhere(style))
+    gatys = Goal.build(Gatys(paper="gatys2016", tv=0), TOY, View.of(content, Guide.everywhere(style)))
     terms = gatys(style[:, :32].repeat(1, 1, 2)[:, :, :48])
     image = style[:, :32].repeat(1, 1, 2)[:, :, :48]
     wanted = 0.0
@@ -181,13 +182,13 @@ def test_papers_weightings_by_name(pictures):
     assert float(terms["style"]) == pytest.approx(wanted, rel=1e-3)
     a, b = (TOY(x, ["relu4_1"])["relu4_1"] for x in (image, content))
     assert float(terms["content"]) == pytest.approx(1e-3 * 0.5 * float((a - b).square().sum()), rel=1e-3)
-    partial = Goal.build(Gatys(encoder="toy", paper="partial"), TOY, content, Guide.everywhere(style))
-    assert set(partial.textures) == {"relu3_1", "relu4_1", "relu5_1"}
+    partial = Goal.build(Gatys(paper="partial"), TOY, View.of(content, Guide.everywhere(style)))
+    assert set(partial.targets) == {"relu3_1", "relu4_1", "relu5_1"}
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 9), (2, 3), (3, 200), (17, 16)])
 def test_tiny_and_narrow_pictures_are_painted(size, pictures):
-    frame = run(Gatys(steps=4, encoder="toy", coarsest=16), torch.rand(3, *size), Guide.everywhere(pictures[1]))
+    frame = run(Gatys(steps=4, coarsest=16), torch.rand(3, *size), Guide.everywhere(pictures[1]))
     assert frame.image.shape == (3, *size)
     assert bool(frame.image.isfinite().all())
 
@@ -205,8 +206,8 @@ def test_a_region_of_a_few_pixels_is_left_out_where_it_has_no_statistics(picture
     content, one, other = pictures
     dot = torch.zeros(32, 48)
     dot[3:5, 3:5] = 1
-    goal = Goal.build(FEW, TOY, content, Guide((Region(one, dot), Region(other, 1 - dot))))
-    counts = {tap: len(texture.importance) for tap, texture in goal.textures.items()}
+    goal = Goal.build(FEW, TOY, View.of(content, Guide((Region(one, dot), Region(other, 1 - dot)))))
+    counts = {tap: len(target.importance) for tap, target in goal.targets.items()}
     assert counts["relu1_1"] >= counts["relu5_1"] == 1
     assert bool(run(FEW, content, Guide((Region(one, dot), Region(other, 1 - dot)))).image.isfinite().all())
 
@@ -236,7 +237,7 @@ def test_settings_out_of_range_are_refused(wrong):
 
 def test_memory_is_forecast_before_the_start(monkeypatch, pictures):
     content, style, _ = pictures
-    monkeypatch.setattr("intarsia.memory.free_memory", lambda device: 1000)
+    monkeypatch.setattr("intarsia.large.memory.free_memory", lambda device: 1000)
     with pytest.raises(MemoryLimitError, match="48 x 32 needs about"):
         next(FEW(content, Guide.everywhere(style), encoder=TOY))
 
@@ -252,7 +253,7 @@ def test_the_forecast_for_compact_is_what_was_measured():
 
 def test_a_tap_that_the_encoder_lacks_is_told_before_the_start(pictures):
     content, style, _ = pictures
-    for method in (Gatys(encoder="toy", content_tap="relu9_1"), Gatys(encoder="toy", style_taps=("relu1_2",))):
+    for method in (Gatys(content_tap="relu9_1"), Gatys(style_taps=("relu1_2",))):
         with pytest.raises(UsageError, match="encoder toy: no tap"):
             next(method(content, Guide.everywhere(style), encoder=TOY))
 
@@ -260,19 +261,19 @@ def test_a_tap_that_the_encoder_lacks_is_told_before_the_start(pictures):
 def test_the_basis_of_the_encoder_changes_moments_as_it_would_change_features(pictures):
     content, style, _ = pictures
     compact = load("compact", device="cpu", precision="fp32")
-    goal = Goal.build(Gatys(tv=0), compact, content, Guide.everywhere(style))
+    goal = Goal.build(Gatys(tv=0), compact, View.of(content, Guide.everywhere(style)))
     image = style[:, :32].repeat(1, 1, 2)[:, :, :48]
     features, wanted = compact(image, goal.taps), 0.0
-    for tap, texture in goal.textures.items():
+    for tap, target in goal.targets.items():
         wanted += float(
             (
-                texture.importance * gram_loss(moments(features[tap], texture.maps(goal.tiles[0].box)), texture.target)
+                target.importance * gram_loss(moments(features[tap], target.maps(goal.tiles[0].box)), target.moments)
             ).sum()
         )
     assert float(goal(image)["style"]) == pytest.approx(wanted, rel=1e-3)
 
 
-PATCHES = Gatys(encoder="toy", coarsest=64, loss="patches", content_weight=0, tv=0, tap_weights=(0.0,) * 5)
+PATCHES = Gatys(coarsest=64, loss="patches", content_weight=0, tv=0, tap_weights=(0.0,) * 5)
 
 
 def test_patches_of_its_own_style_change_nothing(pictures):
@@ -297,7 +298,7 @@ def test_patches_alone_bring_colors_from_each_regions_part_of_the_style(pictures
 def test_patches_count_as_much_as_they_are_told_to(pictures):
     content, style, _ = pictures
     goals = [
-        Goal.build(dataclasses.replace(PATCHES, patch_weight=weight), TOY, content, Guide.everywhere(style))
+        Goal.build(dataclasses.replace(PATCHES, patch_weight=weight), TOY, View.of(content, Guide.everywhere(style)))
         for weight in (1, 3)
     ]
     one, three = (float(goal.matched(content)(content)["patches"]) for goal in goals)
@@ -324,7 +325,7 @@ def test_patches_outside_the_guide_are_left_alone(pictures):
 def test_patches_are_compared_in_the_basis_of_the_encoder(pictures):
     style = pictures[0]
     compact = load("compact", device="cpu", precision="fp32")
-    goal = Goal.build(dataclasses.replace(PATCHES, encoder="compact"), compact, style, Guide.everywhere(style))
+    goal = Goal.build(PATCHES, compact, View.of(style, Guide.everywhere(style)))
     assert float(goal.matched(style)(style)["patches"]) == pytest.approx(0, abs=1e-4)
 
 
@@ -361,9 +362,9 @@ def test_deep_taps_leave_out_what_is_next_to_a_hard_border(pictures):
     thin[:, 60:72] = 1
 
     def reached(method, one_map, tap):
-        goal = Goal.build(method, TOY, content, Guide((Region(one, one_map), Region(other, 1 - one_map))))
+        goal = Goal.build(method, TOY, View.of(content, Guide((Region(one, one_map), Region(other, 1 - one_map)))))
         (tile,) = goal.tiles
-        return sum(support.mass for support in goal.textures[tap].maps(tile.box))
+        return sum(support.mass for support in goal.targets[tap].maps(tile.box))
 
     assert reached(FEW, hard, "relu4_1") == 16 * 14  # of 16 x 16 positions, without two columns
     assert reached(FEW, hard, "relu3_1") == 32 * 32

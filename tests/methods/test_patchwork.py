@@ -7,13 +7,14 @@ from intarsia.encoders import load
 from intarsia.guide import Guide, Region
 from intarsia.losses import patch_loss
 from intarsia.methods.patchwork import patchworks
+from intarsia.scene import View
 
 TOY = load("toy", device="cpu")
 TAPS = ("relu2_1", "relu3_1")
 
 
 def built(content, guide, weight=1.0, taps=TAPS):
-    return patchworks(TOY, content, guide, taps, 4, weight)
+    return patchworks(TOY, View.of(content, guide), taps, 4, weight)
 
 
 def loss(patches, tap, image):

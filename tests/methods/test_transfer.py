@@ -6,17 +6,17 @@ import warnings
 import pytest
 import torch
 
-from intarsia import scratch
 from intarsia.color import RULES
 from intarsia.encoders import load
 from intarsia.errors import MemoryLimitError, Notice
 from intarsia.guide import Guide, Region
+from intarsia.large import copied, disk
 from intarsia.methods.transfer import plan_of
 from intarsia.methods.wct import WCT
 from intarsia.sizes import enlarged, resize
 
 TOY = load("toy", device="cpu")
-FULL = WCT(levels=(3, 2, 1), alpha=1, encoder="toy")
+FULL = WCT(levels=(3, 2, 1), alpha=1)
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +51,7 @@ def test_going_on_keeps_the_tiles_whatever_memory_there_is_now(compact, random_i
     content, guide, method = random_image(280, 300, 3), Guide.everywhere(random_image(96, 96, 4)), WCT(levels=(4, 3))
     *_, whole = method(content, guide, encoder=compact)
     state = next(iter(method(content, guide, encoder=compact))).state()
-    monkeypatch.setattr("intarsia.methods.transfer.BUDGET", 1)
+    monkeypatch.setattr("intarsia.large.forecast.BUDGET", 1)
     with pytest.warns(Notice, match="tiles"):
         *_, cut = method(content, guide, encoder=compact)
     assert not torch.equal(cut.image, whole.image)
@@ -82,7 +82,7 @@ def test_large_pictures_go_from_coarse_to_fine():
     assert plan_of((3072, 3072), [(4, 1.0)], 1024) == [((1024, 1024), 4, 1.0), ((3072, 3072), 4, 1.0)]  # nothing finer
 
 
-COARSE = WCT(levels=(3, 2, 1), alpha=0.7, coarsest=24, encoder="toy")
+COARSE = WCT(levels=(3, 2, 1), alpha=0.7, coarsest=24)
 
 
 def test_a_picture_goes_on_from_the_change_at_the_size_before(random_image):
@@ -153,9 +153,9 @@ def test_on_the_disk_it_is_the_same_picture(compact, random_image, monkeypatch, 
     method = WCT(levels=(3, 1), tile=64, finish="guided-filter")
     with pytest.warns(Notice, match="tiles; it takes about 0.. GiB of memory."):
         in_memory = list(method(content, guide, encoder=compact))
-    monkeypatch.setattr(scratch, "LARGE", 1)
+    monkeypatch.setattr(disk, "LARGE", 1)
     with pytest.warns(Notice, match="GiB of memory and 0.0 GiB of the disk"):
-        on_disk = list(method(scratch.copied(content), guide, encoder=compact))
+        on_disk = list(method(copied(content), guide, encoder=compact))
     for one, other in zip(in_memory, on_disk, strict=True):
         assert one.done == other.done
         assert other.image.untyped_storage().filename is not None
@@ -176,11 +176,11 @@ def test_going_on_from_a_frame_is_exact(pictures):
 def test_what_not_even_tiles_make_fit_is_refused_with_the_size_that_would(compact, random_image, monkeypatch):
     """Before anything is painted; where there is a little more, there are tiles."""
     content, guide = random_image(280, 300, 3), Guide.everywhere(random_image(96, 96, 4))
-    for place in ("memory", "methods.transfer"):
-        monkeypatch.setattr(f"intarsia.{place}.free_memory", lambda device: 4e6)
+    for place in ("memory", "forecast"):
+        monkeypatch.setattr(f"intarsia.large.{place}.free_memory", lambda device: 4e6)
     with pytest.raises(MemoryLimitError, match=r"300 x 280 needs about .* GiB of memory.*`size` \d+"):
         next(iter(WCT(levels=(1,))(content, guide, encoder=compact)))
-    for place in ("memory", "methods.transfer"):
-        monkeypatch.setattr(f"intarsia.{place}.free_memory", lambda device: 8e7)
+    for place in ("memory", "forecast"):
+        monkeypatch.setattr(f"intarsia.large.{place}.free_memory", lambda device: 8e7)
     with pytest.warns(Notice, match="300 x 280 is painted in 4 tiles"):
         assert painted(WCT(levels=(1,)), content, guide, encoder=compact).shape == content.shape

@@ -12,7 +12,7 @@ from intarsia.methods.wct import WCT
 from intarsia.moments import moments
 
 TOY = load("toy", device="cpu")
-FULL = WCT(levels=(3, 2, 1), alpha=1, encoder="toy")
+FULL = WCT(levels=(3, 2, 1), alpha=1)
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +35,7 @@ def painted(method, content, guide, **more):
 def test_mean_and_covariance_become_those_of_the_style(pictures, level):
     """Of the re-encoded picture, since the toy encoder can be inverted: relative error at most 1e-3."""
     content, style = pictures
-    image = painted(WCT(levels=(level,), alpha=1, encoder="toy"), content, Guide.everywhere(style))
+    image = painted(WCT(levels=(level,), alpha=1), content, Guide.everywhere(style))
     tap = f"relu{level}_1"
     now = moments(TOY(image, [tap])[tap])
     wanted = moments(TOY(style, [tap])[tap])  # which has the content's long side, and so is not resized
@@ -51,7 +51,7 @@ def test_own_style_changes_nothing(pictures):
 def test_alpha_goes_from_the_content_to_the_style(pictures):
     content, style = pictures
     guide = Guide.everywhere(style)
-    none, half, full = (painted(WCT(levels=(2,), alpha=alpha, encoder="toy"), content, guide) for alpha in (0, 0.5, 1))
+    none, half, full = (painted(WCT(levels=(2,), alpha=alpha), content, guide) for alpha in (0, 0.5, 1))
     torch.testing.assert_close(none, content, atol=1e-4, rtol=0)
     torch.testing.assert_close(half, (content + full) / 2, atol=1e-3, rtol=0)
 
@@ -59,10 +59,8 @@ def test_alpha_goes_from_the_content_to_the_style(pictures):
 def test_alphas_are_for_the_levels_in_their_order(pictures):
     content, style = pictures
     guide = Guide.everywhere(style)
-    first = painted(WCT(levels=(3, 1), alphas=(1, 0), encoder="toy"), content, guide)
-    torch.testing.assert_close(
-        first, painted(WCT(levels=(3,), alpha=1, encoder="toy"), content, guide), atol=1e-4, rtol=0
-    )
+    first = painted(WCT(levels=(3, 1), alphas=(1, 0)), content, guide)
+    torch.testing.assert_close(first, painted(WCT(levels=(3,), alpha=1), content, guide), atol=1e-4, rtol=0)
 
 
 def test_each_region_gets_its_own_style_and_strength(pictures):
@@ -80,7 +78,7 @@ def test_several_styles_are_interpolated(pictures):
     """At level 1, where the transform is linear in the colors."""
     content, style = pictures
     other = style.flip(0)
-    method = WCT(levels=(1,), alpha=1, encoder="toy")
+    method = WCT(levels=(1,), alpha=1)
     ends = [painted(method, content, Guide.everywhere(one)) for one in (style, other)]
     mixed = painted(method, content, Guide.everywhere(style, other, weights=[3, 1]))
     torch.testing.assert_close(mixed, 0.75 * ends[0] + 0.25 * ends[1], atol=1e-3, rtol=0)
@@ -88,7 +86,7 @@ def test_several_styles_are_interpolated(pictures):
 
 def test_rounds_go_through_the_levels_again(pictures):
     content, style = pictures
-    twice = list(WCT(levels=(2, 1), rounds=2, encoder="toy")(content, Guide.everywhere(style), encoder=TOY))
+    twice = list(WCT(levels=(2, 1), rounds=2)(content, Guide.everywhere(style), encoder=TOY))
     assert [frame.step for frame in twice] == [1, 2, 3, 4]
     assert twice[-1].steps == 4
 
@@ -98,7 +96,7 @@ def test_the_guided_filter_brings_back_the_edges_of_the_content(random_image):
     content[:, 16:48, 16:48] = 0.7
     noisy = random_image(64, 64, 5)
     plain, finished = (
-        painted(WCT(levels=(4,), alpha=1, finish=finish, encoder="toy"), content, Guide.everywhere(noisy))
+        painted(WCT(levels=(4,), alpha=1, finish=finish), content, Guide.everywhere(noisy))
         for finish in ("none", "guided-filter")
     )
     assert float(ssim(finished, content)) > float(ssim(plain, content)) + 0.05

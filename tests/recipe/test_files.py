@@ -7,9 +7,10 @@ import torch
 
 from intarsia import Gatys, Job, Recipe, picture
 from intarsia.errors import GuideError, Notice, PictureError
+from intarsia.networks import Networks
 from intarsia.recipe import Files, settings_of, stylize
 
-QUICK = Gatys(steps=6, encoder="toy", coarsest=16, device="cpu", precision="fp32")
+QUICK = Gatys(steps=6, coarsest=16, networks=Networks(encoder="toy", device="cpu", precision="fp32"))
 
 
 def left(h: int = 24, w: int = 32) -> torch.Tensor:

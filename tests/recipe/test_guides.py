@@ -12,9 +12,10 @@ from intarsia import Gatys, Guide, Job, Recipe, picture, sources
 from intarsia.errors import GuideError, IntarsiaError, Notice, PictureError
 from intarsia.guide import Region
 from intarsia.maps import feather, fitted, shrink
+from intarsia.networks import Networks
 from intarsia.recipe import settings_of, stylize
 
-QUICK = Gatys(steps=6, encoder="toy", coarsest=16, device="cpu", precision="fp32")
+QUICK = Gatys(steps=6, coarsest=16, networks=Networks(encoder="toy", device="cpu", precision="fp32"))
 SIZE = (24, 32)
 SKY, DISK = "rectangle 0,0 1,0.25", "ellipse 0.5,0.5 0.3,0.3"
 

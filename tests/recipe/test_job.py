@@ -10,9 +10,10 @@ from PIL import Image
 import intarsia
 from intarsia import Gatys, Job, Recipe, picture
 from intarsia.errors import GuideError, IntarsiaError, PictureError, UsageError
+from intarsia.networks import Networks
 from intarsia.recipe import read_recipe, settings_of, stylize
 
-QUICK = Gatys(steps=6, encoder="toy", coarsest=16, device="cpu", precision="fp32")
+QUICK = Gatys(steps=6, coarsest=16, networks=Networks(encoder="toy", device="cpu", precision="fp32"))
 
 
 def eight_bit(image: torch.Tensor) -> np.ndarray:
@@ -27,7 +28,7 @@ def left(h: int = 24, w: int = 32) -> torch.Tensor:
 
 def test_settings_are_those_that_differ():
     assert settings_of(Gatys()) == {}
-    assert settings_of(Gatys(steps=20, weights=Path("w"))) == {"steps": 20, "weights": "w"}
+    assert settings_of(Gatys(steps=20, networks=Networks(weights=Path("w")))) == {"steps": 20, "weights": "w"}
 
 
 def test_a_job_opens_from_another_folder(folder, monkeypatch):

@@ -11,9 +11,10 @@ from safetensors import safe_open
 
 from intarsia import Gatys, Job, Recipe
 from intarsia.errors import RecipeError
+from intarsia.networks import Networks
 from intarsia.recipe import load_state, save_state, settings_of
 
-QUICK = Gatys(steps=6, encoder="toy", coarsest=16, device="cpu", precision="fp32")
+QUICK = Gatys(steps=6, coarsest=16, networks=Networks(encoder="toy", device="cpu", precision="fp32"))
 
 
 def frames(job: Job, state=None) -> list[torch.Tensor]:

@@ -13,6 +13,7 @@ from safetensors.torch import load_file, save_file
 
 from intarsia import Gatys, picture
 from intarsia.errors import DivergedError, RecipeError, WeightsError, listening, notice
+from intarsia.networks import Networks
 from intarsia.recipe import Job, Recipe
 from intarsia.run import Done, Download, Event, Failed, Kept, Noticed, Previewed, Run, Started, Step, Target
 
@@ -80,7 +81,7 @@ def test_without_an_output_the_result_is_handed_over_alone(recipe, folder):
 
 def test_a_download_is_events_while_it_goes_on(recipe, monkeypatch):
     """Though it is a call that tells of it; and its notices are those of the run."""
-    load, taken = Gatys.load_encoder, threading.Event()
+    load, taken = Networks.load_encoder, threading.Event()
 
     def slow(self, on_progress):
         notice("an old file of weights")
@@ -89,7 +90,7 @@ def test_a_download_is_events_while_it_goes_on(recipe, monkeypatch):
             assert taken.wait(20)
         return load(self)
 
-    monkeypatch.setattr(Gatys, "load_encoder", slow)
+    monkeypatch.setattr(Networks, "load_encoder", slow)
     events = []
     for event in Run(recipe(1))():
         events.append(event)
@@ -104,7 +105,7 @@ def test_a_failure_is_an_event_and_then_an_error(recipe, monkeypatch):
         notice("the mirror is slow")
         raise WeightsError("the weights are gone.")
 
-    monkeypatch.setattr(Gatys, "load_encoder", fails)
+    monkeypatch.setattr(Networks, "load_encoder", fails)
     events = []
     with pytest.raises(WeightsError, match="the weights are gone") as error:
         events.extend(Run(recipe())())
@@ -157,7 +158,8 @@ def talking(recipe):
 
     def make(number: int) -> Run:
         made = recipe(6, seed=number)
-        return Run(made, opened=partial(Job.open, method=Talking(**made.settings)))
+        method = Talking(steps=6, seed=number, coarsest=16, networks=Networks(encoder="toy", precision="fp32"))
+        return Run(made, opened=partial(Job.open, method=method))
 
     return make
 
@@ -265,7 +267,7 @@ def test_going_on_with_other_settings_is_refused_by_name(recipe):
 def test_a_state_that_is_none_is_refused(recipe):
     ran(recipe(30), stop_at(13))
     whole = Path("out.png.state").read_bytes()
-    assert {"image", "step", "level"} <= load_file("out.png.state").keys()
+    assert {"parameter.image", "step", "level"} <= load_file("out.png.state").keys()
     save_file({"step": torch.tensor(1)}, "foreign", {"recipe": "{}"})
     for data in (b"", b"nonsense", whole[:40], whole[: len(whole) // 2], Path("foreign").read_bytes()):
         Path("out.png.state").write_bytes(data)

@@ -1,13 +1,10 @@
 """The training of decoders fits its start, goes on exactly, and ships what it measured; on pictures made here."""
 
-import csv
 import dataclasses
 import json
 
-import numpy as np
 import pytest
 import torch
-from PIL import Image
 from safetensors import safe_open
 from safetensors.torch import load_file
 
@@ -16,8 +13,9 @@ from intarsia.encoders import Encoder
 from intarsia.encoders.vgg import VGG
 from intarsia.errors import UsageError
 from intarsia.training import decoders as training
-from intarsia.training.decoders import Decoders, Run, Whitened, held_out_errors, initial_decoder, train, whitening
-from intarsia.training.pictures import as_images, read_pictures, split
+from intarsia.training.decoders import Decoders, Whitened, begin, held_out_errors, initial_decoder, train, whitening
+from intarsia.training.fitting import kernel_of
+from intarsia.training.pictures import Pictures, as_images
 
 SETTINGS = Decoders(steps=(2, 2, 2, 1, 1), batch=2, crop=(32,) * 5, judged=1, fitted=16)
 
@@ -35,21 +33,13 @@ def encoder():
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("pictures")
-    rng = np.random.default_rng(0)
-    names = [f"{'art' if i % 3 else 'photo'}_{i}.png" for i in range(25)]
-    for name in names:
-        coarse = Image.fromarray(rng.integers(0, 255, (8, 8, 3), dtype=np.uint8))
-        coarse.resize((64, 64), Image.Resampling.BICUBIC).save(folder / name)
-    with open(folder / "manifest.csv", "w", newline="") as file:
-        csv.writer(file).writerows([["file"], *([name] for name in names)])
-    return folder
+def folder(tmp_path_factory, make_pictures):
+    return make_pictures(tmp_path_factory.mktemp("pictures"), 25)
 
 
 @pytest.fixture(scope="module")
 def pixels(folder):
-    return read_pictures(folder)[1]
+    return Pictures.read(folder).pixels
 
 
 def drawn(level, encoder):
@@ -72,18 +62,7 @@ def test_the_start_ends_as_the_decoder_below(encoder, pixels):
     for i in range(3):
         one, other = decoder.conv(len(decoder.layers) - 3 + i), below.conv(i)
         assert torch.equal(one.weight, other.weight)
-        assert torch.equal(training._kernel(one), training._kernel(other))
-
-
-def test_a_patch_surrounds_the_position_of_what_is_wanted_there():
-    given = torch.arange(2.0 * 4 * 6 * 3).reshape(2, 3, 4, 6)
-    rows, wanted = training._patches(given, torch.Generator().manual_seed(0), given)
-    assert rows.shape == (2 * 4 * 6, 3 * 9 + 1)
-    assert torch.equal(rows[:, 4::9][:, :3], wanted)
-    assert bool((rows[:, -1] == 1).all())
-    inside = (wanted[:, 0] % 24 > 6) & (wanted[:, 0] % 24 < 17) & (wanted[:, 0] % 6 > 0) & (wanted[:, 0] % 6 < 5)
-    assert torch.equal(rows[inside, 5], wanted[inside, 0] + 1)  # to the right
-    assert torch.equal(rows[inside, 7], wanted[inside, 0] + 6)  # below
+        assert torch.equal(kernel_of(one), kernel_of(other))
 
 
 def test_a_layer_is_fitted_to_what_the_encoder_pools(encoder, pixels):
@@ -99,12 +78,9 @@ def test_in_whitened_coordinates_patches_are_white_and_outputs_of_size_1(encoder
     images, decoder = as_images(pixels), drawn(2, encoder)
     matrices = whitening(decoder, encoder, images)
     for index, matrix in enumerate(matrices):
-        rows = []
-        for batch, generator in training._batches(images, index):
-            given = decoder.through(training._features(encoder, batch, decoder.tap), index)
-            rows.append(training._patches(given, generator, given)[0])
-        white = torch.cat(rows).double() @ matrix.double().T
-        sizes = (torch.cat(rows) @ training._kernel(decoder.conv(index)).detach().T).var(0).mean().sqrt()
+        rows = torch.cat([one for one, _ in training._pairs(decoder, index, encoder, images)])
+        white = rows.double() @ matrix.double().T
+        sizes = (rows @ kernel_of(decoder.conv(index)).detach().T).var(0).mean().sqrt()
         values = torch.linalg.eigvalsh(white.T @ white / len(white)) / float(sizes) ** 2
         assert float(values.max()) < 1.05
         assert float(values.median()) > 0.3  # below 1 only where the damping rules
@@ -114,14 +90,15 @@ def test_in_whitened_coordinates_patches_are_white_and_outputs_of_size_1(encoder
 def test_a_step_in_whitened_coordinates_follows_the_gradient_there(encoder, pixels):
     decoder = drawn(1, encoder)
     optimizer = Whitened(decoder, whitening(decoder, encoder, as_images(pixels[:8])))
-    before = [training._kernel(conv).detach().clone() for conv in optimizer.kernels]
+    before = [kernel_of(conv).detach().clone() for conv in optimizer.kernels]
     features = training._features(encoder, as_images(pixels[:4]), "relu1_1")
     decoder(features).square().mean().backward()
-    optimizer.step(1e-3)
+    optimizer.param_groups[0]["lr"] = 1e-3
+    optimizer.step()
     for conv, old, matrix, coordinates in zip(
-        optimizer.kernels, before, optimizer.forth, optimizer.coordinates, strict=True
+        optimizer.kernels, before, optimizer.back, optimizer.coordinates, strict=True
     ):
-        moved = torch.linalg.solve(matrix.double(), (training._kernel(conv).detach() - old).double(), left=False)
+        moved = torch.linalg.solve(matrix.double(), (kernel_of(conv).detach() - old).double(), left=False)
         clear = coordinates.grad.abs() > 1e-6
         wanted = -1e-3 * coordinates.grad.sign().double()  # the first step of Adam
         torch.testing.assert_close(moved[clear], wanted[clear], rtol=0.1, atol=2e-4)
@@ -130,22 +107,13 @@ def test_a_step_in_whitened_coordinates_follows_the_gradient_there(encoder, pixe
 def test_steps_lower_the_error(encoder, pixels):
     images = as_images(pixels[1:17])
     settings = dataclasses.replace(SETTINGS, steps=(25,) * 5, rate=2e-3)
-    run = Run.begin(settings, encoder, 2, {}, images)
-    before = held_out_errors(run.averaged(), encoder, pixels[17:])
+    stage = begin(settings, encoder, 2, {}, images)
+    before = held_out_errors(stage.average, encoder, pixels[17:])
     for _ in range(25):
-        run.advance(images)
-    after = held_out_errors(run.averaged(), encoder, pixels[17:])
+        stage.advance(images)
+    after = held_out_errors(stage.average, encoder, pixels[17:])
     assert after[0] > before[0] + 0.5
     assert after[1] < before[1]
-
-
-def test_the_rate_warms_up_and_ends_at_zero(encoder, pixels):
-    settings = dataclasses.replace(SETTINGS, steps=(200,) * 5, decay=0.5)
-    run = Run.begin(settings, encoder, 1, {}, as_images(pixels[:8]))
-    rates = []
-    for run.step in (0, 19, 90, 150, 199):
-        rates.append(run.rate() / settings.rate)
-    np.testing.assert_allclose(rates, [0.05, 1, 1, 0.5, 0.01])
 
 
 def test_a_run_resumes_exactly_and_ships_what_it_measured(encoder, folder, pixels, tmp_path):
@@ -158,7 +126,7 @@ def test_a_run_resumes_exactly_and_ships_what_it_measured(encoder, folder, pixel
     with safe_open(tmp_path / "whole.safetensors", "pt") as file:
         metadata = file.metadata()
     assert json.loads(metadata["training"])["steps"] == list(SETTINGS.steps)
-    held = pixels[split([str(i) for i in range(len(pixels))])[1]]
+    held = pixels[Pictures.read(folder).held]
     for level, ratio, error in zip(
         range(1, 6), metadata["held_out_psnr"].split(), metadata["held_out_feature_errors"].split(), strict=True
     ):

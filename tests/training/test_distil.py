@@ -1,19 +1,18 @@
 """The training fits its start, goes on exactly, and ships what it measured; on pictures and teachers made here."""
 
-import csv
 import json
 
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from intarsia.encoders.vgg import VGG
 from intarsia.training import distil as training
 from intarsia.training.distil import Distil, Teachers, choose_channels, fit_heads, initial_student, tap_errors
-from intarsia.training.pictures import as_images, read_pictures, split
+from intarsia.training.pictures import Pictures, as_images
+from intarsia.training.run import Run
 
 WIDE = (8, 8, 12, 12, 16, 16, 16, 16)
 DEEP = (6, 6, 8, 8, 10, 10, 10, 10, 12, 12, 12, 12, 14)
@@ -38,15 +37,8 @@ def teacher_file(path, widths, heads):
 
 
 @pytest.fixture(scope="module")
-def workshop(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("distil")
-    rng = np.random.default_rng(0)
-    names = [f"{'art' if i % 3 else 'photo'}_{i}.png" for i in range(45)]
-    for name in names:
-        coarse = Image.fromarray(rng.integers(0, 255, (8, 8, 3), dtype=np.uint8))
-        coarse.resize((64, 64), Image.Resampling.BICUBIC).save(folder / name)
-    with open(folder / "manifest.csv", "w", newline="") as file:
-        csv.writer(file).writerows([["file"], *([name] for name in names)])
+def workshop(tmp_path_factory, make_pictures):
+    folder = make_pictures(tmp_path_factory.mktemp("distil"), 45)
     vgg19 = teacher_file(folder / "vgg19.safetensors", WIDE, {})
     small = teacher_file(folder / "small.safetensors", DEEP, {"4_1": 24, "5_1": 24})
     return folder, vgg19, small
@@ -65,7 +57,7 @@ def test_chosen_channels_explain_the_others():
 def test_the_fitted_start_beats_a_random_one(workshop):
     folder, vgg19, small = workshop
     teachers = Teachers(vgg19, small)
-    _, pixels = read_pictures(folder)
+    pixels = Pictures.read(folder).pixels
     images = as_images(pixels[1:20])
     errors = {}
     for start in ("fitted", "random"):
@@ -91,7 +83,8 @@ def test_a_run_resumes_exactly_and_ships_what_it_measured(workshop, tmp_path):
     assert metadata["steps"] == "6"
     assert json.loads(metadata["training"])["widths"] == list(SETTINGS.widths)
     told = [float(error) for error in metadata["held_out_errors"].split()]
-    run = training.Run.resume(SETTINGS, tmp_path / "whole.pt")
-    names, pixels = read_pictures(folder)
-    again = tap_errors(*run.averaged(), teachers, pixels[split(names)[1]])
+    pictures = Pictures.read(folder)
+    run = Run("intarsia.training.distil", SETTINGS, pictures, tmp_path / "whole.pt", SETTINGS.steps)
+    stage = training.begin(run, SETTINGS, teachers)
+    again = tap_errors(*stage.average.parts(), teachers, pictures.pixels[pictures.held])
     np.testing.assert_allclose(list(again.values()), told, rtol=1e-3)

@@ -14,7 +14,7 @@ from typing import Annotated, Any
 
 import filelock
 import torch
-from pydantic import ConfigDict, Field, TypeAdapter
+from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass as checked_dataclass
 
 from intarsia import __version__, errors, picture, swatches
@@ -22,7 +22,8 @@ from intarsia.batch.gathering import Picture
 from intarsia.batch.ledger import NAME, History, Ledger, read_ledger
 from intarsia.batch.pool import Pool, Worker
 from intarsia.errors import IntarsiaError, OutputError, RecipeError, UsageError
-from intarsia.memory import LIMIT, free_memory
+from intarsia.large.memory import LIMIT, free_memory
+from intarsia.methods import every_setting
 from intarsia.recipe import Files, Recipe, differences
 from intarsia.run import Form
 
@@ -181,10 +182,8 @@ class Batch:
         """The sum of everything that decides the pictures beside their contents: names of files do not, what is in them
         does. Nor do the number of threads and the version, which change the rounding."""
         recipe = self.recipe.renamed(lambda name: self._sums.get(name, name))
-        method = recipe.build_method()
-        full = TypeAdapter(type(method)).dump_python(method, mode="json")
         data = recipe.model_dump(mode="json", exclude={*_ASIDE, "inputs"})
-        data |= {"settings": full, "files": sorted(self._sums.values())} | self._form
+        data |= {"settings": every_setting(recipe.build_method()), "files": sorted(self._sums.values())} | self._form
         return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
 
     def key(self, content: str | None) -> str:

@@ -71,7 +71,7 @@ class Painter:
             if swatches.parse(name) is None:  # whose size goes by the picture
                 files.read(name)
         method = recipe.build_method()
-        encoder = Remembering.of(method.load_encoder(on_progress))
+        encoder = Remembering.of(method.networks.load_encoder(on_progress))
         return cls(recipe, method, encoder, files, form or Form())
 
     def run(self, task: Task) -> Iterator[Event]:

@@ -79,7 +79,7 @@ def doodle_command(app: App, arguments: Sequence[str]) -> None:
             "frame": frame,
             "max_pixels": max_pixels,
             "threads": threads,
-            "settings": settings_of(settings.plain()),
+            "settings": settings_of(settings),
         }
         whole = checked("doodle", Recipe, as_typed(data), UsageError)
         return paint(whole, outputs, shown)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from intarsia import picture as pictures
+from intarsia.cache import cache_folder
 from intarsia.cli.progress import Silent
 from intarsia.cli.stylize import Switch
 from intarsia.encoders import Encoder, load
@@ -14,7 +15,6 @@ from intarsia.errors import PictureError, RecipeError, listening, notice
 from intarsia.measure import TAPS, Measures, measured
 from intarsia.recipe import Job, read_recipe
 from intarsia.sizes import size_of
-from intarsia.weights import cache_folder
 
 SHOWN = 8  # regions up to which the table says how far each is from every other style
 

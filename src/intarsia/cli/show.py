@@ -33,9 +33,9 @@ def gathered() -> dict[str, str]:
     import torch
 
     from intarsia import __version__
+    from intarsia.cache import cache_folder
     from intarsia.encoders import choose_device, choose_precision
     from intarsia.encoders.vgg19 import VGG19_SOURCES
-    from intarsia.weights import cache_folder
 
     device = choose_device("auto")
     precision = str(choose_precision("auto", device)).removeprefix("torch.")

@@ -13,10 +13,12 @@ from intarsia.cli import as_typed
 from intarsia.cli.progress import Interrupts, Reporter, reporter
 from intarsia.errors import UsageError, unknown
 from intarsia.methods import METHODS
+from intarsia.networks import Networks
 from intarsia.recipe import Guidance, Recipe, checked, read_recipe, settings_of
 from intarsia.run import Done, Download, Event, Noticed, Run, Started, Step, Target
 
 OUTPUT, PLACES, RUN = (Group(name, sort_key=i) for i, name in ((1, "Output"), (2, "Where and how much"), (5, "Run")))
+Parameter(name="*")(Networks)  # flags among those of the method
 Switch = Annotated[bool, Parameter(negative=(), show_default=False)]
 ByName = Parameter(name="*", group=OUTPUT, negative=(), show_default=lambda value: value or None)
 

@@ -57,7 +57,7 @@ def texture(
         "max_pixels": max_pixels,
         "threads": threads,
         "method": "wct",
-        "settings": settings_of(settings.plain()),
+        "settings": settings_of(settings),
     }
     whole = checked("texture", Recipe, as_typed(data), UsageError)
     return paint(whole, outputs, shown)

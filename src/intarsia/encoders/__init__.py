@@ -1,6 +1,6 @@
 """Networks that turn a picture into features, behind one interface: `load("compact")(image, ["relu3_1"])`."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,12 +14,13 @@ from intarsia.encoders.toy import Toy
 from intarsia.encoders.vgg import VGG
 from intarsia.encoders.vgg19 import load_vgg19
 from intarsia.errors import UsageError, unknown
-from intarsia.sizes import pad_to_multiple
+from intarsia.large import Box
+from intarsia.sizes import pad_to_multiple, size_of
 
 
 @dataclass(frozen=True, eq=False)
 class Encoder:
-    """network: what computes; precision: what it computes in (features may come in bf16; moments are fp32)."""
+    """network: what computes; precision: what it computes in (features may come in bf16; moments are fp64)."""
 
     name: str
     network: VGG | Toy
@@ -58,6 +59,30 @@ class Encoder:
         with torch.autocast(self.device.type, self.precision, enabled=self.precision != torch.float32):
             features = self.network(padded[None], taps, plain)
         return {tap: found[0] for tap, found in features.items()}
+
+    def reach(self, taps: Iterable[str]) -> int:
+        """How many pixels around a position of these taps have a say in it, up to a multiple of their deepest stride:
+        the halo of a tile. Every 3x3 convolution looks one position of its layer farther; pooling looks no farther than
+        its own cell."""
+        names = list(self.strides)
+        deepest = max(taps, key=names.index)
+        seen = sum(self.strides[tap] for tap in names[: names.index(deepest) + 1])
+        return _up(seen, self.strides[deepest])
+
+    def within(
+        self, image: Float[Tensor, "3 h w"], box: Box, taps: Sequence[str], halo: int | None = None
+    ) -> dict[str, Float[Tensor, "c h2 w2"]]:
+        """Plain features of the part of `image` in `box`, which begins at multiples of the deepest stride, as the whole
+        image would have them. halo: pixels around it to compute with; by default those that have a say."""
+        stride = max(self.strides[tap] for tap in taps)
+        outer = box.grown(_up(self.reach(taps) if halo is None else halo, stride), size_of(image))
+        found = self(outer.of(image).float(), taps, plain=taps)
+        inner = box.within(outer)
+        return {tap: inner.cells(self.strides[tap]).of(features) for tap, features in found.items()}
+
+
+def _up(value: int, multiple: int) -> int:
+    return -(-value // multiple) * multiple
 
 
 ENCODERS: dict[str, Callable[..., VGG | Toy]] = {"compact": load_compact, "vgg19": load_vgg19, "toy": Toy}

@@ -1,10 +1,57 @@
-"""Every method by name. A line here is a sub-command's flags, a recipe's keys, and a place in the promise tests."""
+"""Every method by name. A line here is a sub-command's flags, a recipe's keys, and a place in the promise tests.
+
+In recipes and on the command line a method's settings and those of its networks stand side by side.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pydantic
 
 from intarsia.methods.adain import AdaIN
 from intarsia.methods.gatys import Gatys
 from intarsia.methods.wct import WCT
+from intarsia.networks import Networks
 
 Method = Gatys | WCT | AdaIN
 METHODS: dict[str, type[Gatys] | type[WCT] | type[AdaIN]] = {"gatys": Gatys, "wct": WCT, "adain": AdaIN}
-SIZES: dict[str, int | None] = {"gatys": 512, "wct": None, "adain": None}
-"""Long side of the result when none is asked for; None: the content's own."""
+
+
+def name_of(method: Method) -> str:
+    """Under which it stands in recipes; settings for a purpose, such as `Doodle`, under that of their method."""
+    return next(name for name, kind in METHODS.items() if isinstance(method, kind))
+
+
+def method_of(name: str, settings: Mapping[str, Any]) -> Method:
+    """Raises pydantic's ValidationError."""
+    networks = {key: value for key, value in settings.items() if key in NETWORKS}
+    own = {key: value for key, value in settings.items() if key not in NETWORKS}
+    return pydantic.TypeAdapter(METHODS[name]).validate_python(own | {"networks": Networks(**networks)})
+
+
+def every_setting(method: Method) -> dict[str, Any]:
+    """As plain data."""
+    data = pydantic.TypeAdapter(type(method)).dump_python(method, mode="json")
+    return data | data.pop("networks")
+
+
+def files_of(method: Method) -> dict[str, str]:
+    """Settings that name a file."""
+    fields = vars(method) | vars(method.networks)
+    return {name: str(value) for name, value in fields.items() if isinstance(value, Path)}
+
+
+def settings_of(method: Method) -> dict[str, Any]:
+    """Those that differ from the defaults of `name_of`, as plain data."""
+    usual = every_setting(METHODS[name_of(method)]())
+    return {name: value for name, value in every_setting(method).items() if value != usual[name]}
+
+
+def names_of_settings(name: str) -> list[str]:
+    fields = {field.name for field in dataclasses.fields(METHODS[name])}
+    return sorted((fields | NETWORKS) - {"networks"})
+
+
+NETWORKS = {field.name for field in dataclasses.fields(Networks)}

@@ -6,25 +6,23 @@ The light relative of `wct`: mean and deviation of each channel in place of the 
 the one that inverts the encoder, the same as in `wct`, not one trained for this transform as in the paper.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from jaxtyping import Float
 from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
 from torch import Tensor
 
-from intarsia import encoders, transforms
-from intarsia.decoders import Decoder
+from intarsia import transforms
 from intarsia.encoders import Encoder
 from intarsia.engine import Frame, State
-from intarsia.guide import Guide
-from intarsia.methods.transfer import load_decoders, transfer
+from intarsia.methods.transfer import Coder, plan_of, transfer
 from intarsia.moments import Moments
+from intarsia.networks import Networks
+from intarsia.scene import Scene, painted
 from intarsia.transforms import Affine
-from intarsia.types import Image
-from intarsia.weights import Progress
 
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid", allow_inf_nan=False))
@@ -41,43 +39,16 @@ class AdaIN:
     """Side of the tiles that large pictures are painted in, in pixels; 0 chooses it, and where tiles are needed."""
     decoders: Path | None = None
     """A file of decoders for the encoder in place of its own."""
-    encoder: Literal["compact", "vgg19", "toy"] = "compact"
-    """The network that looks at the picture."""
-    weights: Path | None = None
-    """A weights file for the encoder in place of its own."""
-    checkpoint: Literal["torchvision", "caffe"] | None = None
-    """Which public VGG-19 the weights are; told by the file itself where it can be, torchvision for a download."""
-    pooling: Literal["max", "average"] = "max"
-    """Pooling of vgg19; the compact encoder always uses max."""
-    device: str = "auto"
-    """cpu, cuda, mps, or auto."""
-    precision: Literal["auto", "bf16", "fp32"] = "auto"
-    """Of the networks; auto takes bf16 where the processor is made for it."""
+    networks: Networks = Field(default_factory=Networks)
+    """The networks that look at the picture and paint it, and where they run."""
 
-    def __call__(
-        self,
-        content: Image,
-        guide: Guide,
-        *,
-        start: Image | None = None,
-        state: State | None = None,
-        encoder: Encoder | None = None,
-        decoders: Mapping[int, Decoder] | None = None,
-    ) -> Iterator[Frame]:
-        """Paints `content` (RGB, 0..1) as `guide` says, at its own size; yields frames as `WCT` does.
+    default_size: ClassVar[int | None] = None
+    __call__ = painted
 
-        start: a picture to begin with in place of the content. state: a frame's `state()`. encoder, decoders: loaded
-        already, instead of those that the settings name."""
-        encoder = encoder or self.load_encoder()
-        decoders = decoders or load_decoders(encoder, [self.level], self.decoders)
-        steps, more = [(self.level, self.alpha)], {"tile": self.tile, "finish": self.finish}
-        return transfer(normalized, steps, content, guide, encoder, decoders, start=start, state=state, **more)
-
-    def load_encoder(self, on_progress: Progress | None = None) -> Encoder:
-        """The encoder that the settings name. on_progress(bytes so far, bytes in all or None): of a download."""
-        vgg19 = {"checkpoint": self.checkpoint, "pooling": self.pooling, "on_progress": on_progress}
-        options = vgg19 if self.encoder == "vgg19" else {}
-        return encoders.load(self.encoder, self.weights, self.device, self.precision, **options)
+    def paint(self, scene: Scene, encoder: Encoder, state: State | None) -> Iterator[Frame]:
+        coder = Coder(encoder, self.networks.load_decoders(encoder, [self.level], self.decoders))
+        plan = plan_of(scene.size, [(self.level, self.alpha)])
+        return transfer(normalized, plan, scene, coder, state, tile=self.tile, finish=self.finish)
 
 
 def normalized(content: Moments, style: Moments, basis: Float[Tensor, "c c"] | None) -> Affine:

@@ -4,7 +4,6 @@ Departures from the paper: Gram matrices of each region beside its patches, whic
 that one patch is repeated everywhere; and the start, noise in each region's own colors.
 """
 
-import dataclasses
 from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
@@ -22,10 +21,6 @@ class Patchwise(Gatys):
     loss: Literal["gram", "moments", "wasserstein", "patches"] = "patches"
     """What a texture is: its Gram matrix, its mean and covariance, the Gaussian they make (Wasserstein distance), or
     its patches beside its Gram matrix."""
-
-    def plain(self) -> Gatys:
-        """The same as Gatys' method, under whose name it stands in recipes."""
-        return Gatys(**{field.name: getattr(self, field.name) for field in dataclasses.fields(self)})
 
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid", allow_inf_nan=False))

@@ -12,11 +12,9 @@ weighting. Soft borders between regions are constrained as mixtures (`guide.blen
 
 import dataclasses
 import functools
-import itertools
 import math
 from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, ClassVar, Literal, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -25,22 +23,21 @@ from pydantic import ConfigDict, Field, model_validator
 from pydantic.dataclasses import dataclass
 from torch import Tensor
 
-from intarsia import encoders
 from intarsia.color import color_moments
 from intarsia.encoders import Encoder
-from intarsia.engine import Frame, State, descend, style_moments
-from intarsia.guide import Guide, blends
+from intarsia.engine import Descent, Frame, State, descend
+from intarsia.guide import blends
+from intarsia.large import Box, Features, Statistics, Tile, by_tiles, check_memory, tiles_of
+from intarsia.large.forecast import Forecast, Plan, room_for
 from intarsia.losses import LOSSES, gram_loss, outside_range, patch_loss, total_variation
 from intarsia.match import Votes
-from intarsia.memory import check_memory
 from intarsia.methods.patchwork import Patchwork, patchworks
-from intarsia.methods.tiled import Features, Forecast, Plan, Statistics, Tile, by_tiles, room_for, tiles_of
 from intarsia.moments import Moments, Support, moments, supports
-from intarsia.recolor import Recolored
+from intarsia.networks import Networks
+from intarsia.scene import Scene, View, painted
 from intarsia.sizes import coarse_to_fine, grid_of, pool_to_grid, resize, size_of, split_steps
-from intarsia.tiles import Box, reach
-from intarsia.types import Image
-from intarsia.weights import Progress
+from intarsia.styles import styles_in_basis
+from intarsia.types import Image, Size
 
 HISTORY = 10  # pairs of vectors that L-BFGS remembers
 ROUNDS = 3  # times that patches are matched at each size; 6 gave the same pictures
@@ -96,20 +93,13 @@ class Gatys:
     """A paper's own weighting in place of ours: Gatys et al. 2016, or partial style transferring (Zhou)."""
     seed: Annotated[int, Field(ge=0)] = 0
     """Seed of the noise."""
-    encoder: Literal["compact", "vgg19", "toy"] = "compact"
-    """The network that looks at the picture."""
-    weights: Path | None = None
-    """A weights file for the encoder in place of its own."""
-    checkpoint: Literal["torchvision", "caffe"] | None = None
-    """Which public VGG-19 the weights are; told by the file itself where it can be, torchvision for a download."""
-    pooling: Literal["max", "average"] = "max"
-    """Pooling of vgg19; the compact encoder always uses max."""
-    device: str = "auto"
-    """cpu, cuda, mps, or auto."""
-    precision: Literal["auto", "bf16", "fp32"] = "auto"
-    """Of the network; auto takes bf16 where the processor is made for it."""
     tile: Annotated[int, Field(ge=0)] = 0
     """Side of the tiles that large pictures are painted in, in pixels; 0 chooses it, and where tiles are needed."""
+    networks: Networks = Field(default_factory=Networks)
+    """The network that looks at the picture, and where it runs."""
+
+    default_size: ClassVar[int | None] = 512
+    __call__ = painted
 
     @model_validator(mode="after")
     def _taps_fit(self) -> "Gatys":
@@ -123,59 +113,45 @@ class Gatys:
             raise ValueError("patches are matched all over the picture, not in tiles; leave tile at 0")
         return self
 
-    def __call__(
-        self,
-        content: Image,
-        guide: Guide,
-        *,
-        start: Image | None = None,
-        state: State | None = None,
-        encoder: Encoder | None = None,
-    ) -> Iterator[Frame]:
-        """Paints `content` (RGB, 0..1) as `guide` says, at its own size; yields a frame per step.
-
-        start: a picture to begin with in place of `init`. state: a frame's `state()`, to go on from it exactly.
-        encoder: one that is loaded already, instead of the one that the settings name."""
-        encoder = encoder or self.load_encoder()
+    def paint(self, scene: Scene, encoder: Encoder, state: State | None) -> Iterator[Frame]:
         encoder.check_taps(_every_tap(self, encoder))
-        content, guide = content.to(encoder.device), guide.merged()
-        if all(region.strength == 0 for region in guide.regions):
-            yield Frame(content, self.steps, self.steps, {}, 1.0, dict)
-            return
-        colors = Recolored.of(content, guide)
-        content, guide = colors.content, colors.guide
-        forecast = self.forecast(encoder, size_of(content))
+        forecast = self.forecast(encoder, scene.size)
         room = room_for(forecast, self._whole, encoder.device) if state is None else float(state["room"])
-        check_memory(forecast.told(self._plan(forecast, room)), size_of(content), encoder.device)
-        sizes = coarse_to_fine(size_of(content), self.coarsest, self.factor)[-self.steps :]
-        counts = split_steps(self.steps, len(sizes))
-        sizes, counts = _in_rounds(sizes, counts, ROUNDS if self.loss == "patches" else 1)
-        costs = [count * (h * w + 4096) for count, (h, w) in zip(counts, sizes, strict=True)]
-        image = None if start is None else colors.there(start.to(encoder.device))
-        goal = None
-        for level, (size, count) in enumerate(zip(sizes, counts, strict=True)):
+        check_memory(forecast.announced(self._plan(forecast, room)), scene.size, encoder.device)
+        rounds = self._rounds(scene.size)
+        costs = [count * (h * w + 4096) for (h, w), count in rounds]
+        image, goal, before = scene.start, None, 0
+        for level, (size, count) in enumerate(rounds):
+            before = sum(counts for _, counts in rounds[:level])
             if state is not None and level < int(state["level"]):
                 continue
             resumed = state if state is not None and level == int(state["level"]) else None
             plan = self._plan(self.forecast(encoder, size), room)
-            if goal is None or size_of(goal.content) != size:
-                goal = Goal.build(self, encoder, resize(content, size), guide, plan.side)
-            first, before = int(resumed["step"]) if resumed else 0, sum(counts[:level])
+            if goal is None or goal.view.size != size:
+                goal = Goal.build(self, encoder, scene.at(size), plan.side)
             if resumed:
-                image = goal.composed(resumed["image"].to(encoder.device))
+                image = goal.view.composed(resumed["parameter.image"].to(encoder.device).clamp(0, 1))
             else:
-                image = self._first(goal.content, guide) if image is None else resize(image.to(encoder.device), size)
-            goal = goal.matched(image, resumed)
+                image = self._first(goal.view) if image is None else resize(image.to(encoder.device), size)
+            goal, first = goal.matched(image, resumed), int(resumed["step"]) if resumed else 0
             if first == self.steps - before:  # the state of a finished run: nothing is left to do
-                yield Frame(colors.back(image), self.steps, self.steps, {}, 1.0, functools.partial(dict, resumed or {}))
-            rate = self.rate if plan.optimizer == self.optimizer else None
-            run = descend(goal, image, count, optimizer=plan.optimizer, rate=rate, history=plan.history, state=resumed)
-            for i, (pixels, losses, inner) in enumerate(run, start=first + 1):
-                image = goal.composed(pixels)
+                yield Frame(scene.shown(image), self.steps, self.steps, {}, 1.0, functools.partial(dict, resumed or {}))
+            for i, (now, losses, inner) in enumerate(self._descent(goal, image, count, plan, resumed), start=first + 1):
+                image = goal.view.composed(now["image"].clamp(0, 1))
                 done = (sum(costs[:level]) + costs[level] * i / count) / sum(costs)
-                yield Frame(
-                    colors.back(image), before + i, self.steps, losses, done, _at_level(inner, level, room, goal)
-                )
+                kept = _at_level(inner, level, room, goal)
+                yield Frame(scene.shown(image), before + i, self.steps, losses, done, kept)
+
+    def _rounds(self, size: Size) -> list[tuple[Size, int]]:
+        """Sizes from coarse to fine and the steps at each; with patches each size comes several times."""
+        sizes = coarse_to_fine(size, self.coarsest, self.factor)[-self.steps :]
+        counts = split_steps(self.steps, len(sizes))
+        return _in_rounds(sizes, counts, ROUNDS if self.loss == "patches" else 1)
+
+    def _descent(self, goal: "Goal", image: Image, steps: int, plan: Plan, state: State | None) -> Iterator[Descent]:
+        rate = self.rate if plan.optimizer == self.optimizer else None
+        more = {"optimizer": plan.optimizer, "rate": rate, "history": plan.history, "state": state}
+        return descend(lambda now: goal(now["image"]), {"image": image}, steps, **more)
 
     @property
     def _whole(self) -> Plan:
@@ -184,7 +160,7 @@ class Gatys:
     def _plan(self, forecast: Forecast, room: float) -> Plan:
         return self._whole if self.loss == "patches" else forecast.plan(self._whole, room, self.tile)
 
-    def forecast(self, encoder: Encoder, size: tuple[int, int]) -> Forecast:
+    def forecast(self, encoder: Encoder, size: Size) -> Forecast:
         """What a picture of `size` (h, w) takes on top of what is loaded, from the layers' channels. Measured with the
         compact encoder in bf16, as a whole: 1,070 bytes a pixel, where this says 1,100; patches added 220, where this
         says 235."""
@@ -193,25 +169,19 @@ class Gatys:
         layers = sum(c / encoder.strides[t] ** 2 for t, c in encoder.channels.items() if encoder.strides[t] <= deepest)
         taps = self.patch_taps if self.loss == "patches" else ()
         matching = sum((22 * encoder.channels[t] + 200) / encoder.strides[t] ** 2 for t in taps)
-        return Forecast(size, 3.5 * encoder.precision.itemsize * layers + matching, reach(encoder, every))
+        return Forecast(size, 3.5 * encoder.precision.itemsize * layers + matching, encoder.reach(every))
 
-    def load_encoder(self, on_progress: Progress | None = None) -> Encoder:
-        """The encoder that the settings name. on_progress(bytes so far, bytes in all or None): of a download."""
-        vgg19 = {"checkpoint": self.checkpoint, "pooling": self.pooling, "on_progress": on_progress}
-        options = vgg19 if self.encoder == "vgg19" else {}
-        return encoders.load(self.encoder, self.weights, self.device, self.precision, **options)
-
-    def _first(self, content: Image, guide: Guide) -> Image:
+    def _first(self, view: View) -> Image:
         """The picture before the first step."""
+        content = view.content
         if self.init == "content":
             return content
         generator = torch.Generator().manual_seed(self.seed)
         noise = torch.randn(content.shape, generator=generator).to(content.device)
         if self.init == "noise":
             return 0.5 + 0.1 * noise
-        shares = guide.shares(size_of(content)).to(content.device)
-        out = content * (1 - shares.sum(0))
-        for share, region in zip(shares, guide.regions, strict=True):
+        out = content * (1 - view.cover)
+        for share, region in zip(view.shares, view.guide.regions, strict=True):
             part = None if region.style_map is None else resize(region.style_map[None], size_of(region.style))[0]
             colors = color_moments(region.style, part)
             values, vectors = torch.linalg.eigh(colors.covariance()[0])
@@ -226,17 +196,17 @@ def _at_level(inner: Callable[[], State], level: int, room: float, goal: "Goal")
     return lambda: inner() | goal.state() | place
 
 
-def _in_rounds(sizes: list[tuple[int, int]], counts: list[int], rounds: int) -> tuple[list[tuple[int, int]], list[int]]:
+def _in_rounds(sizes: list[Size], counts: list[int], rounds: int) -> list[tuple[Size, int]]:
     """Each size `rounds` times, with its steps shared out; fewer times where there are fewer steps."""
     parts = [[(i + 1) * n // k - i * n // k for i in range(k)] for n in counts for k in [min(rounds, n)]]
-    return [size for size, part in zip(sizes, parts, strict=True) for _ in part], list(itertools.chain(*parts))
+    return [(size, count) for size, part in zip(sizes, parts, strict=True) for count in part]
 
 
-class Texture(NamedTuple):
-    """What one tap asks: the moments of the image under `maps` are to be those of `target`, code by code."""
+class Target(NamedTuple):
+    """What one tap asks: the moments of the image under `maps` are to be `moments`, code by code."""
 
     maps: Callable[[Box], list[Support]]  # of a part of the picture
-    target: Moments
+    moments: Moments
     importance: Float[Tensor, " k"]  # strength x part of the painted area x weight of the tap
 
 
@@ -246,11 +216,10 @@ class Goal:
 
     method: Gatys
     encoder: Encoder
-    content: Image
-    cover: Float[Tensor, "h w"]  # the sum of the shares; 0 = untouched
+    view: View
     tiles: list[Tile]  # one, or as many as bound the memory
     taps: tuple[str, ...]  # all of them, also where none has enough positions: they decide the padding
-    textures: dict[str, Texture]
+    targets: dict[str, Target]
     content_tap: str
     content_features: Float[Tensor, "c h2 w2"]
     content_importance: Float[Tensor, "h2 w2"]  # over the target's square
@@ -259,20 +228,18 @@ class Goal:
     votes: dict[str, Votes] = dataclasses.field(default_factory=dict)
 
     @classmethod
-    def build(cls, method: Gatys, encoder: Encoder, content: Image, guide: Guide, side: int | None = None) -> "Goal":
+    def build(cls, method: Gatys, encoder: Encoder, view: View, side: int | None = None) -> "Goal":
         """side: of the tiles, in pixels; None for the picture as a whole."""
-        size = size_of(content)
-        shares = guide.shares(size).to(content.device)
-        cover = shares.sum(0)
+        size, content, shares, cover = view.size, view.content, view.shares, view.cover
         codes = blends(shares.cpu()).to(content.device) if method.blends else shares
         mixture = _mean_shares(codes, shares, cover) if method.blends else torch.eye(len(shares)).to(codes)
-        strengths, contents = content.new_tensor([(r.strength, r.content_weight) for r in guide.regions]).unbind(1)
+        strengths, contents = content.new_tensor([(r.strength, r.content_weight) for r in view.guide.regions]).unbind(1)
         (taps, content_tap), every = _taps(method, encoder), _every_tap(method, encoder)
         deepest = max(encoder.strides[tap] for tap in every)
-        pieces = tiles_of(size, side or max(size), deepest, reach(encoder, every))
+        pieces = tiles_of(size, side or max(size), deepest, encoder.reach(every))
         mass = codes.sum((1, 2), dtype=torch.float64).to(content)
-        textures = {}
-        for tap, styles in style_moments(encoder, guide, max(size), taps, side).items():
+        targets = {}
+        for tap, styles in styles_in_basis(encoder, view.guide, max(size), taps, side).items():
             stride = encoder.strides[tap]
             grid = grid_of(size, stride, deepest)
             enough = min(FEWEST, math.prod(grid) / 2)
@@ -284,7 +251,7 @@ class Goal:
             importance = (mixture[worth] @ strengths) ** 3 * mass[worth] / cover.sum()
             importance = importance * _tap_weight(method, tap, target)
             inside = _inside(pool_to_grid(codes[worth], grid, stride)) if method.blends and stride >= DEEP else None
-            textures[tap] = Texture(_maps(codes, worth, stride, pieces, inside), target, importance)
+            targets[tap] = Target(_maps(codes, worth, stride, pieces, inside), target, importance)
         keep = (shares * contents[:, None, None]).sum(0) + (1 - cover).clamp_min(0)
         grid = grid_of(size, encoder.strides[content_tap], deepest)
         keep = pool_to_grid(keep[None], grid, encoder.strides[content_tap])[0]
@@ -292,8 +259,8 @@ class Goal:
         keep = keep * _content_weight(method, features) / features.float().square().sum().clamp_min(1e-12)
         patches = {}
         if method.loss == "patches":
-            patches = patchworks(encoder, content, guide, method.patch_taps, deepest, method.semantic_weight)
-        return cls(method, encoder, content, cover, pieces, every, textures, content_tap, features, keep, patches)
+            patches = patchworks(encoder, view, method.patch_taps, deepest, method.semantic_weight)
+        return cls(method, encoder, view, pieces, every, targets, content_tap, features, keep, patches)
 
     def matched(self, image: Image, state: State | None = None) -> "Goal":
         """The goal of the next round, in which the patches of `image` are to be those that they now resemble most; with
@@ -305,7 +272,7 @@ class Goal:
                 features = self.encoder(image, self.taps)
             matches = {tap: patches.matched(features[tap]) for tap, patches in self.patchworks.items()}
         else:
-            matches = {tap: state[f"matches.{tap}"].to(self.content.device) for tap in self.patchworks}
+            matches = {tap: state[f"matches.{tap}"].to(image.device) for tap in self.patchworks}
         votes = {tap: patches.votes(matches[tap]) for tap, patches in self.patchworks.items()}
         return dataclasses.replace(self, matches=matches, votes=votes)
 
@@ -324,19 +291,20 @@ class Goal:
         return patches | {"style": style, "content": content} | self.pixels(image)
 
     def features(self, part: Image, tile: Tile) -> Features:
-        shown = self._shown(part, tile.outer)
+        shown = self.view.kept(part, tile.outer)
         found = self.encoder(shown, self.taps, self._plain)
         return {tap: tile.inner.cells(self.encoder.strides[tap]).of(one) for tap, one in found.items()}
 
     def statistics(self, features: Features, tile: Tile) -> Statistics:
-        return {tap: moments(features[tap], texture.maps(tile.box)) for tap, texture in self.textures.items()}
+        return {tap: moments(features[tap], target.maps(tile.box)) for tap, target in self.targets.items()}
 
     def texture(self, statistics: Statistics) -> Float[Tensor, ""]:
         distance, style = LOSSES.get(self.method.loss, gram_loss), []
-        for tap, texture in self.textures.items():
+        for tap, target in self.targets.items():
             basis = self.encoder.basis(tap) if tap in self._plain else None  # once, not at every position
-            style.append((texture.importance * distance(statistics[tap].through(basis), texture.target)).sum())
-        return torch.stack(style).sum() if style else self.content.new_zeros(())
+            now = statistics[tap].rounded() if distance is gram_loss else statistics[tap]
+            style.append((target.importance * distance(now.through(basis), target.moments)).sum())
+        return torch.stack(style).sum() if style else self.view.content.new_zeros(())
 
     def places(self, features: Features, tile: Tile) -> Float[Tensor, ""]:
         """The content's term (Gatys et al. 2016, eq. 1)."""
@@ -345,27 +313,13 @@ class Goal:
         return (wrong.square() * cells.of(self.content_importance)).sum()
 
     def pixels(self, image: Image) -> dict[str, Float[Tensor, ""]]:
-        smooth = total_variation(self._shown(image, Box.whole(size_of(image))))
+        smooth = total_variation(self.view.kept(image, Box.whole(size_of(image))))
         return {"tv": self.method.tv * smooth, "range": 10 * outside_range(image)}
 
     @property
     def _plain(self) -> list[str]:
         """Taps whose moments are put in the encoder's basis, instead of their features."""
-        return [tap for tap in self.textures if tap != self.content_tap and tap not in self.votes]
-
-    def _shown(self, part: Image, box: Box) -> Image:
-        return part if self.everywhere else torch.where(box.of(self.cover) > 0, part, box.of(self.content))
-
-    @functools.cached_property
-    def everywhere(self) -> bool:
-        return bool((self.cover >= 1).all())
-
-    def composed(self, image: Image) -> Image:
-        """What is shown: the image where the guide reaches; the content, to the bit, where it does not."""
-        shown = image.clamp(0, 1)
-        if self.everywhere:
-            return shown
-        return torch.where(self.cover > 0, torch.lerp(self.content, shown, self.cover.clamp(0, 1)), self.content)
+        return [tap for tap in self.targets if tap != self.content_tap and tap not in self.votes]
 
 
 def _inside(maps: Float[Tensor, "k gh gw"]) -> Float[Tensor, "k gh gw"]:
@@ -403,7 +357,7 @@ def _maps(
 
 
 def _of_content(
-    encoder: Encoder, content: Image, tiles: list[Tile], taps: tuple[str, ...], tap: str, grid: tuple[int, int]
+    encoder: Encoder, content: Image, tiles: list[Tile], taps: tuple[str, ...], tap: str, grid: Size
 ) -> Float[Tensor, "c h2 w2"]:
     """The content's features, in the precision that they come in."""
     stride = encoder.strides[tap]

@@ -17,8 +17,9 @@ from torch import Tensor
 from intarsia.encoders import Encoder
 from intarsia.guide import Guide
 from intarsia.match import Places, Votes, centers, nearest, places, votes
-from intarsia.sizes import fit, grid_of, pool_to_grid, resize, size_of
-from intarsia.types import Image
+from intarsia.scene import View
+from intarsia.sizes import grid_of, pool_to_grid, size_of
+from intarsia.styles import styles_once
 
 WINDOW = 3  # positions along the side of a patch, where there are as many
 
@@ -68,13 +69,12 @@ def as_rows(features: Float[Tensor, "c h w"]) -> Float[Tensor, "h*w c"]:
 
 
 def patchworks(
-    encoder: Encoder, content: Image, guide: Guide, taps: tuple[str, ...], deepest: int, semantic_weight: float
+    encoder: Encoder, view: View, taps: tuple[str, ...], deepest: int, semantic_weight: float
 ) -> dict[str, Patchwork]:
     """Per tap; a tap where the guide holds no patch is left out. deepest: stride that the pictures are padded to."""
-    size = size_of(content)
-    shares = guide.shares(size).to(content.device)
-    strengths = content.new_tensor([region.strength for region in guide.regions])
-    pictures = list(_styles(encoder, guide, max(size), taps))
+    size, shares = view.size, view.shares
+    strengths = view.content.new_tensor([region.strength for region in view.guide.regions])
+    pictures = list(_styles(encoder, view.guide, max(size), taps))
     out = {}
     for tap in taps:
         stride = encoder.strides[tap]
@@ -86,7 +86,7 @@ def patchworks(
         held = middle.sum(1) > 0
         if not bool(held.any()):
             continue
-        at = places(grid, window).to(content.device)[held]
+        at = places(grid, window).to(shares.device)[held]
         middle = middle[held]
         belongs = middle >= middle.amax(1, keepdim=True) / 2
         mixture = middle / middle.sum(1, keepdim=True)
@@ -97,21 +97,13 @@ def patchworks(
     return out
 
 
+@torch.no_grad()
 def _styles(encoder: Encoder, guide: Guide, long_side: int, taps: tuple[str, ...]):
     """Every picture in use, encoded once, with the map of each region on it (zero for those that take elsewhere)."""
-    groups: dict[tuple[int, float], list[int]] = {}
-    for i, region in enumerate(guide.regions):
-        groups.setdefault((id(region.style), region.style_scale), []).append(i)
-    for (_, scale), members in groups.items():
-        style = guide.regions[members[0]].style.to(encoder.device)
-        size = fit(*size_of(style), max(16, round(long_side * scale)))
-        with torch.no_grad():
-            features = encoder(resize(style, size), taps)
-        maps = style.new_zeros(len(guide.regions), *size)
-        for i in members:
-            part = guide.regions[i].style_map
-            maps[i] = 1.0 if part is None else resize(part[None].to(style), size)[0]
-        yield features, maps
+    for members, style, own in styles_once(guide, long_side):
+        maps = torch.zeros(len(guide.regions), *size_of(style), device=encoder.device)
+        maps[list(members)] = own.to(encoder.device)
+        yield encoder(style.to(encoder.device), taps), maps
 
 
 def _offered(tap: str, stride: int, pictures, window: tuple[int, int]) -> Side:

@@ -1,6 +1,5 @@
 """Texture synthesis (Li et al. 2017, section 4.3): `wct` on noise, fully, three rounds."""
 
-import dataclasses
 from typing import Annotated
 
 from pydantic import ConfigDict, Field
@@ -17,7 +16,3 @@ class Texture(WCT):
     """How much of the transform is taken at each level; 0 keeps the noise, 1 is the style's statistics."""
     rounds: Annotated[int, Field(ge=1, le=100)] = 3
     """How many times all levels are gone through."""
-
-    def plain(self) -> WCT:
-        """The same as the method under whose name it stands in recipes."""
-        return WCT(**{field.name: getattr(self, field.name) for field in dataclasses.fields(self)})

@@ -15,25 +15,23 @@ interpolated as in the paper (section 4.2): their transformed features are mixed
 the same pictures as a mixture with those weights.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from jaxtyping import Float
 from pydantic import ConfigDict, Field, model_validator
 from pydantic.dataclasses import dataclass
 from torch import Tensor
 
-from intarsia import encoders, transforms
-from intarsia.decoders import Decoder
+from intarsia import transforms
 from intarsia.encoders import Encoder
 from intarsia.engine import Frame, State
-from intarsia.guide import Guide
-from intarsia.methods.transfer import load_decoders, transfer
+from intarsia.methods.transfer import Coder, plan_of, transfer
 from intarsia.moments import Moments
+from intarsia.networks import Networks
+from intarsia.scene import Scene, painted
 from intarsia.transforms import Affine
-from intarsia.types import Image
-from intarsia.weights import Progress
 
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid", allow_inf_nan=False))
@@ -57,18 +55,11 @@ class WCT:
     """Side of the tiles that large pictures are painted in, in pixels; 0 chooses it, and where tiles are needed."""
     decoders: Path | None = None
     """A file of decoders for the encoder in place of its own."""
-    encoder: Literal["compact", "vgg19", "toy"] = "compact"
-    """The network that looks at the picture."""
-    weights: Path | None = None
-    """A weights file for the encoder in place of its own."""
-    checkpoint: Literal["torchvision", "caffe"] | None = None
-    """Which public VGG-19 the weights are; told by the file itself where it can be, torchvision for a download."""
-    pooling: Literal["max", "average"] = "max"
-    """Pooling of vgg19; the compact encoder always uses max."""
-    device: str = "auto"
-    """cpu, cuda, mps, or auto."""
-    precision: Literal["auto", "bf16", "fp32"] = "auto"
-    """Of the networks; auto takes bf16 where the processor is made for it."""
+    networks: Networks = Field(default_factory=Networks)
+    """The networks that look at the picture and paint it, and where they run."""
+
+    default_size: ClassVar[int | None] = None
+    __call__ = painted
 
     @model_validator(mode="after")
     def _levels_fit(self) -> "WCT":
@@ -78,44 +69,11 @@ class WCT:
             raise ValueError(f"{len(self.levels)} levels came with {len(self.alphas)} alphas")
         return self
 
-    def __call__(
-        self,
-        content: Image,
-        guide: Guide,
-        *,
-        start: Image | None = None,
-        state: State | None = None,
-        encoder: Encoder | None = None,
-        decoders: Mapping[int, Decoder] | None = None,
-    ) -> Iterator[Frame]:
-        """Paints `content` (RGB, 0..1) as `guide` says, at its own size; yields a frame per level and size, and where
-        there are tiles the same frame again after each, of which only `done` has changed.
-
-        start: a picture to begin with in place of the content. state: a frame's `state()`, to go on from it exactly.
-        encoder, decoders: loaded already, instead of those that the settings name."""
-        alphas = self.alphas or (self.alpha,) * len(self.levels)
-        steps = list(zip(self.levels, alphas, strict=True)) * self.rounds
-        encoder = encoder or self.load_encoder()
-        decoders = decoders or load_decoders(encoder, self.levels, self.decoders)
-        return transfer(
-            whitened,
-            steps,
-            content,
-            guide,
-            encoder,
-            decoders,
-            start=start,
-            state=state,
-            coarsest=self.coarsest,
-            tile=self.tile,
-            finish=self.finish,
-        )
-
-    def load_encoder(self, on_progress: Progress | None = None) -> Encoder:
-        """The encoder that the settings name. on_progress(bytes so far, bytes in all or None): of a download."""
-        vgg19 = {"checkpoint": self.checkpoint, "pooling": self.pooling, "on_progress": on_progress}
-        options = vgg19 if self.encoder == "vgg19" else {}
-        return encoders.load(self.encoder, self.weights, self.device, self.precision, **options)
+    def paint(self, scene: Scene, encoder: Encoder, state: State | None) -> Iterator[Frame]:
+        steps = list(zip(self.levels, self.alphas or (self.alpha,) * len(self.levels), strict=True)) * self.rounds
+        coder = Coder(encoder, self.networks.load_decoders(encoder, self.levels, self.decoders))
+        plan = plan_of(scene.size, steps, self.coarsest)
+        return transfer(whitened, plan, scene, coder, state, tile=self.tile, finish=self.finish)
 
 
 def whitened(content: Moments, style: Moments, basis: Float[Tensor, "c c"] | None) -> Affine:

@@ -1,9 +1,9 @@
-"""Clustering of positions by their features: maximum entropy, and k-means as the simple baseline.
+"""Clustering of positions by their features: by maximum entropy, and by k-means as the simple baseline.
 
-Maximum-entropy clustering is a softmax regression without labels. Every position should clearly belong somewhere (its
-own entropy is small), and the clusters should share the picture well (the entropy of their mean is large). Source:
-"Partitioned Style Transfer" (the description this project follows); the same objective is that of Krause, Perona and
-Gomes 2010, "Discriminative Clustering by Regularized Information Maximization", eq. 4 and 5, with a free weight.
+Maximum-entropy clustering is a softmax regression without labels. Every position should clearly belong to one cluster
+(its own entropy is small), and the clusters should have similar sizes (the entropy of their mean is large). Source:
+"Partitioned Style Transfer" (the description this project follows). It is the objective of Krause, Perona and Gomes
+2010, "Discriminative Clustering by Regularized Information Maximization", eq. 4 and 5, with a free weight.
 """
 
 from dataclasses import dataclass
@@ -19,8 +19,8 @@ Weights = Float[Tensor, " n"]
 
 @dataclass(frozen=True, eq=False)
 class Grid:
-    """Neighbors for the total variation: positions lie row by row on a grid; across and down weigh the steps between
-    neighbors, small where the picture has an edge."""
+    """Neighbors for the total variation: positions lie row by row on a grid. across and down are the weights of the
+    steps between neighbors; they are small where the picture has an edge."""
 
     size: tuple[int, int]
     across: Float[Tensor, "h v"]
@@ -29,7 +29,7 @@ class Grid:
 
 @dataclass(frozen=True, eq=False)
 class Anchors:
-    """Positions whose cluster is known, and how much that counts beside one mean entropy."""
+    """Positions whose cluster is known, and the weight of this knowledge; the mean entropy has weight 1."""
 
     places: Int[Tensor, " a"]
     labels: Int[Tensor, " a"]
@@ -38,8 +38,8 @@ class Anchors:
 
 @dataclass(frozen=True, eq=False)
 class Clustering:
-    """soft: part of each cluster in every position, sums to 1; slope: what the logits are linear in, per cluster, on
-    centered features; loss: the objective's value."""
+    """soft: how far each position belongs to each cluster, sums to 1; slope: per cluster, the factors of its logit on
+    the centered features; loss: the objective's value."""
 
     soft: Float[Tensor, "k n"]
     slope: Float[Tensor, "k c"]
@@ -62,11 +62,11 @@ def maximum_entropy(
 ) -> Clustering:
     """k soft clusters p = softmax(W f + b) that minimize mean H(p) - balance H(mean p) + ridge |W|².
 
-    features are centered and brought to a mean square length of 1, so that the constants mean the same for all.
-    balance (the description's lambda, 1 to 8): how strongly sizes are drawn to be equal; ridge: how soft the borders
-    are. weights: how much each position counts, 0 or more. start: labels to begin with; by default those of `kmeans`.
-    smooth: weight of the total variation of p over `grid`. Minimized by L-BFGS; the same input and seed give the same
-    answer. Where all features are equal, so are all parts."""
+    features are centered and scaled to a mean square length of 1, so that the constants mean the same for all of them.
+    balance (the description's lambda, 1 to 8): how strongly the sizes are made equal; ridge: how soft the borders are.
+    weights: how much each position counts, 0 or more. start: labels to begin with; by default those of `kmeans`.
+    smooth: weight of the total variation of p over `grid`. L-BFGS minimizes it; the same input and seed give the same
+    answer. Where all features are equal, each position belongs equally to all clusters."""
     c, n = features.shape
     weights = torch.full((n,), 1 / n) if weights is None else weights / weights.sum().clamp_min(1e-12)
     x = _standardized(features, weights)
@@ -102,8 +102,8 @@ def kmeans(
     attempts: int = 4,
     steps: int = 50,
 ) -> Int[Tensor, " n"]:
-    """Labels 0..k-1 by Lloyd's algorithm from k-means++ seeds (Arthur and Vassilvitskii 2007); of several attempts the
-    most compact one. Fewer different features than k leave some labels without a position."""
+    """Labels 0..k-1 by Lloyd's algorithm from k-means++ seeds (Arthur and Vassilvitskii 2007), the most compact of
+    several attempts. If there are fewer different features than k, some labels have no position."""
     rows = features.detach().float().T.contiguous()
     weights = torch.ones(len(rows)) if weights is None else weights
     generator = torch.Generator().manual_seed(seed)
@@ -134,7 +134,7 @@ def _lloyd(
 def _spread_seeds(
     rows: Float[Tensor, "n c"], k: int, weights: Weights, generator: torch.Generator
 ) -> Float[Tensor, "k c"]:
-    """k-means++: each next center is drawn by its squared distance to those there are."""
+    """k-means++: each new center is drawn with odds by its squared distance to the nearest center so far."""
     chosen = [int(torch.multinomial(weights, 1, generator=generator))]
     distance = _squared(rows, rows[chosen])[:, 0]
     while len(chosen) < k:
@@ -150,7 +150,7 @@ def _squared(rows: Float[Tensor, "n c"], centers: Float[Tensor, "k c"]) -> Float
 
 
 def _standardized(features: Float[Tensor, "c n"], weights: Weights) -> Float[Tensor, "c n"]:
-    """Centered, of mean square length 1; what is flat up to rounding stays zero."""
+    """Centered, with a mean square length of 1. Features that are all equal, up to rounding, become zero."""
     x = features.detach().double()
     x = x - (x * weights).sum(1, keepdim=True)
     length = float((x.square().sum(0) * weights).sum().sqrt())
@@ -158,7 +158,7 @@ def _standardized(features: Float[Tensor, "c n"], weights: Weights) -> Float[Ten
 
 
 def _from_labels(x: Float[Tensor, "c n"], labels: Int[Tensor, " n"], k: int, weights: Weights) -> Tensor:
-    """Slopes and biases whose softmax tells the centers of the labels apart: -2 |x - center|², less what all share."""
+    """Slopes and biases whose logits are -2 |x - center|², without the part that all clusters have in common."""
     member = torch.zeros(k, len(labels)).scatter_(0, labels[None], 1.0) * weights
     mass = member.sum(1, keepdim=True)
     centers = member @ x.T / mass.clamp_min(1e-20)

@@ -1,4 +1,4 @@
-"""Partitions as pictures to look at and to edit: flat colors, which are label maps wherever those are taken."""
+"""Partitions as pictures to look at and to edit: in flat colors, which work wherever a label map does."""
 
 import torch
 from jaxtyping import Float, Int
@@ -8,7 +8,7 @@ from intarsia.errors import GuideError
 from intarsia.partition.segment import MOST, Partition
 from intarsia.sources.labels import maps_of_colors
 
-# Any two are 110 levels apart or more, so that a map keeps them through edits, and anti-aliased edges resolve.
+# Any two are at least 110 levels apart, so that they survive edits, and anti-aliased edges can be told from them.
 PALETTE = (
     *("#0080ff", "#ff8000", "#008000", "#ff0080", "#ffff00", "#8000ff", "#00ffff", "#800000"),
     *("#ffffff", "#000080", "#80ff00", "#ff80ff", "#808080", "#ff0000", "#00ff80", "#000000"),
@@ -25,13 +25,14 @@ def colored(labels: Int[Tensor, "h w"]) -> Float[Tensor, "3 h w"]:
 
 
 def overlay(image: Float[Tensor, "3 h w"], labels: Int[Tensor, "h w"]) -> Float[Tensor, "3 h w"]:
-    """The picture under its labels' colors."""
+    """The picture, tinted with the colors of its labels."""
     return torch.lerp(image, colored(labels), COLORED)
 
 
 def from_colors(label_map: Float[Tensor, "3 h w"]) -> Partition:
-    """A partition from a picture in flat colors, edited or not: colors of PALETTE are their labels, others get the
-    labels that are free, the largest first. Parts are 0 or 1. GuideError for more than 32 colors."""
+    """A partition from a picture in flat colors, edited or not. Colors of PALETTE stand for their own labels. Other
+    colors get the free labels, the color with the largest area first. The maps are 0 or 1. GuideError for more than 32
+    colors."""
     maps = maps_of_colors(label_map)
     free = [label for label, color in enumerate(PALETTE) if color not in maps]
     new = [color for color in maps if color not in PALETTE]

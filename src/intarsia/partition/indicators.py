@@ -1,4 +1,4 @@
-"""Cluster indicators of one picture: of its colors, and of each tap of an encoder, carried back to pixels."""
+"""Cluster indicators of a picture: soft clusters of its colors and of each tap of an encoder, as maps of its pixels."""
 
 import cv2
 import numpy as np
@@ -8,22 +8,23 @@ from jaxtyping import Float
 from torch import Tensor
 
 from intarsia.encoders import Encoder
+from intarsia.geometry import pixel_centers, sample
 from intarsia.partition.clustering import Clustering, maximum_entropy
 from intarsia.types import Size
 
 TAPS = ("relu2_1", "relu3_1", "relu4_1", "relu5_1")
-DIRECTIONS = 16  # principal directions of a tap that are clustered
-BLUR = 6.0  # pixels: deviation of the window in which the texture of a tap is taken together
+DIRECTIONS = 16  # how many principal directions of a tap are clustered
+BLUR = 6.0  # pixels: the deviation of the Gaussian window over which the features of a tap are averaged
 
 
 def lab(image: Float[Tensor, "3 h w"]) -> Float[Tensor, "3 h w"]:
-    """CIELAB by 100: distances are about as large as differences look."""
+    """CIELAB divided by 100, where distances are about proportional to how different two colors look."""
     rgb = np.ascontiguousarray(image.detach().cpu().float().permute(1, 2, 0).numpy())
     return torch.from_numpy(cv2.cvtColor(rgb, cv2.COLOR_RGB2Lab)).permute(2, 0, 1) / 100
 
 
 def at(maps: Float[Tensor, "c h w"], size: Size) -> Float[Tensor, "c h2 w2"]:
-    """Means where it shrinks, bilinear where it grows."""
+    """The maps at another size: by area means if they shrink, bilinear if they grow."""
     if tuple(maps.shape[1:]) == size:
         return maps
     shrinks = size[0] <= maps.shape[1] and size[1] <= maps.shape[2]
@@ -33,7 +34,7 @@ def at(maps: Float[Tensor, "c h w"], size: Size) -> Float[Tensor, "c h2 w2"]:
 def color_indicators(
     image: Float[Tensor, "3 h w"], grid: Size, weights: Float[Tensor, "gh gw"], m: int, seed: int = 0
 ) -> Float[Tensor, "m gh gw"]:
-    """m soft clusters of the colors."""
+    """m soft clusters of the picture's colors, as maps on `grid`."""
     found = maximum_entropy(at(lab(image), grid).flatten(1), m, weights=weights.flatten(), seed=seed, ridge=1e-2)
     return found.soft.view(m, *grid)
 
@@ -47,11 +48,11 @@ def tap_indicators(
     carry: str = "upsample",
     seed: int = 0,
 ) -> list[Float[Tensor, "m gh gw"]]:
-    """m soft clusters of each tap by itself, as maps of the picture on `grid`.
+    """m soft clusters of each tap, clustered separately, as maps of the picture on `grid`.
 
-    carry: "upsample" lays the tap's map over the picture; "gradient" propagates the cluster's signal, where it is, back
-    through the network to the pixels, and takes the gradient's magnitude, smoothed (the description's way; 3 to 5 times
-    as slow)."""
+    carry: how the clusters of a tap become maps of the pixels. "upsample" enlarges the tap's maps. "gradient" sends the
+    signal of a cluster, at the positions that belong to it, back through the network to the pixels, and takes the
+    smoothed magnitude of the gradient (the description's way; it takes 3 to 5 times as long)."""
     by_gradient = carry == "gradient"
     pixels = image.detach().to(encoder.device).requires_grad_(by_gradient)
     with torch.set_grad_enabled(by_gradient):
@@ -59,7 +60,7 @@ def tap_indicators(
     out = []
     for tap, found in features.items():
         stride = encoder.strides[tap]
-        h, w = (-(-side // stride) for side in image.shape[1:])  # what only pads the picture has no say
+        h, w = (-(-side // stride) for side in image.shape[1:])  # without the padding
         inside = found[:, :h, :w].detach().float().cpu()
         small = (min(h, grid[0]), min(w, grid[1]))
         x, basis = _directions(at(_texture(inside, stride), small), at(weights[None], small)[0])
@@ -74,18 +75,15 @@ def tap_indicators(
 
 
 def _laid_over(maps: Float[Tensor, "m h w"], whole: Size, size: Size, grid: Size) -> Float[Tensor, "m gh gw"]:
-    """The maps cover the picture padded to `whole`; cut to its `size`, on `grid`."""
+    """Maps that cover the picture padded to `whole`, cut to the picture's own `size` and resampled on `grid`."""
     if whole == size:
         return at(maps, grid)
-    rows = [whole[i] / size[i] for i in (0, 1)]
-    y = (((torch.arange(grid[0]) + 0.5) / grid[0]) / rows[0]) * 2 - 1
-    x = (((torch.arange(grid[1]) + 0.5) / grid[1]) / rows[1]) * 2 - 1
-    places = torch.stack(torch.meshgrid(y, x, indexing="ij")[::-1], -1)[None]
-    return F.grid_sample(maps[None], places, padding_mode="border", align_corners=False)[0]
+    part = torch.tensor([size[1] / whole[1], size[0] / whole[0]])
+    return sample(maps, pixel_centers(grid) * part)
 
 
 def _texture(features: Float[Tensor, "c h w"], stride: int) -> Float[Tensor, "c h w"]:
-    """Directions rather than lengths (a shadow makes features short), averaged over a window."""
+    """The directions of the features, averaged over a window. Lengths are evened out: shadows shorten features."""
     length = features.square().sum(0).sqrt()
     even = features / (length + 0.1 * length.square().mean().sqrt()).clamp_min(1e-12)
     sigma = BLUR / stride
@@ -99,12 +97,12 @@ def _texture(features: Float[Tensor, "c h w"], stride: int) -> Float[Tensor, "c 
 def _directions(
     features: Float[Tensor, "c h w"], weights: Float[Tensor, "h w"]
 ) -> tuple[Float[Tensor, "q n"], Float[Tensor, "c q"]]:
-    """Features along their principal directions, and these."""
+    """The features along their principal directions, and these directions."""
     x, part = features.flatten(1).double(), weights.flatten().double()
     part = part / part.sum().clamp_min(1e-12)
     x = x - (x * part).sum(1, keepdim=True)
     vectors = torch.linalg.eigh((x * part) @ x.T)[1][:, -DIRECTIONS:].flip(1)
-    vectors = vectors * torch.where(vectors.abs().amax(0) == vectors.amax(0), 1.0, -1.0)  # signs that do not depend
+    vectors = vectors * torch.where(vectors.abs().amax(0) == vectors.amax(0), 1.0, -1.0)  # settles the signs
     return (vectors.T @ x).float(), vectors.float()
 
 
@@ -115,7 +113,7 @@ def _by_gradient(
     clusters: Clustering,
     basis: Float[Tensor, "c q"],
 ) -> Float[Tensor, "m h w"]:
-    """Each cluster's part of |d signal / d pixel|, where the signal is its logit's slope, weighted by its indicator."""
+    """Each cluster's part of |d signal / d pixel|. Its signal is the slope of its logit, weighted by its map."""
     h, w = maps.shape[1:]
     signals = (basis @ clusters.slope.T).T.to(features)  # (m, c)
     out = []

@@ -1,6 +1,7 @@
-"""Which region of the style a region of the content takes, and the guide that follows.
+"""Which style region each content region takes, and the guide that this makes.
 
-Regions are paired by the highest sum of scores (an assignment), or each takes the best for itself. Scores are 0 to 1.
+Regions are paired so that the sum of the scores is highest (an assignment), or each content region takes the style
+region with its best score. Scores are 0 to 1.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,6 +14,7 @@ from torch import Tensor
 
 from intarsia.encoders import Encoder, load
 from intarsia.errors import GuideError, UsageError, unknown
+from intarsia.geometry import pixel_centers
 from intarsia.guide import Guide, Region
 from intarsia.moments import Moments, moments
 from intarsia.partition.indicators import TAPS, at, lab
@@ -21,13 +23,13 @@ from intarsia.sizes import fit, pool_to_grid, resize, size_of
 from intarsia.types import Image
 
 PAIRINGS = ("appearance", "position", "overlap")
-COMMON = 64  # side of the square on which maps of two pictures are laid over each other
+COMMON = 64  # side of the square to which the maps of two pictures are brought to compare them
 
 
 @dataclass(frozen=True, eq=False)
 class Pairing:
-    """pairs: content label -> style label, in the order of the content's; scores: how well each content label (row)
-    goes with each style label (column), 0..1."""
+    """pairs: content label -> style label, ordered by content label; scores: how well each content label (row) fits
+    each style label (column), 0..1."""
 
     pairs: dict[int, int]
     scores: Float[Tensor, "c s"]
@@ -48,11 +50,11 @@ def pair(
 ) -> Pairing:
     """Give each content region a style region.
 
-    by: "appearance" compares the moments of colors and taps, and takes both pictures, at the long side `size`, and an
-    encoder (None loads `compact`); "position" the centers of the regions; "overlap" the maps themselves, each picture
-    stretched to the same square: intersection over union. one_to_one: no style region is taken twice (it takes at least
-    as many of them as the content has); else each content region takes the best. fixed: content label -> style label,
-    pairs that are kept whatever the scores say; those may share a style region."""
+    by: "appearance" compares the moments of colors and taps. It needs both pictures, which are brought to the long side
+    `size`, and an encoder (None loads `compact`). "position" compares the centers of the regions, "overlap" the maps by
+    intersection over union, with both pictures stretched to the same square. one_to_one: no style region is taken
+    twice, which needs at least as many of them as content regions; else each content region takes the best. fixed:
+    content label -> style label, pairs that are kept whatever the scores; they may share a style region."""
     scores = _scores(content_partition, style_partition, by, content, style, encoder, size)
     return Pairing(_paired(scores, one_to_one, dict(fixed or {})), scores)
 
@@ -70,13 +72,13 @@ def auto_regions(
     seed: int = 0,
     size: int = 512,
 ) -> Guide:
-    """Content and styles partitioned into k regions each, paired: the content's regions "auto 1" to "auto k", the
-    largest first, under soft maps.
+    """Partitions the content and each style into k regions and pairs them. The guide has the content's regions, with
+    soft maps, named "auto 1" to "auto k", the largest first.
 
-    With several styles, at most k, every style first goes to the one region that it fits best (an assignment), and then
-    the regions that are left take what fits them best, of any style. one_to_one, by: see `pair`. fixed: content label
-    (0 is the largest) -> style label, or, with several styles, (number of the style from 0, its label). Settings per
-    region are changed in the guide: `dataclasses.replace(region, strength=0.5)`. UsageError for too many styles."""
+    With several styles, at most k, each style first goes to one region that it fits best (an assignment); the other
+    regions then take what fits them best from any style. one_to_one, by: see `pair`. fixed: content label (0 is the
+    largest) -> style label or, with several styles, (number of the style from 0, its label). To change the settings of
+    a region, change the guide: `dataclasses.replace(region, strength=0.5)`. UsageError for too many styles."""
     if not 1 <= len(styles) <= k:
         raise UsageError(
             f"{len(styles)} styles for {k} regions: give 1 style or more, and at least one region for each."
@@ -120,20 +122,18 @@ def _scores(
         raise UsageError("pairing by appearance needs both pictures. Give content and style, or pair by position.")
     encoder = load("compact") if encoder is None else encoder
     looks = [_moments(image, part, encoder, size) for image, part in ((content, first), (style, second))]
-    return torch.stack([_alike(a, b) for a, b in zip(*looks, strict=True)]).mean(0)
+    return torch.stack([_alike(a, b) for a, b in zip(*looks, strict=True)]).mean(0).float()
 
 
 def _centers(part: Partition) -> Float[Tensor, "k 2"]:
-    """x, y of each region's center of mass, 0..1."""
+    """The center of mass of each region as x, y, 0..1."""
     maps = at(part.soft, (COMMON, COMMON))
-    along = (torch.arange(COMMON) + 0.5) / COMMON
     mass = maps.sum((1, 2)).clamp_min(1e-12)
-    return torch.stack([(maps.sum(1) * along).sum(1) / mass, (maps.sum(2) * along).sum(1) / mass], 1)
+    return torch.tensordot(maps, pixel_centers((COMMON, COMMON)).to(maps), 2) / mass[:, None]
 
 
 def _moments(image: Image, part: Partition, encoder: Encoder, size: int) -> list[Moments]:
-    """Moments of CIELAB and of each tap under every map; of features that are centered on the whole picture's mean: a
-    region is known by how it differs from the rest, since a photograph and a painting differ everywhere."""
+    """Moments of CIELAB and of each tap under every map."""
     shown = resize(image.detach().cpu().float(), fit(*size_of(image), min(size, max(size_of(image)))))
     maps = at(part.soft, size_of(shown))
     out = [moments(lab(shown), maps)]
@@ -144,7 +144,7 @@ def _moments(image: Image, part: Partition, encoder: Encoder, size: int) -> list
 
 
 def _alike(first: Moments, second: Moments) -> Float[Tensor, "c s"]:
-    """1 for the same mean and covariance beside those of the whole pictures, falling to 0."""
+    """1 if two regions have the same mean and covariance relative to their whole pictures; toward 0 as they differ."""
     means, spreads = zip(*(_standing(one) for one in (first, second)), strict=True)
     apart = torch.cdist(means[0], means[1]).square()
     unlike = torch.cdist(spreads[0].flatten(1), spreads[1].flatten(1)).square()
@@ -152,7 +152,8 @@ def _alike(first: Moments, second: Moments) -> Float[Tensor, "c s"]:
 
 
 def _standing(of: Moments) -> tuple[Float[Tensor, "r c"], Float[Tensor, "r c c"]]:
-    """Each region's mean less the picture's, and its covariance, in units of the picture's variance."""
+    """Each region's mean minus the picture's, and its covariance, in units of the picture's variance. A region is known
+    by how it differs from the rest of its picture, since a photograph and a painting differ everywhere."""
     whole = Moments(of.mass.sum()[None], of.first.sum(0)[None], of.second.sum(0)[None])
     covariance = whole.covariance()[0]
     variance = covariance.trace().clamp_min(1e-8)
@@ -160,7 +161,7 @@ def _standing(of: Moments) -> tuple[Float[Tensor, "r c"], Float[Tensor, "r c c"]
 
 
 def _paired(scores: Float[Tensor, "c s"], one_to_one: bool, fixed: dict[int, int]) -> dict[int, int]:
-    """GuideError for fixed pairs of labels that are not there, or fewer style regions than it takes."""
+    """GuideError if a fixed pair names a label that does not exist, or if there are too few style regions."""
     many = _shared_out(scores[:, None], one_to_one, {label: (0, one) for label, one in fixed.items()})
     return {label: one for label, (_, one) in many.items()}
 
@@ -168,7 +169,7 @@ def _paired(scores: Float[Tensor, "c s"], one_to_one: bool, fixed: dict[int, int
 def _shared_out(
     scores: Float[Tensor, "c n s"], one_to_one: bool, fixed: dict[int, tuple[int, int]]
 ) -> dict[int, tuple[int, int]]:
-    """content label -> (style, style label): fixed ones, then one region for every style, then the rest."""
+    """content label -> (style, style label). Fixed pairs come first, then one region for each style, then the rest."""
     labels, count, parts = scores.shape
     for label, (style, one) in fixed.items():
         if not (0 <= label < labels and 0 <= style < count and 0 <= one < parts):

@@ -1,4 +1,4 @@
-"""Points by which a person steers a partition: what they are, and which label each of them ends with."""
+"""Points with which a person steers a partition, and the label that each of them gets in the end."""
 
 import math
 from collections.abc import Sequence
@@ -15,8 +15,8 @@ from intarsia.types import Point
 
 @dataclass(frozen=True)
 class Seeds:
-    """points: (x, y, label), the place x, y (0..1 from the top left corner) has that label; must_link: pairs of places
-    of one label; cannot_link: pairs of places of two. first: what messages call label 0."""
+    """points: (x, y, label): the place x, y (0..1 from the top left corner) has that label; must_link: pairs of places
+    with the same label; cannot_link: pairs of places with different labels; first: what messages call label 0."""
 
     points: tuple[tuple[float, float, int], ...] = ()
     must_link: tuple[tuple[Point, Point], ...] = ()
@@ -45,7 +45,7 @@ class Seeds:
         return list(dict.fromkeys([(x, y) for x, y, _ in self.points] + linked))
 
     def check(self, k: int, size: tuple[int, int]) -> None:
-        """Raises GuideError for what cannot be in k regions of a picture of `size` (h, w)."""
+        """Raises GuideError if the seeds are impossible with k regions in a picture of `size` (h, w)."""
         for x, y in self.places():
             if not (0 <= x <= 1 and 0 <= y <= 1):
                 raise GuideError(f"the seed point {x:g},{y:g} is outside the picture: x and y go from 0 to 1.")
@@ -58,7 +58,8 @@ class Seeds:
         self._groups(size)
 
     def _groups(self, size: tuple[int, int]) -> "_Groups":
-        """Places that must be of one label, with that label where one is given. Places in one pixel are one."""
+        """Groups of places that must have the same label, with that label if it is given. Places in the same pixel are
+        in the same group."""
         places = self.places()
         pixels = [pixel_of(place, size) for place in places]
         parent = list(range(len(places)))
@@ -101,11 +102,11 @@ class Seeds:
         return _Groups(places, roots, {group: label for group, (label, _) in labels.items()}, apart)
 
     def resolved(self, soft: Float[Tensor, "k h w"], size: tuple[int, int]) -> tuple[Int[Tensor, " s"], Tensor]:
-        """A label for every one of `places()`, and the order of the partition's clusters that fits them best: cluster
-        order[i] becomes label i.
+        """A label for each of `places()`, and the order of the partition's clusters that fits these labels best:
+        cluster order[i] becomes label i.
 
-        Labels that are given are kept; every other group of linked places takes the label that the partition without
-        seeds gives it, as far as its cannot-links allow. GuideError where no k labels can satisfy them."""
+        Given labels are kept. Every other group of linked places takes the label that the partition without seeds gives
+        it, as far as its cannot-links allow. GuideError if k labels cannot satisfy them."""
         groups, k = self._groups(size), len(soft)
         log_p = _at_places(soft, groups.places).clamp_min(1e-6).log()  # (k, s)
         gain = torch.zeros(k, k)  # label, cluster
@@ -136,12 +137,12 @@ def pixel_of(place: Point, size: tuple[int, int]) -> tuple[int, int]:
 class _Groups:
     places: list[Point]
     roots: list[int]  # the group of every place
-    labels: dict[int, int]  # of groups
-    apart: set[tuple[int, int]]  # groups
+    labels: dict[int, int]  # the given label of a group, if it has one
+    apart: set[tuple[int, int]]  # pairs of groups with different labels
 
 
 def _colored(left: list[int], wishes: dict, groups: _Groups, found: dict[int, int], k: int) -> dict[int, int] | None:
-    """Labels for groups by trying, the likeliest first."""
+    """Labels for the groups that are left, found by trial with the likeliest label first; None if there are none."""
     if not left:
         return found
     group, rest = left[0], left[1:]

@@ -1,9 +1,10 @@
 """The partition of a picture into k soft regions.
 
-Source: "Partitioned Style Transfer", the description this project follows. Colors are clustered, then the positions
-of each tap of a network by themselves; all these cluster indicators, carried back to pixels, go through one more
-clustering to k regions. Added here: how long a random walk takes to leave the picture is one more indicator, since
-colors and textures alone do not tell a person from the street behind; and borders are fitted to the picture's edges.
+Source: "Partitioned Style Transfer", the description this project follows. Colors are clustered, and the positions
+of each tap of a network separately. The indicators of all these clusters, as maps of the pixels, go through one more
+clustering, to k regions. Two things are added here. How long a random walk takes to leave the picture is one more
+indicator, since colors and textures alone do not tell a person from the street behind. And the borders are fitted to
+the picture's edges.
 """
 
 import dataclasses
@@ -25,20 +26,20 @@ from intarsia.sizes import fit, resize
 
 METHODS = ("entropy", "kmeans")
 CARRIES = ("upsample", "gradient")
-MOST = 32  # regions, as many as a label map may have
+MOST = 32  # the most regions, as in a label map
 
-CLUSTERS = 4  # indicators per stage
-GRID, WALKS = 128, 64  # long sides on which positions are clustered and walks go
-STARTS = 2  # k-means seeds that the last clustering begins with
-SEEDS = 4.0  # weight of whose seed walks meet first, beside 1 for every other indicator
-LAB = 5.0  # how much color counts beside the indicators where walks go
-SEED_REACH = 0.015  # of the long side: what lies so near a seed point is drawn to its label
+CLUSTERS = 4  # clusters of the colors, and of each tap
+GRID, WALKS = 128, 64  # long sides of the grids on which positions are clustered and on which walks go
+STARTS = 2  # how many k-means starts the last clustering tries
+SEEDS = 4.0  # weight of the indicators that tell which seed a walk meets first; the others have 1
+LAB = 5.0  # weight of the colors for the walks; the indicators have 1
+SEED_REACH = 0.015  # part of the long side: pixels this near to a seed point are drawn toward its label
 
 
 @dataclass(frozen=True, eq=False)
 class Partition:
-    """labels: whole numbers 0..k-1; soft: part of each label in every pixel, sums to 1. Without seed points, labels are
-    in the order of their area, the largest first."""
+    """labels: whole numbers 0..k-1; soft: how far each pixel belongs to each label, sums to 1. Without seed points the
+    labels are ordered by area, the largest first."""
 
     labels: Int[Tensor, "h w"]
     soft: Float[Tensor, "k h w"]
@@ -66,14 +67,14 @@ def partition(
 ) -> Partition:
     """Partition a picture (RGB, 0..1) into k regions, 1 to 32.
 
-    encoder: None loads `compact`. method: "entropy", or "kmeans" in RGB, the baseline (its parts are 0 or 1, and it
-    takes no seed points). carry: how the clusters of taps come back to pixels, "upsample" or "gradient" (see
+    encoder: None loads `compact`. method: "entropy", or the baseline "kmeans" in RGB, whose maps are 0 or 1 and which
+    takes no seed points. carry: how the clusters of taps become maps of the pixels, "upsample" or "gradient" (see
     `indicators.tap_indicators`). seeds: points that a person gave. seed: of the random starts; the same seed gives the
-    same partition. balance, ridge, smooth: see `clustering.maximum_entropy`; smooth is edge-aware. frame: weight of
-    what walks tell about foreground, beside 1 for every other indicator; 0 leaves it out. size: the long side at which
-    the work is done; labels and parts come at the picture's own size.
+    same partition. balance, ridge, smooth: see `clustering.maximum_entropy`; smooth acts less at edges. frame: the
+    weight of the indicator by which walks find the foreground, where the others have 1; 0 leaves it out. size: the long
+    side at which the work is done; labels and maps have the picture's own size.
 
-    UsageError for settings that cannot be, GuideError for seed points that contradict each other or lie outside."""
+    UsageError for impossible settings, GuideError for seed points that contradict each other or lie outside."""
     _check(k, method, carry, seeds, balance, ridge, smooth, frame, size)
     h, w = image.shape[1:]
     seeds.check(k, (h, w))
@@ -108,8 +109,8 @@ def refine_region(
     frame: float = 2.25,
     size: int = 512,
 ) -> Partition:
-    """Partition one region further into k: its largest part keeps the label, the others get the next free ones. All
-    else stays as it is. Settings as in `partition`. GuideError for a label that the partition has not."""
+    """Partitions one region further into k. Its largest part keeps the label, and the others get the next free labels.
+    Everything else stays as it is. Settings as in `partition`. GuideError if the partition does not have the label."""
     _check(k, "entropy", carry, Seeds(), balance, ridge, smooth, frame, size)
     if not 0 <= label < found.k or not bool((found.labels == label).any()):
         there = ", ".join(str(one) for one in found.labels.unique().tolist())
@@ -149,7 +150,7 @@ class _Settings:
 
 @dataclass(frozen=True, eq=False)
 class _Pile:
-    """maps: what the last clustering sees; apart: what walks see, on a grid of their own."""
+    """maps: what the last clustering gets; apart: what the walks get, on a grid of their own."""
 
     maps: Float[Tensor, "c gh gw"]
     apart: Float[Tensor, "d wh ww"]
@@ -208,8 +209,8 @@ def _seeded(
     settings: _Settings,
     size: tuple[int, int],
 ) -> Partition:
-    """Once more, from the partition without seeds, with their labels known, and with whom walks meet first as further
-    indicators. What is at a seed point has its label in the end, whatever the clusters say."""
+    """Clusters again, starting from the partition without seeds. The labels at the seeds are now known, and which seed
+    a walk meets first gives further indicators. The pixel of a seed point always ends with its label."""
     k, grid = len(soft), (weights.shape[0], weights.shape[1])
     labels, order = seeds.resolved(soft, size)
     places = seeds.places()
@@ -231,7 +232,7 @@ def _met(pile: _Pile, places: list[tuple[float, float]], labels: Int[Tensor, " s
 def _flat_places(
     places: list[tuple[float, float]], labels: Int[Tensor, " s"], size: tuple[int, int]
 ) -> tuple[Int[Tensor, " a"], Int[Tensor, " a"]]:
-    """Places on a grid, each once: of several in one cell, the first speaks."""
+    """Places on a grid and their labels, each cell once; where several places share a cell, the first one counts."""
     known: dict[int, int] = {}
     for place, label in zip(places, labels.tolist(), strict=True):
         y, x = pixel_of(place, size)
@@ -242,7 +243,7 @@ def _flat_places(
 def _drawn_to(
     soft: Float[Tensor, "k h w"], places: list[tuple[float, float]], labels: Int[Tensor, " s"]
 ) -> Float[Tensor, "k h w"]:
-    """Wholly of a seed's label at its pixel, less and less around, each pixel by its nearest seed."""
+    """Draws each pixel toward the label of its nearest seed: fully at the seed's pixel, less with the distance."""
     k, h, w = soft.shape
     pixels = torch.tensor([pixel_of(place, (h, w)) for place in places])
     y, x = torch.meshgrid(torch.arange(h), torch.arange(w), indexing="ij")
@@ -263,11 +264,11 @@ def _edges(work: Float[Tensor, "3 h w"], grid: tuple[int, int]) -> Grid:
 
 
 def _finished(soft: Float[Tensor, "k gh gw"], work: Float[Tensor, "3 h w"], size: tuple[int, int]) -> Partition:
-    """At the picture's own size, with borders drawn to its edges by a guided filter."""
+    """The partition at the picture's own size; a guided filter fits the borders to its edges."""
     fine = at(soft, (work.shape[1], work.shape[2]))
     if max(fine.shape[1:]) > 1:
         radius = max(1, round(max(fine.shape[1:]) / 64))
-        fitted = [refine(one, work, radius) for one in fine[1:]]  # being linear, the filter leaves the first the rest
+        fitted = [refine(one, work, radius) for one in fine[1:]]  # linear, so the first map is the rest
         fine = torch.stack([1 - torch.stack(fitted).sum(0), *fitted])
     whole = at(fine, size).clamp(0, 1) + 1e-6
     whole = whole / whole.sum(0)

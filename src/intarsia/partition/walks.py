@@ -1,8 +1,8 @@
-"""Random walks over a picture, which cross its edges rarely.
+"""Random walks over a picture that rarely cross its edges.
 
-How long a walk takes to leave through the frame tells what is enclosed: an object in front of a background that
-touches the frame keeps walks for long (Jiang et al. 2013, "Saliency Detection via Absorbing Markov Chain"). Which seed
-a walk meets first tells who belongs to whom (Grady 2006, "Random Walks for Image Segmentation").
+How long a walk takes to leave the picture tells what is enclosed: walks stay long in an object whose background
+touches the frame (Jiang et al. 2013, "Saliency Detection via Absorbing Markov Chain"). The seed that a walk meets first
+tells which seed a position belongs to (Grady 2006, "Random Walks for Image Segmentation").
 """
 
 import itertools
@@ -14,20 +14,21 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-STEPS = ((0, 1), (1, 0), (1, 1), (1, -1), (0, 2), (2, 0))  # down and across, to the neighbors and a place beyond
+from intarsia.sizes import centers
+
+STEPS = ((0, 1), (1, 0), (1, 1), (1, -1), (0, 2), (2, 0))  # (down, across): to the neighbors, and two places on
 
 
 def frame_times(features: Float[Tensor, "c h w"], contrast: float = 0.1) -> Float[Tensor, "h w"]:
-    """For every position, the time that a random walk from it takes to leave the picture; 1 = the longest times.
+    """For every position, the time that a random walk from it takes to leave the picture; 1 is for the longest times.
 
-    Walks leave through the top and through the sides' upper half, and less and less through the sides down to 85 % of
-    the height: people and things stand on the lower frame, so what touches it may be in front. contrast: the squared
-    distance of features that makes a step e times rarer."""
+    Walks leave through the top and the upper half of the sides. Below that they leave less and less, down to 85 % of
+    the height: people and things often stand on the lower edge, so what touches it may be in front. contrast: the
+    squared distance of features that makes a step e times rarer."""
     h, w = features.shape[1:]
     links = _links(features, contrast)
     leaving = torch.zeros(h, w, dtype=torch.float64)
-    down = (torch.arange(h, dtype=torch.float64) + 0.5) / h
-    leaving[:, 0] = leaving[:, -1] = ((0.85 - down) / 0.35).clamp(0, 1)
+    leaving[:, 0] = leaving[:, -1] = ((0.85 - centers(h)) / 0.35).clamp(0, 1)
     leaving[0] = 1
     system = _laplacian(links) + sparse.diags_array(leaving.flatten().numpy() + 1e-6)
     times = scipy.sparse.linalg.splu(sparse.csc_array(system)).solve(np.ones(h * w))
@@ -41,8 +42,8 @@ def first_seeds(
     k: int,
     contrast: float = 0.1,
 ) -> Float[Tensor, "k h w"]:
-    """The probability that the first seed which a random walk meets bears label 0, 1, .. k-1; labels without a seed
-    get 0. places: flat positions, each once."""
+    """The probability that the first seed that a random walk meets has label 0, 1, .. k-1; labels without a seed get 0.
+    places: flat positions, each once."""
     h, w = features.shape[1:]
     laplacian = _laplacian(_links(features, contrast))
     inner = np.setdiff1d(np.arange(h * w), places.numpy())
@@ -56,7 +57,7 @@ def first_seeds(
 
 
 def _links(features: Float[Tensor, "c h w"], contrast: float) -> sparse.csr_array:
-    """How readily a walk steps between near positions, symmetric."""
+    """How readily a walk steps from one position to another near it; symmetric."""
     h, w = features.shape[1:]
     flat = np.arange(h * w).reshape(h, w)
     starts, ends, ease = [], [], []

@@ -4,8 +4,14 @@ A picture is `Float[Tensor, "3 h w"]`, sRGB, 0..1. What strangers hand us is che
 write replaces the old file only when it is complete.
 """
 
-from intarsia.picture.reading import MAX_PIXELS, Opened, Source, kind_of, read, read_map, read_recipe
-from intarsia.picture.writing import SUFFIXES, atomic_write, check_size, check_target, sweep, to_pil, write, write_map
+from intarsia.picture.atomic import atomic_write, sweep
+from intarsia.picture.files import Source, kind_of
+from intarsia.picture.frames import MAX_PIXELS
+from intarsia.picture.maps import read_map, write_map
+from intarsia.picture.reading import Opened, read
+from intarsia.picture.recipes import read_recipe
+from intarsia.picture.targets import SUFFIXES, check_size, check_target
+from intarsia.picture.writing import to_pil, write
 from intarsia.sizes import fit, resize
 
 __all__ = [

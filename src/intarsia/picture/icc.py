@@ -13,8 +13,15 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
+import torch
 from jaxtyping import Float, Float32, Shaped
 from PIL import Image, ImageCms
+from torch import Tensor
+
+from intarsia.large import bands, disk, let_go
+from intarsia.picture.levels import Levels, scaled
+
+BROKEN = (ImageCms.PyCMSError, OSError, ValueError, ArithmeticError)  # what a broken profile ends in
 
 # linear sRGB to XYZ under D50, the white that profiles connect through, as sRGB profiles themselves write it
 _SRGB_TO_XYZ = np.array([[0.43607, 0.38515, 0.14307], [0.22249, 0.71687, 0.06061], [0.01392, 0.09708, 0.71410]])
@@ -22,6 +29,7 @@ _MOST_TAGS = 1000  # real profiles have some twenty
 _SAME = 1.5 / 255  # a profile that moves no color by more than this is sRGB under another maker's name
 
 Curve = Callable[[Float[np.ndarray, "..."]], Float[np.ndarray, "..."]]
+Convert = Callable[[Shaped[np.ndarray, "c h w"]], Float32[np.ndarray, "c h w"]]
 
 
 class Shaper(NamedTuple):
@@ -29,6 +37,27 @@ class Shaper(NamedTuple):
 
     curves: list[Curve]
     matrix: Float[np.ndarray, "3 3"] | None
+
+
+def to_srgb(levels: Levels, name: str) -> tuple[Float[Tensor, "3 h w"], tuple[str, ...]]:
+    """The picture, and the notices of what had to be decided about its profile. Floats are taken as sRGB."""
+    color, profile = levels.color, levels.profile
+    if profile is None or color.dtype.kind == "f":
+        return _planes(color), ()
+    try:
+        shape = shaper(profile)
+        if shape is None:
+            return _planes(_eight_bit_through_tables(color, profile)), _halved(name, color)
+        if is_srgb(shape):
+            return _planes(color), ()
+        inks = np.broadcast_to(color, (*color.shape[:2], len(shape.curves)))
+        return _planes(inks, converter(shape, color.dtype)), ()
+    except BROKEN:
+        return _planes(color), (broken_notice(name),)
+
+
+def broken_notice(name: str) -> str:
+    return f"{name}: broken ICC profile ignored, taken as sRGB"
 
 
 def srgb_profile() -> bytes:
@@ -51,19 +80,16 @@ def shaper(profile: bytes) -> Shaper | None:
     return None
 
 
-def channels(shape: Shaper) -> int:
-    return len(shape.curves)
-
-
 def is_srgb(shape: Shaper) -> bool:
     """Whether converting would change nothing that 8 bits can show; then we leave every value exactly as it is."""
     steps = np.round(np.linspace(0, 255, 18)).astype(np.uint8)
-    colors = np.stack(np.meshgrid(*[steps] * channels(shape), indexing="ij")).reshape(channels(shape), -1, 1)
+    inks = len(shape.curves)
+    colors = np.stack(np.meshgrid(*[steps] * inks, indexing="ij")).reshape(inks, -1, 1)
     moved = converter(shape, steps.dtype)(colors) - colors / 255
     return bool(np.abs(moved).max() < _SAME)
 
 
-def converter(shape: Shaper, dtype: np.dtype) -> Callable[[Shaped[np.ndarray, "c h w"]], Float32[np.ndarray, "c h w"]]:
+def converter(shape: Shaper, dtype: np.dtype) -> Convert:
     """From levels of that type, uint8 or uint16, in the profile's space to sRGB in 0..1; colors outside sRGB are
     clipped to it."""
     tables = [_table(curve, dtype) for curve in shape.curves]
@@ -83,6 +109,27 @@ def through_tables(image: Image.Image, profile: bytes) -> Image.Image:
     converted = ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
     assert converted is not None
     return converted
+
+
+def _planes(color: Shaped[np.ndarray, "h w c"], convert: Convert = scaled) -> Float[Tensor, "3 h w"]:
+    """Converted in bands of rows; one channel stands for all three."""
+    out = disk.empty((3, *color.shape[:2]))
+    for rows in (box.rows for box in bands(color.shape[:2])):
+        out[:, rows] = torch.from_numpy(convert(color[rows].transpose(2, 0, 1)))
+        let_go(out)
+    return out
+
+
+def _eight_bit_through_tables(color: Shaped[np.ndarray, "h w c"], profile: bytes) -> Shaped[np.ndarray, "h w 3"]:
+    eight = color if color.dtype == np.uint8 else ((color.astype(np.uint32) + 128) // 257).astype(np.uint8)
+    gray = profile[16:20] == b"GRAY"
+    image = Image.fromarray(eight[:, :, 0]) if eight.shape[2] == 1 else Image.fromarray(np.ascontiguousarray(eight))
+    return np.array(through_tables(image if gray else image.convert("RGB"), profile))
+
+
+def _halved(name: str, color: Shaped[np.ndarray, "h w c"]) -> tuple[str, ...]:
+    sixteen = color.dtype == np.uint16
+    return (f"{name}: its ICC profile is made of tables, so its 16 bits are read as 8",) if sixteen else ()
 
 
 def _encode(linear: Float32[np.ndarray, "..."]) -> Float32[np.ndarray, "..."]:

@@ -1,6 +1,5 @@
 """The data of a job. Recipes are JSON, and hold no code."""
 
-import dataclasses
 import json
 import re
 import reprlib
@@ -13,7 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validat
 
 from intarsia import __version__, picture
 from intarsia.errors import IntarsiaError, RecipeError, UsageError, unknown
-from intarsia.methods import METHODS, SIZES, Method
+from intarsia.methods import METHODS, Method, files_of, method_of, names_of_settings
 from intarsia.recipe.guidefile import files_of_guide
 from intarsia.recipe.regions import Form, Rule, WrittenGradient, WrittenRegion, checked_map, renamed_map
 from intarsia.sources.written import WrittenMap
@@ -28,7 +27,7 @@ def _written(read: Callable[[str], Any]) -> AfterValidator:
         try:
             read(text)
         except pydantic.ValidationError as error:
-            raise ValueError(in_our_words(error, WrittenRegion)) from None
+            raise ValueError(in_our_words(error, WrittenRegion.model_fields)) from None
         except UsageError as error:
             raise ValueError(str(error)) from None
         return text
@@ -112,7 +111,7 @@ class Guidance(BaseModel):
 class Recipe(Guidance):
     """Everything that decides the picture. Paths in a recipe file are relative to its folder (see `read_recipe`).
 
-    `settings` are the fields of the method; without a `size` its own default counts (`methods.SIZES`). `inputs` holds
+    `settings` are the fields of the method; without a `size` its own default counts. `inputs` holds
     the sha256 of every file that was read, by the name it has here, so that a replay can say that one has changed."""
 
     version: str = __version__
@@ -135,11 +134,14 @@ class Recipe(Guidance):
         return name
 
     def build_method(self) -> Method:
-        return checked(f"method {self.method}", METHODS[self.method], self.settings)
+        try:
+            return method_of(self.method, self.settings)
+        except pydantic.ValidationError as faults:
+            raise RecipeError(f"method {self.method}: {in_our_words(faults, names_of_settings(self.method))}") from None
 
     def long_side(self, content: int) -> int:
         """Of the result, for a content with this one: what is asked for, else the method's own default."""
-        return self.size or SIZES[self.method] or content
+        return self.size or METHODS[self.method].default_size or content
 
     def files(self) -> list[str]:
         """The names of all files that it needs, weights included; not standard input, nor swatches. The maps of a guide
@@ -175,9 +177,7 @@ class Recipe(Guidance):
         """The files beside the lists: the picture to start with, the content's map, and what the method's settings
         name."""
         alone = {key: name for key in ("start", "content_map") if (name := getattr(self, key)) is not None}
-        method = self.build_method()
-        values = {field.name: getattr(method, field.name) for field in dataclasses.fields(method)}
-        return alone | {name: str(value) for name, value in values.items() if isinstance(value, Path)}
+        return alone | files_of(self.build_method())
 
     def to_json(self) -> str:
         kept = self.model_dump(mode="json", exclude_defaults=True) | {"version": self.version, "method": self.method}
@@ -227,15 +227,15 @@ def stored_recipe(name: str | Path) -> tuple[str, Path]:
 
 def checked(what: str, kind: type[Any], data: dict[str, Any], error: type[IntarsiaError] = RecipeError) -> Any:
     """`kind` made of `data`; what is wrong with it is told in our own words, as an `error`."""
+    names = getattr(kind, "__pydantic_fields__", ())
     try:
         return pydantic.TypeAdapter(kind).validate_python(data)
     except pydantic.ValidationError as faults:
-        raise error(f"{what}: {in_our_words(faults, kind)}") from None
+        raise error(f"{what}: {in_our_words(faults, names)}") from None
 
 
-def in_our_words(error: pydantic.ValidationError, kind: type[Any] | None = None) -> str:
-    """The first three faults, with a near name for an unknown choice or, in a `kind`, an unknown key."""
-    names = getattr(kind, "__pydantic_fields__", {})
+def in_our_words(error: pydantic.ValidationError, names: Iterable[str] = ()) -> str:
+    """The first three faults, with a near name for an unknown choice or, where `names` are known, an unknown key."""
     return " ".join(_in_our_words(fault, names) for fault in error.errors()[:3])
 
 

@@ -3,9 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import pydantic
 import torch
 from jaxtyping import Float
 from PIL import Image as PilImage
@@ -16,7 +14,7 @@ from intarsia.encoders import Encoder
 from intarsia.engine import Frame, State
 from intarsia.errors import UsageError, notice
 from intarsia.guide import Guide
-from intarsia.methods import METHODS, Gatys, Method
+from intarsia.methods import Gatys, Method, name_of, settings_of
 from intarsia.recipe.data import Recipe, checked
 from intarsia.recipe.files import Files, Source, called, visible
 from intarsia.recipe.guides import guide_of
@@ -175,7 +173,7 @@ def stylize(
         "color": color,
         "color_form": color_form,
         "size": size,
-        "method": next(name for name, kind in METHODS.items() if type(method) is kind),
+        "method": name_of(method),
         "settings": settings_of(method),
     }
     job = Job.open(checked("stylize", Recipe, data, UsageError), given=given)
@@ -185,10 +183,3 @@ def stylize(
             on_frame(frame)
     assert frame is not None, "every method yields at least one frame"
     return job.result(frame)
-
-
-def settings_of(method: Method) -> dict[str, Any]:
-    """The fields that differ from their defaults, as plain data."""
-    full = pydantic.TypeAdapter(type(method)).dump_python(method, mode="json")
-    usual = pydantic.TypeAdapter(type(method)).dump_python(type(method)(), mode="json")
-    return {name: value for name, value in full.items() if value != usual[name]}

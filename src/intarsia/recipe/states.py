@@ -9,9 +9,10 @@ from typing import Any
 import torch
 from safetensors import SafetensorError, safe_open
 
-from intarsia import picture, scratch
+from intarsia import picture
 from intarsia.engine import Frame, State
 from intarsia.errors import RecipeError
+from intarsia.large import let_go
 from intarsia.recipe.data import Recipe
 
 FORMAT = "2"  # of what methods put into a state; an earlier one has no number
@@ -46,7 +47,7 @@ def _write(stream: BufferedWriter, tensors: State, about: dict[str, str]) -> Non
     for _, value in ordered:
         for part in value.flatten().view(torch.uint8).split(2**24):
             stream.write(part.numpy().data)
-            scratch.let_go(value)
+            let_go(value)
 
 
 def load_state(path: Path, recipe: Recipe) -> State:

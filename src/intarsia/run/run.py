@@ -22,7 +22,7 @@ import torch
 from intarsia.encoders import Encoder
 from intarsia.engine import Frame, State
 from intarsia.errors import DivergedError, OutputError, listening, notice
-from intarsia.methods import Method
+from intarsia.networks import Networks
 from intarsia.recipe import Job, Recipe, Result
 from intarsia.run.target import Target
 
@@ -110,7 +110,7 @@ class Run:
         job = self.opened(self.recipe)
         state = self.target.prepare(job)
         yield Started(job)
-        encoder = self.encoder or (yield from _loaded(job.method))
+        encoder = self.encoder or (yield from _loaded(job.method.networks))
         frame = yield from self._painted(job, state, encoder, stopping)
         if frame.step < frame.steps:
             yield from self._stopped(job, frame)
@@ -172,15 +172,15 @@ class Run:
         yield Done(result, frame, finished=True)
 
 
-def _loaded(method: Method) -> Generator[Event, None, Encoder]:
-    """The method's encoder. It tells of a download by a call, which cannot yield, so it is loaded in a thread."""
+def _loaded(networks: Networks) -> Generator[Event, None, Encoder]:
+    """The encoder. A download is reported by a call, which cannot yield, so it is loaded in a thread."""
     events: queue.SimpleQueue[Download | None] = queue.SimpleQueue()
     loaded: Future[Encoder] = Future()
     context = copy_context()  # in which this run listens to notices
 
     def load() -> None:
         try:
-            loaded.set_result(context.run(method.load_encoder, lambda done, total: events.put(Download(done, total))))
+            loaded.set_result(context.run(networks.load_encoder, lambda done, total: events.put(Download(done, total))))
         except BaseException as error:
             loaded.set_exception(error)
         events.put(None)

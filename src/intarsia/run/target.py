@@ -12,7 +12,7 @@ from pydantic.dataclasses import dataclass
 from intarsia import picture
 from intarsia.engine import Frame, State
 from intarsia.errors import OutputError, UsageError, notice
-from intarsia.memory import hand_back_memory
+from intarsia.large.memory import hand_back_memory
 from intarsia.recipe import Job, Recipe, Result, load_state, maps_of_guide, save_state, write_guide
 from intarsia.sizes import size_of
 

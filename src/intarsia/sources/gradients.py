@@ -12,6 +12,7 @@ from torch import Tensor
 
 from intarsia.errors import GuideError, UsageError
 from intarsia.guide import Guide, Region
+from intarsia.sizes import centers
 from intarsia.types import Image, Point
 
 LUMINANCE = (0.2126, 0.7152, 0.0722)
@@ -26,19 +27,18 @@ def linear(
     that it leaves and 1 in the corner that it reaches. Or from `start` to `end`: 0 before the one and 1 beyond the
     other; then the angle is not asked. UsageError if one of them is missing or both are the same."""
     h, w = _checked(size)
-    x, y = _pixels(size)
+    x, y = centers(w), centers(h)[:, None]
     if start is None and end is None:
         angle = math.radians(angle_degrees)
-        dx, dy = math.cos(angle), math.sin(angle)
-        length = w * abs(dx) + h * abs(dy)
-        ramp = ((x - w / 2) * dx + (y - h / 2) * dy) / length + 0.5
+        dx, dy = w * math.cos(angle), h * math.sin(angle)
+        ramp = ((x - 0.5) * dx + (y - 0.5) * dy) / (abs(dx) + abs(dy)) + 0.5
     else:
         if start is None or end is None or start == end:
             raise UsageError(
                 f"a gradient from {start} to {end} has no direction. Give two different points, or an angle."
             )
-        dx, dy = (end[0] - start[0]) * w, (end[1] - start[1]) * h
-        ramp = ((x - start[0] * w) * dx + (y - start[1] * h) * dy) / (dx**2 + dy**2)
+        dx, dy = (end[0] - start[0]) * w**2, (end[1] - start[1]) * h**2
+        ramp = ((x - start[0]) * dx + (y - start[1]) * dy) / ((dx / w) ** 2 + (dy / h) ** 2)
     return ramp.clamp(0, 1).float()
 
 
@@ -52,8 +52,8 @@ def radial(
     if not 0 <= inner < outer < math.inf:
         raise UsageError(f"a radial gradient goes from an inner radius to a larger outer one; got {inner} and {outer}.")
     h, w = _checked(size)
-    x, y = _pixels(size)
-    radius = torch.hypot(x - center[0] * w, y - center[1] * h) / min(h, w)
+    x, y = centers(w), centers(h)[:, None]
+    radius = torch.hypot((x - center[0]) * w, (y - center[1]) * h) / min(h, w)
     return ((radius - inner) / (outer - inner)).clamp(0, 1).float()
 
 
@@ -97,12 +97,6 @@ def between(styles: Sequence[Image], ramp: Float[Tensor, "h w"]) -> Guide:
     maps = [(1 - (place - i).abs()).clamp_min(0) for i in range(len(styles))]
     named = enumerate(zip(styles, maps, strict=True), 1)
     return Guide(tuple(Region(style, hat, name=f"style {i}") for i, (style, hat) in named))
-
-
-def _pixels(size: tuple[int, int]) -> tuple[Float[Tensor, "1 w"], Float[Tensor, "h 1"]]:
-    """Centers of the pixels, x and y, in pixels; fp64."""
-    y, x = (torch.arange(n, dtype=torch.float64) + 0.5 for n in size)
-    return x[None], y[:, None]
 
 
 def _checked(size: tuple[int, int]) -> tuple[int, int]:

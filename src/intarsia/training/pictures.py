@@ -13,8 +13,8 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Crops:
-    """What `draw` is asked for. crop: side in pixels; noisy: part of the crops that get Gaussian noise; paintings: part
-    of them that is from artworks."""
+    """What a batch is made of. batch: how many crops; crop: their side in pixels; noisy: part of them, 0 to 1, that
+    gets Gaussian noise; paintings: part of them, 0 to 1, that is taken from artworks."""
 
     batch: int
     crop: int
@@ -22,46 +22,49 @@ class Crops:
     paintings: float
 
 
-def read_pictures(folder: Path) -> tuple[list[str], UInt8[np.ndarray, "n h w 3"]]:
-    """Names and pixels of the pictures that `manifest.csv` lists, all of one size."""
-    with open(folder / "manifest.csv", newline="") as file:
-        names = [row["file"] for row in csv.DictReader(file)]
-    return names, np.stack([np.asarray(Image.open(folder / name).convert("RGB")) for name in names])
+@dataclass(frozen=True, eq=False)
+class Pictures:
+    """Pictures of one size. train, held: the rows to train on and those held out; photos, arts: the kinds of the rows
+    to train on."""
 
+    pixels: UInt8[np.ndarray, "n h w 3"]
+    train: list[int]
+    held: list[int]
+    photos: list[int]
+    arts: list[int]
 
-def split(names: list[str]) -> tuple[list[int], list[int]]:
-    """Rows to train on, and rows held out: every 20th, always."""
-    return [i for i in range(len(names)) if i % 20], [i for i in range(len(names)) if i % 20 == 0]
+    @classmethod
+    def read(cls, folder: Path) -> "Pictures":
+        """The pictures that `manifest.csv` lists, in its order. Every 20th is held out, from the first on, always.
+        Those with "art" in their names are artworks."""
+        with open(folder / "manifest.csv", newline="") as file:
+            names = [row["file"] for row in csv.DictReader(file)]
+        pixels = np.stack([np.asarray(Image.open(folder / name).convert("RGB")) for name in names])
+        train, held = ([i for i in range(len(names)) if (i % 20 == 0) == out] for out in (False, True))
+        photos, arts = ([i for i in train if ("art" in names[i]) == art] for art in (False, True))
+        return cls(pixels, train, held, photos, arts)
 
+    def sample(self, count: int, seed: int) -> UInt8[np.ndarray, "m h w 3"]:
+        """Different pictures to train on, `count` or all that there are."""
+        rows = np.random.default_rng(seed).choice(self.train, min(count, len(self.train)), replace=False)
+        return self.pixels[rows]
 
-def kinds(names: list[str], rows: list[int]) -> tuple[list[int], list[int]]:
-    """The rows that are photographs, and those that are artworks, which have "art" in their names."""
-    photos, arts = ([i for i in rows if ("art" in names[i]) == art] for art in (False, True))
-    return photos, arts
+    def batch(self, crops: Crops, seed: tuple[int, ...]) -> Float[Tensor, "b 3 s s"]:
+        """Crops, 0 to 1. Half of them are flipped, and some have their channels permuted or noise added."""
+        rng, side = np.random.default_rng(seed), crops.crop
+        drawn = []
+        for _ in range(crops.batch):
+            rows = self.arts if rng.random() < crops.paintings else self.photos
+            picture = self.pixels[rows[rng.integers(len(rows))]]
+            y, x = rng.integers(np.array(picture.shape[:2]) - side + 1)
+            crop = picture[y : y + side, x : x + side]
+            crop = crop[:, ::-1] if rng.random() < 0.5 else crop
+            crop = crop[..., rng.permutation(3)] if rng.random() < 0.1 else crop
+            if rng.random() < crops.noisy:
+                crop = (crop + rng.normal(0, rng.uniform(2, 25), crop.shape)).clip(0, 255)
+            drawn.append(crop.astype(np.float32))
+        return as_images(np.stack(drawn))
 
 
 def as_images(pixels: UInt8[np.ndarray, "n h w 3"] | Float[np.ndarray, "n h w 3"]) -> Float[Tensor, "n 3 h w"]:
     return torch.from_numpy(np.ascontiguousarray(pixels)).permute(0, 3, 1, 2).float() / 255
-
-
-def draw(
-    pixels: UInt8[np.ndarray, "n h w 3"],
-    photos: list[int],
-    arts: list[int],
-    settings: Crops,
-    rng: np.random.Generator,
-) -> Float[Tensor, "b 3 s s"]:
-    """One batch of crops, flipped, with channels permuted or noise added now and then."""
-    crops = []
-    for _ in range(settings.batch):
-        rows = arts if rng.random() < settings.paintings else photos
-        picture = pixels[rows[rng.integers(len(rows))]]
-        y, x = rng.integers(np.array(picture.shape[:2]) - settings.crop + 1)
-        crop = picture[y : y + settings.crop, x : x + settings.crop]
-        crop = crop[:, ::-1] if rng.random() < 0.5 else crop
-        crop = crop[..., rng.permutation(3)] if rng.random() < 0.1 else crop
-        if rng.random() < settings.noisy:
-            noise = rng.normal(0, rng.uniform(2, 25), crop.shape)
-            crop = (crop + noise).clip(0, 255)
-        crops.append(crop.astype(np.float32))
-    return as_images(np.stack(crops))

@@ -11,8 +11,10 @@ from intarsia.encoders import Encoder, load
 from intarsia.encoders.vgg import VGG
 from intarsia.errors import MemoryLimitError, Notice
 from intarsia.guide import Guide, Region
+from intarsia.large import tiles_of
+from intarsia.large.forecast import LARGEST, ROOM, Forecast, Plan, room_for
 from intarsia.methods.gatys import Gatys, Goal
-from intarsia.methods.tiled import LARGEST, ROOM, Forecast, Plan, room_for, tiles_of
+from intarsia.scene import View
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +40,7 @@ def terms_and_gradient(goal, image):
 
 
 def check(method, encoder, content, guide, image, side):
-    goals = [Goal.build(method, encoder, content, guide.merged(), side=one) for one in (None, side)]
+    goals = [Goal.build(method, encoder, View.of(content, guide.merged()), side=one) for one in (None, side)]
     assert len(goals[0].tiles) == 1 < len(goals[1].tiles)
     (terms, gradient), (tiled, by_tiles) = (terms_and_gradient(goal, image) for goal in goals)
     assert terms.keys() == tiled.keys()
@@ -120,7 +122,7 @@ def test_gradient_with_the_embedded_encoder(encoders, guides, random_image):
 
 def test_a_narrower_halo_would_not_do(encoders, guides, random_image):
     content, image = random_image(128, 160, 5), random_image(128, 160, 6)
-    goal = Goal.build(Gatys(tv=0), encoders["random"], content, guides("everywhere", 128, 160), side=48)
+    goal = Goal.build(Gatys(tv=0), encoders["random"], View.of(content, guides("everywhere", 128, 160)), side=48)
     less = dataclasses.replace(goal, tiles=tiles_of((128, 160), 48, 16, 16))
     (_, gradient), (_, wrong) = (terms_and_gradient(one, image) for one in (goal, less))
     assert float((wrong - gradient).norm()) > 1e-3 * float(gradient.norm())
@@ -174,13 +176,13 @@ def test_a_run_in_tiles_goes_on_exactly(encoders, two_regions, stop, monkeypatch
     frames = method(*two_regions, encoder=encoders["toy"])
     state = next(frame for frame in frames if frame.step == stop).state()
     whole = run(method, encoders["toy"], *two_regions)
-    monkeypatch.setattr("intarsia.methods.tiled.free_memory", lambda device: 10.0)
+    monkeypatch.setattr("intarsia.large.forecast.free_memory", lambda device: 10.0)
     assert torch.equal(run(method, encoders["toy"], *two_regions, state=state).image, whole.image)
 
 
 def test_tiles_are_for_large_pictures_and_told_once(encoders, random_image, monkeypatch):
-    monkeypatch.setattr("intarsia.methods.tiled.LARGEST", 2_000_000)
-    monkeypatch.setattr("intarsia.methods.tiled.ROOM", 2_000_000)
+    monkeypatch.setattr("intarsia.large.forecast.LARGEST", 2_000_000)
+    monkeypatch.setattr("intarsia.large.forecast.ROOM", 2_000_000)
     with pytest.warns(Notice, match=r"300 x 200 is painted in tiles of 256 pixels.*by Adam") as told:
         run(Gatys(steps=2), encoders["toy"], random_image(200, 300, 1), Guide.everywhere(random_image(50, 60, 2)))
     assert len(told) == 1
@@ -213,11 +215,11 @@ class TestPlan:
     def test_room_is_the_same_wherever_there_is_enough(self, monkeypatch):
         small, cpu = Forecast((1024, 1024), 690, 80), torch.device("cpu")
         for free, of_small, of_large in ((None, LARGEST, ROOM), (9 * ROOM, LARGEST, ROOM), (2e9, 2e9, 2e9)):
-            monkeypatch.setattr("intarsia.methods.tiled.free_memory", lambda device, free=free: free)
+            monkeypatch.setattr("intarsia.large.forecast.free_memory", lambda device, free=free: free)
             assert (room_for(small, WHOLE, cpu), room_for(self.LARGE, WHOLE, cpu)) == (of_small, of_large)
 
     def test_what_does_not_fit_even_in_tiles_is_refused(self, encoders, two_regions, monkeypatch):
-        monkeypatch.setattr("intarsia.memory.free_memory", lambda device: 1000)
+        monkeypatch.setattr("intarsia.large.memory.free_memory", lambda device: 1000)
         with pytest.warns(Notice), pytest.raises(MemoryLimitError, match="60 x 40 needs about"):
             run(Gatys(steps=2, tile=16), encoders["toy"], *two_regions)
 

@@ -1,4 +1,4 @@
-"""Scratch space: tensors too large for memory, which lie in files without a name.
+"""Tensors too large for memory, which lie on the disk, in files without a name.
 
 Such a tensor is one like any other. The system reads and writes its pages as they are used; its file has no name, so
 it goes with the tensor, also when the process is killed. Without room on the disk, and on other systems than Linux, it
@@ -11,17 +11,16 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from intarsia.weights import cache_folder
+from intarsia.cache import cache_folder
 
 LARGE = 2**27  # bytes from which a tensor lies on the disk: a picture of 11 megapixels in fp32, of 22 in bf16
-BAND = 2**19  # pixels of a picture that are worked on at a time
 _DONTNEED = 4  # MADV_DONTNEED of sys/mman.h on Linux
 
 
@@ -45,21 +44,6 @@ def on_disk(
         return shutil.disk_usage(_folder()).free > beside + needed + LARGE
     except OSError:
         return False
-
-
-def copied(tensor: Tensor) -> Tensor:
-    """A copy of a picture or a stack of maps, `(c, h, w)`, on the disk where it is large."""
-    out = empty(tensor.shape, tensor.dtype, tensor.device)
-    for rows in bands((tensor.shape[-2], tensor.shape[-1])):
-        out[..., rows, :] = tensor[..., rows, :]
-        let_go(out, tensor)
-    return out
-
-
-def bands(size: tuple[int, int]) -> Iterator[slice]:
-    """Rows of a picture of that size (h, w) from top to bottom, about `BAND` pixels at a time."""
-    rows = max(1, BAND // max(1, size[1]))
-    return (slice(top, min(top + rows, size[0])) for top in range(0, size[0], rows))
 
 
 def let_go(*tensors: Tensor) -> None:

@@ -9,22 +9,16 @@ network sees, so the gradient that reaches into a halo is added to its neighbors
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Literal, NamedTuple, Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from intarsia.errors import notice
-from intarsia.memory import free_memory
+from intarsia.large.boxes import Box, boxes
 from intarsia.moments import Moments
 from intarsia.sizes import grid_of
-from intarsia.tiles import Box, boxes, side_that_fits
-from intarsia.types import Image
-
-LARGEST = 4 * 2**30  # bytes that a picture may take as a whole; a larger one is painted in tiles
-ROOM = round(2.5 * 2**30)  # bytes that it then may take, so that the command for 4,096 x 3,072 stays within 4 GiB
-SHORTEST = 2  # pairs of vectors with which L-BFGS is as good as with 10, in the few steps at a large size; or else Adam
+from intarsia.types import Image, Size
 
 Features = Mapping[str, Float[Tensor, "c _ _"]]  # per tap
 Statistics = dict[str, Moments]
@@ -42,7 +36,7 @@ class Tile(NamedTuple):
         return self.box.within(self.outer)
 
 
-def tiles_of(size: tuple[int, int], side: int, stride: int, halo: int) -> list[Tile]:
+def tiles_of(size: Size, side: int, stride: int, halo: int) -> list[Tile]:
     """Tiles of a picture of `size` (h, w) with sides of at most `side`; a single one if that is as long as the picture.
     stride: the deepest in use; halo: a multiple of it."""
     padded = grid_of(size, 1, stride)
@@ -83,13 +77,12 @@ def by_tiles(goal: Summable, image: Image) -> dict[str, Float[Tensor, ""]]:
 
 @torch.no_grad()
 def _summed(goal: Summable, image: Image) -> Statistics:
-    """In fp64, on the CPU, since not every device knows it; then as they came."""
+    """On the processor, then where they came from."""
     sums: Statistics = {}
     for tile in goal.tiles:
         for tap, one in goal.statistics(goal.features(tile.outer.of(image), tile), tile).items():
-            exact = _each(one, lambda sum: sum.cpu().double())
-            sums[tap] = sums[tap] + exact if tap in sums else exact
-    return {tap: _each(one, lambda sum: sum.to(image)) for tap, one in sums.items()}
+            sums[tap] = sums[tap] + one.exact() if tap in sums else one.exact()
+    return {tap: one.to(image.device) for tap, one in sums.items()}
 
 
 def _slopes(goal: Summable, sums: Statistics) -> tuple[Float[Tensor, ""], Statistics]:
@@ -123,63 +116,3 @@ def _pull_back(goal: Summable, image: Image, tile: Tile, slopes: Statistics) -> 
 
 def _each(moments: Moments, change) -> Moments:
     return Moments(change(moments.mass), change(moments.first), change(moments.second))
-
-
-# ---- memory ----------------------------------------------------------------------------------------------------------
-
-
-class Plan(NamedTuple):
-    """How a picture of one size is painted."""
-
-    side: int | None  # of the tiles, in pixels; None = the picture as a whole
-    optimizer: Literal["lbfgs", "adam"]
-    history: int  # pairs of vectors that L-BFGS remembers
-
-
-class Forecast(NamedTuple):
-    """What painting takes. network: bytes a pixel of its layers, forward and backward; halo: of a tile, in pixels."""
-
-    size: tuple[int, int]
-    network: float
-    halo: int
-
-    def memory(self, plan: Plan) -> float:
-        """In bytes, on top of what is loaded: what is kept from step to step, and the larger of the network and what
-        the optimizer needs for its move."""
-        h, w = self.size
-        vector = 12 * h * w  # 3 floats a pixel
-        kept = 2 * plan.history + 8 if plan.optimizer == "lbfgs" else 8
-        outer = max(h, w) if plan.side is None else plan.side + 2 * self.halo
-        return vector * kept + max(self.network * min(h, outer) * min(w, outer), 3 * vector)
-
-    def plan(self, whole: Plan, room: float, tile: int = 0) -> Plan:
-        """`whole`, if that takes at most `room` bytes and no tiles are asked for; else in tiles, of the side that is
-        asked for or of about a quarter of the room, with as long a history as fits beside them, or Adam's."""
-        if not tile and self.memory(whole) <= room:
-            return whole
-        side = tile or side_that_fits(self.size, self.halo, self.network, room / 4)
-        if side >= max(self.size):
-            return whole
-        plans = [whole._replace(side=side, history=history) for history in range(whole.history, SHORTEST - 1, -1)]
-        return next((plan for plan in plans if self.memory(plan) <= room), Plan(side, "adam", 0))
-
-    def told(self, plan: Plan) -> float:
-        """The memory of a plan, said if it is in tiles."""
-        needed = self.memory(plan)
-        if plan.side is not None:
-            size = f"{self.size[1]} x {self.size[0]}"
-            text = f"{size} is painted in tiles of {plan.side} pixels, in about {needed / 2**30:.1f} GiB of memory"
-            notice(f"{text}, {_DESCENTS[plan.optimizer].format(plan.history)}.")
-        return needed
-
-
-_DESCENTS = {"lbfgs": "by L-BFGS with a history of {}", "adam": "by Adam"}
-
-
-def room_for(forecast: Forecast, whole: Plan, device: torch.device) -> float:
-    """Bytes that each size may take, if `forecast` is of the finest. On a processor the same in every run that finds as
-    much free, since sums over tiles are rounded in another order."""
-    free = free_memory(device)
-    free = float("inf") if free is None else free
-    most = min(LARGEST, free) if device.type == "cpu" else free
-    return most if forecast.memory(whole) <= most else min(ROOM, free)

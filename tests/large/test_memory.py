@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from intarsia import memory
 from intarsia.errors import MemoryLimitError
-from intarsia.memory import check_memory, free_memory
+from intarsia.large import memory
+from intarsia.large.memory import check_memory, free_memory
 
 CPU = torch.device("cpu")
 MIB = 2**20

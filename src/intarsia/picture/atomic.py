@@ -1,0 +1,123 @@
+"""Files that are whole or not there at all."""
+
+import errno
+import io
+import os
+import secrets
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from pathlib import Path
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
+
+from intarsia.errors import OutputError
+
+_PART = ".intarsia-"  # how the names of half-written files begin
+Data = bytes | Callable[[io.BufferedWriter], object]  # a function writes to the stream that it is given
+
+
+def atomic_write(target: Path, data: Data) -> None:
+    """`data` as the file `target`, whole or not at all; or what a function writes to the stream that it is given.
+
+    A temporary file beside it is filled, brought to the disk and renamed, so a full disk, a crash or Ctrl-C leaves
+    what was there before. Only a process that is killed leaves it there, and `sweep` removes it. A symbolic link
+    stays, and what it points to is replaced. The new file has the permissions of any newly made one. Raises
+    OutputError.
+    """
+    path = _ordinary(target)
+    temporary = _part(path.parent)
+    try:
+        _fill(temporary, data)
+        os.replace(temporary, path)
+    except BaseException as fault:
+        with suppress(OSError):  # the folder itself may be missing
+            temporary.unlink()
+        if isinstance(fault, OSError):
+            raise OutputError(_why_not_written(target, fault)) from fault
+        raise
+    _sync_folder(path.parent)
+
+
+def sweep(folders: Iterable[str | os.PathLike[str]]) -> None:
+    """Remove the half-written files of processes that were killed, but none that is being written."""
+    for folder in folders:
+        for part in Path(folder).glob(f"{_PART}*.part"):
+            with suppress(OSError):
+                if not _is_being_written(part):
+                    part.unlink()
+
+
+def check_place(target: Path) -> None:
+    """Could a file be there? Told by making one: permissions alone do not tell about read-only disks and odd file
+    systems. Raises OutputError."""
+    folder = _ordinary(target).parent
+    sweep([folder])
+    trial = _part(folder)
+    try:
+        _fill(trial, b"")
+        trial.unlink()
+    except OSError as fault:
+        raise OutputError(_why_not_written(target, fault)) from fault
+
+
+def _ordinary(target: Path) -> Path:
+    """Where it really is."""
+    path = Path(os.path.realpath(target))
+    if path.is_dir():
+        raise OutputError(f"{target}: this is a folder. Name a file in it.")
+    if path.exists() and not path.is_file():
+        raise OutputError(f"{target}: this is a device or a pipe, not a file. Use - for standard output.")
+    return path
+
+
+def _part(folder: Path) -> Path:
+    return folder / f"{_PART}{secrets.token_hex(6)}.part"
+
+
+def _is_being_written(part: Path) -> bool:
+    """Told by the lock on it, which goes with its process. Windows lets nobody remove a file that is open."""
+    if fcntl is None:
+        return False
+    with open(part, "rb") as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
+def _fill(path: Path, data: Data) -> None:
+    """A new file with the permissions that `open` would give it (tempfile's are 0600)."""
+    flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0)
+    with open(path, "wb", opener=lambda name, _: os.open(name, flags, 0o666)) as stream:
+        if fcntl is not None:
+            with suppress(OSError):  # a file system without locks
+                fcntl.flock(stream, fcntl.LOCK_EX)
+        data(stream) if callable(data) else stream.write(data)
+        stream.flush()
+        os.fsync(stream.fileno())
+
+
+def _sync_folder(folder: Path) -> None:
+    """So that the new name outlives a power cut. Where folders cannot be synced, the file is there all the same."""
+    with suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def _why_not_written(target: Path, fault: OSError) -> str:
+    folder = Path(os.path.realpath(target)).parent
+    if fault.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return f"{target}: no room on the disk. What was there is untouched. Free some, or write to another folder."
+    if not folder.exists():
+        return f"{target}: the folder {folder} does not exist. Make it first, or choose another."
+    if not folder.is_dir():
+        return f"{target}: {folder} is a file, not a folder. Choose another place."
+    reason = fault.strerror or str(fault)
+    return f"{target}: the folder {folder} cannot be written to ({reason}). Choose another, or change its permissions."

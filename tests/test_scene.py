@@ -1,0 +1,94 @@
+"""A scene is the same for every method: merged, in its colors, and untouched to the bit where the guide ends."""
+
+import pytest
+import torch
+
+from intarsia.engine import Frame
+from intarsia.guide import Guide, Region
+from intarsia.large import Box
+from intarsia.networks import Networks
+from intarsia.scene import Scene, View, painted
+from intarsia.sizes import resize
+
+
+def half(h=24, w=32):
+    left = torch.zeros(h, w)
+    left[:, : w // 2] = 1
+    return left
+
+
+@pytest.fixture
+def pictures(random_image):
+    return random_image(24, 32, 1), random_image(20, 28, 2)
+
+
+class TestView:
+    def test_what_is_shown_is_the_content_to_the_bit_where_the_guide_does_not_reach(self, pictures):
+        content, style = pictures
+        soft = torch.linspace(1.5, -0.5, 32).clamp(0, 1).expand(24, 32)
+        view = View.of(content, Guide((Region(style, soft),)))
+        shown = view.composed(torch.ones_like(content))
+        assert torch.equal(shown[:, :, soft[0] == 0], content[:, :, soft[0] == 0])
+        assert bool((shown[:, :, soft[0] == 1] == 1).all())
+        torch.testing.assert_close(shown, torch.lerp(content, torch.ones_like(content), soft))
+
+    def test_a_part_keeps_what_is_untouched(self, pictures):
+        content, style = pictures
+        view, box = View.of(content, Guide((Region(style, half()),))), Box(3, 10, 20, 30)
+        kept = view.kept(torch.zeros(3, 17, 20), box)
+        assert bool((kept[:, :, :6] == 0).all())
+        assert torch.equal(kept[:, :, 6:], content[:, 3:20, 16:30])
+
+    def test_everywhere_nothing_is_blended(self, pictures):
+        content, style = pictures
+        for guide in (Guide.everywhere(style), Guide((Region(style, half()), Region(style, 1 - half())))):
+            view, image = View.of(content, guide), torch.rand(3, 24, 32)
+            assert view.everywhere
+            assert view.composed(image) is image
+            assert view.kept(image, Box.whole((24, 32))) is image
+
+    def test_shares_that_are_the_same_everywhere_take_no_memory(self, pictures):
+        content, style = pictures
+        view = View.of(content, Guide.everywhere(style, style.flip(0), weights=[3, 1]))
+        assert view.shares.untyped_storage().nbytes() == 8
+        torch.testing.assert_close(view.shares[:, 5, 7], torch.tensor([0.75, 0.25]))
+
+
+class TestScene:
+    def test_regions_that_paint_alike_are_one(self, pictures):
+        content, style = pictures
+        scene = Scene.of(content, Guide((Region(style, half()), Region(style, 1 - half()))))
+        assert len(scene.guide.regions) == 1
+
+    def test_the_start_is_in_the_colors_that_are_painted_with(self, pictures):
+        content, style = pictures
+        scene = Scene.of(content, Guide((Region(style, color="match"),)), start=content)
+        torch.testing.assert_close(scene.start, scene.content)
+        assert not torch.allclose(scene.start, content, atol=0.02)
+
+    def test_at_a_size_it_has_that_size(self, pictures):
+        content, style = pictures
+        view = Scene.of(content, Guide((Region(style, half()),))).at((12, 16))
+        assert view.size == (12, 16)
+        assert torch.equal(view.content, resize(content, (12, 16)))
+        torch.testing.assert_close(view.cover, half(12, 16))
+
+
+class Inverted:
+    """A method of one step: the negative."""
+
+    networks = Networks(encoder="toy")
+    __call__ = painted
+
+    def paint(self, scene, encoder, state):
+        view = scene.at(scene.size)
+        yield Frame(scene.shown(view.composed(1 - scene.content)), 1, 1, {}, 1.0, dict)
+
+
+def test_a_method_is_its_algorithm_and_gets_the_rest(pictures):
+    content, style = pictures
+    *_, last = Inverted()(content, Guide((Region(style, half()),)))
+    assert torch.equal(last.image[:, :, :16], 1 - content[:, :, :16])
+    assert torch.equal(last.image[:, :, 16:], content[:, :, 16:])
+    *_, still = Inverted()(content, Guide((Region(style, strength=0),)))
+    assert torch.equal(still.image, content)
