@@ -27,11 +27,11 @@ def test_help_is_there_for_every_command(command, capsys):
 
 
 def test_every_setting_of_the_method_is_a_flag_with_its_help(capsys):
-    from intarsia.methods import METHODS
+    from intarsia.methods import names_of_settings
 
     run(["stylize", "--help"])
     told = capsys.readouterr().out
-    for name in METHODS["gatys"].__dataclass_fields__:
+    for name in names_of_settings("gatys"):
         assert f"--{name.replace('_', '-')}" in told
 
 

@@ -3,26 +3,24 @@
 import subprocess
 import sys
 
+import pytest
+
 import intarsia
+
+NAMES = ["AdaIN", "Frame", "Gatys", "Guide", "IntarsiaError", "Job", "Networks", "Recipe", "Region", "Result", "WCT"]
+MODULES = ["encoders", "errors", "maps", "picture", "sources", "swatches"]
 
 
 def test_exported_names():
-    assert sorted(intarsia.__all__) == [
-        "AdaIN",
-        "Frame",
-        "Gatys",
-        "Guide",
-        "IntarsiaError",
-        "Job",
-        "Recipe",
-        "Region",
-        "Result",
-        "WCT",
-        "stylize",
-    ]
+    assert sorted(intarsia.__all__) == sorted([*NAMES, *MODULES, "stylize"])
     for name in intarsia.__all__:
         exported = getattr(intarsia, name)
         assert exported.__doc__, f"{name} has no docstring"
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_modules_are_there_after_the_import_alone(name):
+    assert f"intarsia.{name}" in modules_after(f"import intarsia; intarsia.{name}")
 
 
 def test_unknown_names_are_attribute_errors():

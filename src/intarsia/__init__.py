@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from intarsia import encoders, errors, maps, picture, sources, swatches
     from intarsia.engine import Frame
     from intarsia.errors import IntarsiaError
     from intarsia.guide import Guide, Region
     from intarsia.methods.adain import AdaIN
     from intarsia.methods.gatys import Gatys
     from intarsia.methods.wct import WCT
+    from intarsia.networks import Networks
     from intarsia.recipe import Job, Recipe, Result, stylize
 
 _HOME = {
@@ -27,6 +29,7 @@ _HOME = {
     "Guide": "guide",
     "IntarsiaError": "errors",
     "Job": "recipe",
+    "Networks": "networks",
     "Recipe": "recipe",
     "Region": "guide",
     "Result": "recipe",
@@ -34,12 +37,35 @@ _HOME = {
     "stylize": "recipe",
 }
 
-__all__ = ["WCT", "AdaIN", "Frame", "Gatys", "Guide", "IntarsiaError", "Job", "Recipe", "Region", "Result", "stylize"]
+_MODULES = ("encoders", "errors", "maps", "picture", "sources", "swatches")
+
+__all__ = [
+    "WCT",
+    "AdaIN",
+    "Frame",
+    "Gatys",
+    "Guide",
+    "IntarsiaError",
+    "Job",
+    "Networks",
+    "Recipe",
+    "Region",
+    "Result",
+    "encoders",
+    "errors",
+    "maps",
+    "picture",
+    "sources",
+    "stylize",
+    "swatches",
+]
 
 
 def __getattr__(name: str) -> Any:
     if name in _HOME:
         return getattr(importlib.import_module(f"intarsia.{_HOME[name]}"), name)
+    if name in _MODULES:
+        return importlib.import_module(f"intarsia.{name}")
     raise AttributeError(f"module 'intarsia' has no attribute '{name}'")
 
 

@@ -36,11 +36,7 @@ def styles_in_basis(
 ) -> dict[str, Moments]:
     """The same in the encoder's basis, on its device: what losses compare with."""
     plain = style_moments(encoder, guide, long_side, taps, side=side)
-    there = {
-        tap: Moments(*(one.to(encoder.device, torch.float32) for one in (m.mass, m.first, m.second)))
-        for tap, m in plain.items()
-    }
-    return {tap: one.through(encoder.basis(tap)) for tap, one in there.items()}
+    return {tap: one.to(encoder.device).through(encoder.basis(tap)) for tap, one in plain.items()}
 
 
 def styles_once(

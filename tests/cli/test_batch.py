@@ -235,7 +235,7 @@ def test_settings_come_from_a_recipe_too(batch, stand_in):
     assert run(["batch", "in", "-o", "out", "--recipe", "r.json", "--strength", "0.5"]) == 0
     recipe = seen[0].recipe
     assert (recipe.styles, recipe.size, recipe.strength, recipe.threads) == (["style.png"], 48, [0.5], None)
-    assert (recipe.build_method().tv, recipe.build_method().encoder) == (0.5, "toy")
+    assert (recipe.build_method().tv, recipe.build_method().networks.encoder) == (0.5, "toy")
     assert [one.output for one in seen[0].pictures] == NAMES
 
 

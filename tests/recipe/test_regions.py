@@ -143,7 +143,9 @@ def test_what_is_wrong_with_a_region_is_told(told, words):
     with pytest.raises((UsageError, pydantic.ValidationError)) as refused:
         WrittenRegion.parse(told)
     error = refused.value
-    message = in_our_words(error, WrittenRegion) if isinstance(error, pydantic.ValidationError) else str(error)
+    message = (
+        in_our_words(error, WrittenRegion.model_fields) if isinstance(error, pydantic.ValidationError) else str(error)
+    )
     assert words in message
     assert len(message) < 500
 

@@ -106,7 +106,7 @@ def _judge(name: str | None, weights: Path | None, checkpoint: str | None) -> En
 
 def _remark(judge: Encoder, job: Job, chosen: bool) -> str | None:
     """What a reader of the numbers must know about the judge."""
-    painter = getattr(job.method, "encoder", None)
+    painter = job.method.networks.encoder
     at_hand = "" if chosen else " No weights of vgg19 are at hand (--weights FILE)."
     if judge.name == painter:
         return f"the judge, {judge.name}, is also the encoder that the run optimized, which flatters it.{at_hand}"

@@ -240,7 +240,7 @@ def in_our_words(error: pydantic.ValidationError, names: Iterable[str] = ()) -> 
 
 
 def _in_our_words(fault: Any, names: Iterable[str]) -> str:
-    key, came = ".".join(_counted(part) for part in fault["loc"]), fault["input"]
+    key, came = ".".join(_counted(part) for part in fault["loc"] if part != "networks"), fault["input"]
     if fault["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
         return unknown("setting", key[:80], names)
     if fault["type"] == "literal_error" and isinstance(came, str):
