@@ -6,7 +6,7 @@ import signal
 import sys
 import threading
 import time
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 from intarsia.cli import with_flags
 from intarsia.engine import Frame
@@ -14,21 +14,7 @@ from intarsia.engine import Frame
 DOWNLOAD_STEP = 4_000_000  # bytes between two download events
 
 
-@runtime_checkable
-class Reporter(Protocol):
-    """Used in a `with`, so that it leaves the terminal as it was, whatever happens."""
-
-    def __enter__(self) -> "Reporter": ...
-    def __exit__(self, *error: object) -> None: ...
-    def download(self, done: int, total: int | None) -> None: ...
-    def start(self, **facts: Any) -> None: ...
-    def frame(self, frame: Frame) -> None: ...
-    def part(self, event: str, done: float, text: str, **facts: Any) -> None: ...
-    def notice(self, text: str) -> None: ...
-    def done(self, **facts: Any) -> None: ...
-
-
-def reporter(as_json: bool, quiet: bool) -> Reporter:
+def reporter(as_json: bool, quiet: bool) -> "Reporter":
     return Events() if as_json else Silent() if quiet else Bar()
 
 
@@ -158,6 +144,9 @@ class Bar:
             many = f"{facts['painted']} painted, in " if "painted" in facts else ""
             text = f"{many}{facts['output']}  {facts['seconds']:.1f} s"
             self.console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+Reporter = Silent | Events | Bar  # used in a `with`, so that it leaves the terminal as it was, whatever happens
 
 
 class Clock:
