@@ -17,7 +17,7 @@ import pytest
 import torch
 
 from intarsia import picture, swatches
-from intarsia.batch import CONTENT, Batch, Ledger, Picture, gather, read_ledger
+from intarsia.batch import CONTENT, Batch, Ledger, Manner, Picture, gather, read_ledger
 from intarsia.batch.painter import Painter, Task
 from intarsia.batch.pool import Pool
 from intarsia.batch.remembering import Remembering
@@ -25,6 +25,7 @@ from intarsia.encoders import load
 from intarsia.encoders.toy import Toy
 from intarsia.errors import InputError, IntarsiaError, OutputError, PictureError, RecipeError, UsageError
 from intarsia.recipe import Job, Recipe
+from intarsia.run import Done, Started
 
 LEDGER = Path("out/intarsia-batch.jsonl")
 STAND_IN = """
@@ -88,7 +89,7 @@ def put(here, random_image):
 def batch(*names: str, size: int = 64, **settings) -> Batch:
     pictures = [Picture(f"in/{name}", name) for name in names]
     recipe = Recipe(content=CONTENT, styles=["style.png"], size=size)
-    return Batch(recipe, pictures, "out", command=(sys.executable, "-c", STAND_IN), **settings)
+    return Batch(recipe, pictures, "out", Manner(**settings), (sys.executable, "-c", STAND_IN))
 
 
 def ran(some: Batch, **more) -> list[tuple[str, str | None]]:
@@ -342,7 +343,9 @@ def test_when_asked_to_stop_it_finishes_what_it_is_at(put):
 
 def test_threads_are_shared_out(monkeypatch):
     monkeypatch.setattr("torch.get_num_threads", lambda: 4)
-    assert [batch("a.png", workers=n).threads for n in (1, 2, 3, 8)] == [4, 2, 1, 1]
+    names = [f"{i}.png" for i in range(8)]
+    assert [batch(*names, workers=n).threads for n in (1, 2, 3, 8)] == [4, 2, 1, 1]
+    assert batch("a.png", workers=8).threads == 4
 
 
 def test_a_file_that_appears_meanwhile_is_not_replaced(put):
@@ -371,8 +374,8 @@ def test_an_old_result_that_could_not_be_painted_anew_is_still_ours(put):
 
 
 def test_memory_is_shared_out(monkeypatch):
-    monkeypatch.setattr("intarsia.batch.run.free_memory", lambda device: 3000)
-    assert batch("a.png", workers=3)._pool().environment["INTARSIA_MEMORY"] == "1000"
+    monkeypatch.setattr("intarsia.batch.batch.free_memory", lambda device: 3000)
+    assert batch("a.png", "b.png", "c.png", workers=3)._pool().environment["INTARSIA_MEMORY"] == "1000"
     assert "INTARSIA_MEMORY" not in batch("a.png")._pool().environment
 
 
@@ -413,13 +416,13 @@ def test_without_leave_nothing_that_is_there_is_touched(put):
     before = Path("out/b.png").read_bytes()
     for resume in (False, True):  # it is no result of ours, so that going on gives no leave
         with pytest.raises(
-            UsageError, match=r"out/b.png is there already. Choose another folder; --overwrite replaces"
+            UsageError, match=r"out/b.png is there already. Choose another folder; `overwrite` replaces"
         ):
             ran(batch("a.png", "b.png", resume=resume))
     assert files("out") == {"b.png"}
     assert Path("out/b.png").read_bytes() == before
     ran(batch("a.png", "b.png", overwrite=True))
-    with pytest.raises(UsageError, match=r"out/a.png is there already, and 1 more. --resume goes on"):
+    with pytest.raises(UsageError, match=r"out/a.png is there already, and 1 more. `resume` goes on"):
         ran(batch("a.png", "b.png"))
     with pytest.raises(UsageError, match="Give one of them"):
         batch("a.png", resume=True, overwrite=True).plan()
@@ -451,11 +454,11 @@ def test_what_does_not_decide_the_picture_may_change(put):
     some = batch("a.png")
     recipe = some.recipe
     for change in ({"styles": ["same.png"]}, {"threads": 3}, {"max_pixels": 9_999}, {"version": "0.0.1"}):
-        other = dataclasses.replace(some, workers=3, recipe=recipe.model_copy(update=change))
+        other = dataclasses.replace(some, manner=Manner(workers=3), recipe=recipe.model_copy(update=change))
         assert other.settings == some.settings
     for change in ({"settings": {"tv": 0.1}}, {"color": "match"}, {"styles": ["swatch:ink"]}, {"frame": 1}):
         assert dataclasses.replace(some, recipe=recipe.model_copy(update=change)).settings != some.settings
-    assert dataclasses.replace(some, format="png").settings != some.settings
+    assert dataclasses.replace(some, manner=Manner(format="png")).settings != some.settings
 
 
 # ---- what is refused ----------------------------------------------------------------------------------------------
@@ -466,7 +469,7 @@ def test_an_input_is_never_a_result(put):
     recipe = Recipe(content=CONTENT, styles=["style.png"])
     for one in (Picture("out/a.png", "a.png"), Picture("in/a.png", "../style.png")):
         with pytest.raises(UsageError, match="this is also the input"):
-            Batch(recipe, [one], "out", overwrite=True).plan()
+            Batch(recipe, [one], "out", Manner(overwrite=True)).plan()
 
 
 def test_styles_are_looked_at_before_anything_is_begun(put):
@@ -514,9 +517,10 @@ def painter(here):
 
 
 def painted(painter: Painter, source: str, target: str, replace: bool = False):
-    job = painter.job(source, target)
-    *_, frame = painter.frames(job)
-    return painter.save(job, frame, Task(source, target, replace))
+    task = Task(source, target, replace)
+    *_, done = painter.run(task)
+    assert isinstance(done, Done)
+    return painter.save(done.result, task)
 
 
 def test_a_painter_reads_the_styles_once_and_every_recipe_knows_them(painter, put, monkeypatch):
@@ -548,8 +552,10 @@ def test_a_format_that_cannot_hold_the_picture_is_told_before_it_is_painted(pain
     picture.write("wide.png", torch.zeros(3, 1, 17_000))
     wide = dataclasses.replace(painter, recipe=painter.recipe.model_copy(update={"size": 17_000}))
     with pytest.raises(OutputError, match="WebP holds up to 16383 pixels"):
-        wide.job("wide.png", "out/wide.webp")
-    assert wide.job("wide.png", "out/wide.png").content.shape == (3, 1, 17_000)
+        list(wide.run(Task("wide.png", "out/wide.webp", False)))
+    started = next(wide.run(Task("wide.png", "out/wide.png", False)))
+    assert isinstance(started, Started)
+    assert started.job.content.shape == (3, 1, 17_000)
 
 
 def test_a_swatch_is_painted_as_large_as_for_the_picture_alone(here, random_image, monkeypatch):
@@ -630,14 +636,14 @@ def test_no_process_outlives_its_pool(here):
     sleeper = 'import sys, time; print(\'{"event": "ready"}\', flush=True); sys.stdin.read(); sys.exit()'
     with Pool((sys.executable, "-c", sleeper), {}, 2, {}) as pool:
         pool.fill(5)
-        heard = [pool.hear(20) for _ in range(2)]
+        answers = [pool.next_answer(20) for _ in range(2)]
         processes = [worker.process for worker in pool.workers]
-    assert {message["event"] for _, message in filter(None, heard)} == {"ready"}
+    assert {message["event"] for _, message in filter(None, answers)} == {"ready"}
     assert [process.returncode for process in processes] == [0, 0]
 
 
 def test_a_process_that_does_not_listen_is_killed(here, monkeypatch):
-    monkeypatch.setattr("intarsia.batch.pool.PATIENCE", 0.1)
+    monkeypatch.setattr("intarsia.batch.pool.END_SECONDS", 0.1)
     with Pool((sys.executable, "-c", "import time; time.sleep(60)"), {}, 1, {}) as pool:
         pool.fill(1)
         process = pool.workers[0].process
@@ -649,8 +655,8 @@ def test_a_process_that_was_killed_is_heard_of(here):
         pool.fill(1)
         began = time.monotonic()
         os.kill(pool.workers[0].process.pid, signal.SIGKILL)
-        heard = pool.hear(20)
-        assert heard is not None
-        assert heard[1] == {"event": "died", "why": "killed by SIGKILL"}
+        answer = pool.next_answer(20)
+        assert answer is not None
+        assert answer[1] == {"event": "died", "why": "killed by SIGKILL"}
         assert time.monotonic() - began < 20
         assert pool.workers == []

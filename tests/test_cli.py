@@ -89,6 +89,14 @@ def test_an_unforeseen_failure_is_one_line_too(monkeypatch, capsys):
     )
 
 
+def test_warnings_for_programmers_do_not_reach_people():
+    code = "import warnings; from intarsia.cli import main; warnings.warn('old'); main(['--version'])"
+    warned = "import warnings, intarsia.cli as cli; cli.run = lambda _: warnings.warn('old'); cli.main([])"
+    for program, expected in ((code, b"old"), (warned, b"")):
+        done = subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=60)
+        assert (b"old" in done.stderr) == bool(expected)
+
+
 def test_a_name_cannot_command_the_terminal(capsys):
     assert run(["recipe", "show", "\x1b[2J.png"]) == 3
     assert "\x1b" not in capsys.readouterr().err

@@ -8,7 +8,7 @@ import pytest
 import intarsia
 
 NAMES = ["AdaIN", "Frame", "Gatys", "Guide", "IntarsiaError", "Job", "Networks", "Recipe", "Region", "Result", "WCT"]
-MODULES = ["encoders", "errors", "maps", "picture", "sources", "swatches"]
+MODULES = ["encoders", "errors", "maps", "picture", "run", "sources", "swatches"]
 
 
 def test_exported_names():

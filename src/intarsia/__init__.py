@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from intarsia import encoders, errors, maps, picture, sources, swatches
+    from intarsia import encoders, errors, maps, picture, run, sources, swatches
     from intarsia.engine import Frame
     from intarsia.errors import IntarsiaError
     from intarsia.guide import Guide, Region
@@ -37,7 +37,7 @@ _HOME = {
     "stylize": "recipe",
 }
 
-_MODULES = ("encoders", "errors", "maps", "picture", "sources", "swatches")
+_MODULES = ("encoders", "errors", "maps", "picture", "run", "sources", "swatches")
 
 __all__ = [
     "WCT",
@@ -55,6 +55,7 @@ __all__ = [
     "errors",
     "maps",
     "picture",
+    "run",
     "sources",
     "stylize",
     "swatches",

@@ -51,9 +51,13 @@ def stand_in(monkeypatch):
             yield Event("start", 0.0, None, {"pictures": len(self.pictures), "done_before": 0})
             for i, one in enumerate(self.pictures[: len(self.pictures) - left], 1):
                 yield Event("begun", 0.0, one, {"worker": 1})
-                notices = [f"{one.source}: 4000 x {i}000 is reduced (--size)."]
+                notices = [f"{one.source}: 4000 x {i}000 is reduced (`size`)."]
                 if one.source in failed:
-                    facts = {"kind": "PictureError", "message": f"{one.source}: it is broken.", "notices": []}
+                    facts = {
+                        "kind": "PictureError",
+                        "message": f"{one.source}: it is broken. Try `frame`.",
+                        "notices": [],
+                    }
                     yield Event("failed", i / len(self.pictures), one, facts)
                 else:
                     yield Event("done", i / len(self.pictures), one, {"seconds": 1.0, "notices": notices})
@@ -200,14 +204,14 @@ def test_failures_come_in_a_table_and_the_code_is_6(batch, stand_in, capsys):
     assert batch("in", "-o", "out", "--quiet") == 6
     out, err = capsys.readouterr()
     assert out == ""
-    assert err.splitlines()[-2:] == ["2 pictures failed:", "  in/a.png and 1 more  it is broken."]
+    assert err.splitlines()[-2:] == ["2 pictures failed:", "  in/a.png and 1 more  it is broken. Try --frame."]
 
 
 def test_notices_of_one_kind_are_told_once(batch, stand_in, capsys):
     stand_in()
     assert batch("in", "-o", "out") == 0
     err = capsys.readouterr().err
-    assert err.count("is reduced") == 2  # the first, and how many there were
+    assert err.count("is reduced (--size)") == 2  # the first, and how many there were
     assert "3 pictures" in err
     assert "3 painted, in out" in err
 
@@ -220,6 +224,7 @@ def test_events_tell_programs_how_far_it_is(batch, stand_in, capsys):
     assert kinds == ["start", "begun", "failed", "begun", "done", "done"]
     failed, last = events[2], next(event for event in events if "painted" in event)
     assert (failed["picture"], failed["kind"], failed["done"]) == ("in/a.png", "PictureError", 0.3333)
+    assert failed["message"] == "in/a.png: it is broken. Try --frame."
     assert {key: last[key] for key in ("painted", "failed", "left")} == {"painted": 1, "failed": 1, "left": 1}
 
 
@@ -244,10 +249,10 @@ def test_settings_come_from_a_recipe_too(batch, stand_in):
         (["in", "-o", "in"], 2, "in is within in, where the results go"),
         (["in", "twin", "-o", "out"], 2, "in/a.png and twin/a.png would both become out/a.png"),
         (["in", "-o", "style.png"], 1, "style.png: this is a file, not a folder"),
-        (["in", "-o", "out", "--workers", "0"], 2, "--workers is 0; it must be 1 or more"),
-        (["in", "-o", "out", "--depth", "12"], 2, "--depth is 12"),
-        (["in", "-o", "out", "--depth", "16"], 2, "--depth 16 needs png or tif results, and b/c.jpg is neither"),
-        (["in", "-o", "out", "--quality", "0"], 2, "--quality is 0"),
+        (["in", "-o", "out", "--workers", "0"], 2, "workers = '0': Input should be greater than or equal to 1"),
+        (["in", "-o", "out", "--depth", "12"], 2, "depth = '12': Input should be a multiple of 8"),
+        (["in", "-o", "out", "--depth", "16"], 2, "--depth 16 needs png or tif, and b/c.jpg is neither"),
+        (["in", "-o", "out", "--quality", "0"], 2, "quality = '0': Input should be greater"),
         (["in", "-o", "out", "--format", "gif"], 2, "no picture format 'gif'"),
         (["in", "-o", "out", "--style", "gone.png"], 3, "gone.png: there is no such file"),
         (["in", "-o", "out", "--method", "gatsy"], 2, "did you mean 'gatys'?"),

@@ -11,7 +11,6 @@ import sys
 import termios
 import threading
 import time
-import warnings
 from pathlib import Path
 
 import pytest
@@ -19,10 +18,10 @@ import torch
 
 from intarsia import picture
 from intarsia.cli import progress
-from intarsia.cli.progress import Clock, Events, Silent, notices, reporter
+from intarsia.cli.progress import Clock, Events, Silent, reporter
 from intarsia.cli.progress import _duration as duration
 from intarsia.engine import Frame
-from intarsia.errors import notice
+from intarsia.errors import listening, notice
 
 TWO = ("content.png", "style.png", "-o", "out.png")
 HIDE, SHOW = "\x1b[?25l", "\x1b[?25h"  # the cursor
@@ -167,11 +166,10 @@ def test_without_a_terminal_a_line_comes_now_and_then(clock, capsys):
     ]
 
 
-def test_a_notice_comes_once_and_warnings_for_programmers_not_at_all(capsys):
-    with notices(Silent()):
+def test_a_notice_comes_once_and_says_settings_as_flags(capsys):
+    with listening(Silent().notice):
         for _ in range(2):
             notice("mask resized, see `style_scale`")
-            warnings.warn("deprecated", UserWarning, stacklevel=1)
     assert capsys.readouterr().err == "intarsia: mask resized, see --style-scale\n"
 
 

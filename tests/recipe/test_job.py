@@ -44,6 +44,12 @@ def test_a_recipe_tells_the_version_that_painted(folder):
     assert Job.open(old).recipe.version == intarsia.__version__
 
 
+def test_a_method_of_an_earlier_job_serves_again(folder):
+    recipe = Recipe(content="content.png", styles=["style.png"], size=32, settings=settings_of(QUICK))
+    assert Job.open(recipe, method=QUICK).method is QUICK
+    assert Job.open(recipe).method == QUICK
+
+
 def test_every_kind_of_picture_means_the_same(folder):
     """Path, name, PIL, numpy of bytes and of floats, tensor."""
     painted = stylize("content.png", "style.png", method=QUICK, size=32).image

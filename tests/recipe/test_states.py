@@ -1,6 +1,8 @@
 """Going on from a saved state."""
 
 import dataclasses
+import json
+import struct
 from pathlib import Path
 
 import pytest
@@ -62,3 +64,19 @@ def test_a_state_is_a_safetensors_file_with_the_permissions_of_any_other(folder)
     Path("plain").touch()
     assert Path("run.state").stat().st_mode == Path("plain").stat().st_mode
     assert not list(Path().glob(".*"))
+
+
+@pytest.mark.parametrize(("number", "words"), [(None, "an earlier version"), ("99", "a later version")])
+def test_a_state_of_another_version_is_refused(folder, number, words):
+    job = Job.open(Recipe(content="content.png", styles=["style.png"], size=32, settings=settings_of(QUICK)))
+    save_state(Path("run.state"), next(iter(job.frames())), job.recipe)
+    data = Path("run.state").read_bytes()
+    length = struct.unpack("<Q", data[:8])[0]
+    header = json.loads(data[8 : 8 + length])
+    header["__metadata__"] |= {"format": number}
+    if number is None:
+        del header["__metadata__"]["format"]
+    text = json.dumps(header).encode()
+    Path("run.state").write_bytes(struct.pack("<Q", len(text)) + text + data[8 + length :])
+    with pytest.raises(RecipeError, match=f"run.state was kept by {words}.* start anew without `resume`"):
+        load_state(Path("run.state"), job.recipe)

@@ -3,8 +3,20 @@
 `gather` finds the pictures, and a `Batch` paints them.
 """
 
+from intarsia.batch.batch import CONTENT, Batch, Event, Manner, Workload
 from intarsia.batch.gathering import Found, Picture, gather
 from intarsia.batch.ledger import History, Ledger, read_ledger
-from intarsia.batch.run import CONTENT, Batch, Event, Plan
 
-__all__ = ["CONTENT", "Batch", "Event", "Found", "History", "Ledger", "Picture", "Plan", "gather", "read_ledger"]
+__all__ = [
+    "CONTENT",
+    "Batch",
+    "Event",
+    "Found",
+    "History",
+    "Ledger",
+    "Manner",
+    "Picture",
+    "Workload",
+    "gather",
+    "read_ledger",
+]

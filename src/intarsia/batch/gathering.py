@@ -106,7 +106,7 @@ def _apart(pictures: Iterable[Picture], out: str) -> tuple[Picture, ...]:
         if os.path.realpath(other.source) != os.path.realpath(one.source):
             raise UsageError(
                 f"{other.source} and {one.source} would both become {os.path.join(out, one.output)}. Rename one of "
-                "them, leave --format away, or paint them into two folders."
+                "them, leave `format` away, or paint them into two folders."
             )
     for one in owner.values():
         folder = os.path.dirname(one.output)

@@ -18,6 +18,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
@@ -26,14 +27,15 @@ import torch
 from intarsia import picture, swatches
 from intarsia.batch.remembering import Remembering
 from intarsia.encoders import Encoder
-from intarsia.engine import Frame
-from intarsia.errors import IntarsiaError, OutputError, UsageError, explained, listening
-from intarsia.recipe import Files, Job, Recipe
+from intarsia.errors import OutputError, UsageError, explained, listening
+from intarsia.methods import Method
+from intarsia.recipe import Files, Job, Recipe, Result
+from intarsia.run import Done, Event, Form, Noticed, Run, Step
 from intarsia.sizes import size_of
 from intarsia.weights import Progress
 
 EVERY = 0.3  # seconds between two messages of how far a picture is
-Say = Callable[..., None]
+Send = Callable[..., None]
 
 
 class Task(NamedTuple):
@@ -53,127 +55,122 @@ class Painted(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Painter:
-    """What all pictures share: settings, the loaded encoder, and the styles, read and encoded once."""
+    """What all pictures share: settings, the method with its networks, and the styles, read and encoded once."""
 
     recipe: Recipe
+    method: Method
     encoder: Encoder
     files: Files
-    depth: int = 8
-    quality: int = 95
+    form: Form
 
     @classmethod
-    def open(cls, recipe: Recipe, depth: int = 8, quality: int = 95, on_progress: Progress | None = None) -> "Painter":
+    def open(cls, recipe: Recipe, form: Form | None = None, on_progress: Progress | None = None) -> "Painter":
         """recipe: with any content. Raises what reading styles and loading weights does."""
         files = Files(recipe, {})
         for name in (*recipe.styles, *recipe.style_map):
             if swatches.parse(name) is None:  # whose size goes by the picture
                 files.read(name)
-        encoder = Remembering.of(recipe.build_method().networks.load_encoder(on_progress))
-        return cls(recipe, encoder, files, depth, quality)
+        method = recipe.build_method()
+        encoder = Remembering.of(method.networks.load_encoder(on_progress))
+        return cls(recipe, method, encoder, files, form or Form())
 
-    def job(self, source: str, target: str) -> Job:
+    def run(self, task: Task) -> Iterator[Event]:
+        """Its events; the result is not yet saved."""
+        recipe = self.recipe.model_copy(update={"content": task.source})
+        return Run(recipe, encoder=self.encoder, opened=partial(self._job, target=task.target))()
+
+    def _job(self, recipe: Recipe, target: str) -> Job:
         """Raises OutputError where the target's format cannot hold the result, before it is painted."""
-        job = Job.open(self.recipe.model_copy(update={"content": source}), files=self.files)
+        job = Job.open(recipe, files=self.files, method=self.method)
         try:
             picture.check_size(target, size_of(job.content))
         except UsageError as error:  # of this picture alone
             raise OutputError(str(error)) from error
         return job
 
-    def frames(self, job: Job) -> Iterator[Frame]:
-        return job.frames(encoder=self.encoder)
-
-    def save(self, job: Job, frame: Frame, task: Task) -> Painted:
+    def save(self, result: Result, task: Task) -> Painted:
         """Raises OutputError, also where a file has come that was not there when the batch began."""
         target = Path(task.target)
         if not task.replace and os.path.lexists(target):
-            raise OutputError(f"{target} has appeared since the batch began. Move it away, or say --overwrite.")
+            raise OutputError(f"{target} has appeared since the batch began. Move it away, or say `overwrite`.")
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise OutputError(f"{target.parent}: the folder cannot be made ({error.strerror}).") from error
-        job.result(frame).save(target, depth=self.depth, quality=self.quality)
-        return Painted(hashlib.sha256(target.read_bytes()).hexdigest(), job.recipe.inputs)
+        result.save(target, depth=self.form.depth, quality=self.form.quality)
+        return Painted(hashlib.sha256(target.read_bytes()).hexdigest(), result.recipe.inputs)
 
 
 def main() -> None:
-    lines, say = _connected()
+    lines, send = _connected()
     gone = threading.Event()
     inbox: queue.Queue[dict[str, Any] | None] = queue.Queue()
-    threading.Thread(target=_hear, args=(lines, inbox, gone), daemon=True).start()
-    if (setup := inbox.get()) is None or (painter := _prepared(setup, say)) is None:
+    threading.Thread(target=_read_lines, args=(lines, inbox, gone), daemon=True).start()
+    if (setup := inbox.get()) is None or (painter := _prepared(setup, send)) is None:
         return
-    say("ready")
+    send("ready")
     while (message := inbox.get()) is not None:
-        _work(painter, Task(**message), say, gone)
+        _paint(painter, Task(**message), send, gone)
 
 
-def _prepared(setup: dict[str, Any], say: Say) -> Painter | None:
+def _prepared(setup: dict[str, Any], send: Send) -> Painter | None:
     torch.set_num_threads(setup["threads"])
     try:
-        recipe = Recipe.from_json(setup["recipe"])
-        with listening(lambda text: None):  # who gathered the batch has read the styles too, and told
-            return Painter.open(
-                recipe, setup["depth"], setup["quality"], lambda done, total: say("download", bytes=done, total=total)
-            )
+        recipe, form = Recipe.from_json(setup["recipe"]), Form(depth=setup["depth"], quality=setup["quality"])
+        with listening(lambda text: None):  # who gathered the batch has read the styles too, and passed notices on
+            return Painter.open(recipe, form, lambda done, total: send("download", bytes=done, total=total))
     except Exception as error:
-        say("fatal", **_failure(error))
+        send("fatal", **_failure(error))
         return None
 
 
-def _work(painter: Painter, task: Task, say: Say, gone: threading.Event) -> None:
-    began, heard = time.monotonic(), []
+def _paint(painter: Painter, task: Task, send: Send, gone: threading.Event) -> None:
+    began, sent, notices = time.monotonic(), time.monotonic(), []
     try:
-        with listening(heard.append):
-            painted = _painted(painter, task, say, gone)
+        for event in painter.run(task):
+            match event:
+                case Step(frame):
+                    if gone.is_set():
+                        return
+                    if time.monotonic() - sent > EVERY:
+                        sent = time.monotonic()
+                        send("step", part=frame.done)
+                case Noticed(text):
+                    notices.append(text)
+                case Done(result):
+                    facts = painter.save(result, task)._asdict()
+                    send("done", **facts, seconds=round(time.monotonic() - began, 2), notices=notices)
     except Exception as error:
-        say("failed", **_failure(error), notices=heard)
-        return
-    if painted is not None:
-        say("done", **painted._asdict(), seconds=round(time.monotonic() - began, 2), notices=heard)
-
-
-def _painted(painter: Painter, task: Task, say: Say, gone: threading.Event) -> Painted | None:
-    """None if it was told to stop."""
-    job, frame, told = painter.job(task.source, task.target), None, time.monotonic()
-    for frame in painter.frames(job):
-        if gone.is_set():
-            return None
-        if time.monotonic() - told > EVERY:
-            told = time.monotonic()
-            say("step", part=frame.done)
-    assert frame is not None, "every method yields at least one frame"
-    return painter.save(job, frame, task)
+        send("failed", **_failure(error), notices=notices)
 
 
 def _failure(error: Exception) -> dict[str, Any]:
     """full: whether the next picture would fail like this one, for want of room."""
-    told = explained(error)
+    known = explained(error)
     cause = error.__cause__
     full = isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
-    facts = {"kind": type(told).__name__, "message": " ".join(str(told).split()), "full": full}
-    unforeseen = not isinstance(error, IntarsiaError)
-    return facts | ({"traceback": traceback.format_exception(error)} if unforeseen else {})
+    facts = {"kind": type(known).__name__, "message": " ".join(str(known).split()), "full": full}
+    return facts | ({} if known is error else {"traceback": traceback.format_exception(error)})
 
 
-def _connected() -> tuple[BinaryIO, Say]:
+def _connected() -> tuple[BinaryIO, Send]:
     """The pipes to the batch; whatever else reads standard input finds nothing, and prints to standard error."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     lines, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(2, 1)
 
-    def say(event: str, **facts: Any) -> None:
+    def send(event: str, **facts: Any) -> None:
         try:
             answers.write(json.dumps({"event": event} | facts).encode() + b"\n")
             answers.flush()
-        except OSError:  # nobody listens any more
+        except OSError:  # nobody reads them any more
             os._exit(1)
 
-    return lines, say
+    return lines, send
 
 
-def _hear(lines: BinaryIO, inbox: "queue.Queue[dict[str, Any] | None]", gone: threading.Event) -> None:
+def _read_lines(lines: BinaryIO, inbox: "queue.Queue[dict[str, Any] | None]", gone: threading.Event) -> None:
     for line in lines:
         inbox.put(json.loads(line))
     gone.set()

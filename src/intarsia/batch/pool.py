@@ -11,37 +11,35 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-PATIENCE = 10.0  # seconds that a process has to end after it was told so
+END_SECONDS = 10.0  # that a process has to end after it was asked to
 
 
 class Worker:
-    """One process. task: what it is at; ready: it has said so."""
+    """One process. task: what it is at; ready: it has reported so; last_lines: of its standard error."""
 
     def __init__(self, command: Sequence[str], environment: Mapping[str, str], inbox: "queue.Queue[Any]") -> None:
         self.task: Any = None
         self.ready = False
-        self.last_words: deque[str] = deque(maxlen=20)
+        self.last_lines: deque[str] = deque(maxlen=20)
         pipe = subprocess.PIPE
         # in a session of its own: Ctrl-C at the terminal is for the run, which lets the pictures in work be finished
         self.process = subprocess.Popen(
             command, stdin=pipe, stdout=pipe, stderr=pipe, env=environment, start_new_session=True
         )
-        self._threads = [
-            threading.Thread(target=self._listen, args=(inbox,), daemon=True),
-            threading.Thread(target=self._overhear, daemon=True),
-        ]
+        work = (self._read_answers, inbox), (self._read_errors,)
+        self._threads = [threading.Thread(target=read, args=rest, daemon=True) for read, *rest in work]
         for thread in self._threads:
             thread.start()
 
-    def tell(self, message: Mapping[str, Any]) -> None:
+    def send(self, message: Mapping[str, Any]) -> None:
         assert self.process.stdin is not None
-        with suppress(OSError):  # it has died, which it will be heard to have
+        with suppress(OSError):  # it has died, which is reported when its answers end
             self.process.stdin.write(json.dumps(message).encode() + b"\n")
             self.process.stdin.flush()
 
-    def give(self, task: Any, message: Mapping[str, Any]) -> None:
+    def assign(self, task: Any, message: Mapping[str, Any]) -> None:
         self.task = task
-        self.tell(message)
+        self.send(message)
 
     def dismiss(self) -> None:
         """Asks it to end: at once if it is idle, between two steps if it is not."""
@@ -51,7 +49,7 @@ class Worker:
 
     def end(self) -> None:
         try:
-            self.process.wait(PATIENCE)
+            self.process.wait(END_SECONDS)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
@@ -61,21 +59,21 @@ class Worker:
             assert stream is not None
             stream.close()
 
-    def _listen(self, inbox: "queue.Queue[Any]") -> None:
+    def _read_answers(self, inbox: "queue.Queue[Any]") -> None:
         assert self.process.stdout is not None
         for line in self.process.stdout:
-            with suppress(ValueError):  # a line that death cut off
+            with suppress(ValueError):  # a line that it died in
                 inbox.put((self, json.loads(line)))
         inbox.put((self, {"event": "died", "why": _ending(self.process.wait())}))
 
-    def _overhear(self) -> None:
+    def _read_errors(self) -> None:
         assert self.process.stderr is not None
         for line in self.process.stderr:
-            self.last_words.append(line.decode("utf-8", "replace").rstrip())
+            self.last_lines.append(line.decode("utf-8", "replace").rstrip())
 
 
 class Pool:
-    """Up to `count` processes, each told `setup` first. environment: variables beside those of this process. Used in a
+    """Up to `count` processes, each sent `setup` first. environment: variables beside those of this process. Used in a
     `with`, at whose end none is left."""
 
     def __init__(
@@ -101,7 +99,7 @@ class Pool:
         """As many processes as there are tasks, within the count."""
         while len(self.workers) < min(self.count, tasks):
             self.workers.append(Worker(self.command, self.environment, self._inbox))
-            self.workers[-1].tell(self.setup)
+            self.workers[-1].send(self.setup)
 
     def idle(self) -> list[Worker]:
         return [worker for worker in self.workers if worker.ready and worker.task is None]
@@ -109,7 +107,7 @@ class Pool:
     def busy(self) -> list[Worker]:
         return [worker for worker in self.workers if worker.task is not None]
 
-    def hear(self, timeout: float) -> tuple[Worker, dict[str, Any]] | None:
+    def next_answer(self, timeout: float) -> tuple[Worker, dict[str, Any]] | None:
         """The next message of any of them; None if there was none in so many seconds. One that died is let go."""
         try:
             worker, message = self._inbox.get(timeout=timeout)
@@ -118,7 +116,7 @@ class Pool:
         if message["event"] == "died" and worker in self.workers:
             self.workers.remove(worker)
             worker.dismiss()
-            threading.Thread(target=worker.end, daemon=True).start()  # it joins the thread that told us
+            threading.Thread(target=worker.end, daemon=True).start()  # it joins the thread that this came from
         return worker, message
 
 

@@ -6,6 +6,7 @@ import io
 import os
 import sys
 import traceback
+import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     # beside one other busy program took 5 to 15 times as long; on two idle cores the short wait costs about 5 %.
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")
     _keep_freed_memory()
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")  # those of libraries, which are for programmers
     sys.exit(run(list(sys.argv[1:] if arguments is None else arguments)))
 
 
@@ -37,12 +40,6 @@ def _keep_freed_memory() -> None:
         mallopt = ctypes.CDLL(None).mallopt
         mallopt(mmap_threshold, 2**25)
         mallopt(trim_threshold, 2**31 - 1)
-
-
-def hand_back_memory() -> None:
-    """What is kept but free, ahead of something that needs much of another kind."""
-    with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None).malloc_trim(0)
 
 
 def run(arguments: list[str]) -> int:
@@ -70,14 +67,16 @@ def _run(arguments: list[str], debug: bool) -> int:
         if debug:
             traceback.print_exc()
         explained = _explained(error)
-        _tell(explained, arguments)
+        _print_error(explained, arguments)
         return explained.exit_code
 
 
-def said(value: Any) -> Any:
-    """As it was typed."""
+def as_typed(value: Any) -> Any:
+    """With "-" for STREAM, also within a list or a dictionary."""
     if isinstance(value, list):
-        return [said(item) for item in value]
+        return [as_typed(item) for item in value]
+    if isinstance(value, dict):
+        return {name: as_typed(item) for name, item in value.items()}
     return "-" if value == STREAM else value
 
 
@@ -93,7 +92,7 @@ def _app(arguments: list[str]):
         version=__version__,
         result_action="return_value",
         exit_on_error=False,
-        print_error=False,  # told in `run`, in one line
+        print_error=False,  # printed by `_run`, in one line
         suppress_keyboard_interrupt=False,
         default_parameter=Parameter(negative_iterable=()),
     )
@@ -136,11 +135,11 @@ def _explained(error: Exception) -> "IntarsiaError":
         command = " ".join(error.command_chain)
         return UsageError(f"{command}: {error.argument.name} is missing. See intarsia {command} --help.")
     if isinstance(error, CycloptsError):
-        return UsageError(_told_by_settings(error) or str(error).replace(STREAM, "-"))
+        return UsageError(_fault_of_settings(error) or str(error).replace(STREAM, "-"))
     return explained(error)
 
 
-def _told_by_settings(error: Exception) -> str | None:
+def _fault_of_settings(error: Exception) -> str | None:
     """In our words, what pydantic found wrong with a method's settings."""
     if not type(error.__cause__).__module__.startswith("pydantic"):
         return None
@@ -149,23 +148,24 @@ def _told_by_settings(error: Exception) -> str | None:
     return in_our_words(error.__cause__)  # pyright: ignore[reportArgumentType]
 
 
-def _tell(error: Exception, arguments: list[str]) -> None:
+def _print_error(error: Exception, arguments: list[str]) -> None:
     """One line for people; one JSON event where those were asked for."""
-    from intarsia.errors import settings_as
-
-    message = " ".join(settings_as(as_flag, str(error)).split())
+    message = " ".join(with_flags(str(error)).split())
     if "--json" in arguments:
         import json
 
         print(json.dumps({"event": "error", "kind": type(error).__name__, "message": message}), flush=True)
-    print(f"intarsia: {visible(message)}", file=sys.stderr)
+    print(f"intarsia: {printable(message)}", file=sys.stderr)
 
 
-def as_flag(name: str) -> str:
-    return f"--{name.replace('_', '-')}"
+def with_flags(text: str) -> str:
+    """A message with each setting called by its flag."""
+    from intarsia.errors import settings_as
+
+    return settings_as(lambda name: f"--{name.replace('_', '-')}", text)
 
 
-def visible(text: str) -> str:
+def printable(text: str) -> str:
     """Without the control characters that a file name may bring into a terminal."""
     return "".join(letter if letter.isprintable() else "?" for letter in text)
 

@@ -1,74 +1,42 @@
 """`intarsia batch`: folders of pictures, painted by one recipe."""
 
+import dataclasses
 import json
 import os
 import re
 import sys
 import time
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Annotated
 
 from cyclopts import App, Group, Parameter
+from pydantic.dataclasses import dataclass
 
-from intarsia.batch import CONTENT, Batch, Event, gather
-from intarsia.cli import said, visible
-from intarsia.cli.progress import Interrupts, Reporter, notices, reporter
-from intarsia.cli.stylize import OUTPUT, PLACES, RUN, Running, Switch, filled_from, value_of
-from intarsia.errors import UsageError, unknown
+from intarsia.batch import CONTENT, Batch, Event, Manner, gather
+from intarsia.cli import as_typed, printable, with_flags
+from intarsia.cli.progress import Interrupts, Reporter, reporter
+from intarsia.cli.stylize import PLACES, RUN, ByName, Shown, asked_for, filled_from
+from intarsia.errors import UsageError, listening
 from intarsia.methods import METHODS
-from intarsia.recipe import Guidance, Recipe, checked, read_recipe, settings_of
+from intarsia.recipe import Guidance, Recipe, checked, settings_of
 
-DEEP = ("png", "tif", "tiff")
 SHOWN = 20  # failures of different kinds in the table; all are in the ledger
 FAILED, INTERRUPTED = 6, 130
 
 
-@dataclass(frozen=True)
-class Many(Running):
-    """How a batch runs."""
-
-    resume: Switch = False
-    """Leave out what an earlier run has finished, and paint the rest."""
-    workers: int = 1
-    """Processes that paint at the same time, each with its share of the processor and its own memory."""
-
-
 @dataclass(frozen=True, kw_only=True)
-class Results:
-    """Where the results of a batch go."""
+class Results(Manner):
+    """Where the results of a batch go, and how."""
 
     output: Annotated[str, Parameter(name=["--output", "-o"])]
     """Folder of the results, made if need be."""
-    format: str | None = None
-    """Of all results: png, jpg, webp, tif, avif, bmp, ppm. When not given: as each input."""
-    depth: int = 8
-    """Bits per channel, 8 or 16 (png and tif)."""
-    quality: int = 95
-    """Of jpg, webp and avif, 1 to 100."""
-    overwrite: Switch = False
-    """Paint everything anew, and replace what is there."""
-    dry_run: Switch = False
-    """Tell what would be painted, and paint nothing."""
-
-    def check(self, outputs: Iterable[str]) -> None:
-        """Raises UsageError for numbers that cannot be."""
-        if not 1 <= self.quality <= 100:
-            raise UsageError(f"--quality is {self.quality}; it must be 1 to 100.")
-        if self.depth not in (8, 16):
-            raise UsageError(f"--depth is {self.depth}; it must be 8 or 16.")
-        shallow = [name for name in outputs if not name.lower().endswith(DEEP)]
-        if self.depth == 16 and shallow:
-            raise UsageError(f"--depth 16 needs png or tif results, and {shallow[0]} is neither. Say --format png.")
+    dry_run: bool = False
+    """List what would be painted, and paint nothing."""
 
 
 def batch_command(app: App, arguments: Sequence[str]) -> None:
     """Adds `batch` to the app, with the flags of the method that the arguments (or their recipe) name."""
-    named = value_of("--recipe", arguments)
-    base = None if named is None else read_recipe(named)
-    method = value_of("--method", arguments) or (base.method if base else "gatys")
-    if method not in METHODS:
-        raise UsageError(unknown("method", method, METHODS))
+    base, method = asked_for(arguments)
     kind = METHODS[method]
 
     def batch(
@@ -81,8 +49,8 @@ def batch_command(app: App, arguments: Sequence[str]) -> None:
         method: str = method,
         recipe: str | None = None,
         guidance: Annotated[Guidance, Parameter(name="*", group=PLACES)] = Guidance(),  # noqa: B008
-        results: Annotated[Results, Parameter(name="*", group=OUTPUT)],
-        running: Annotated[Many, Parameter(name="*", group=RUN)] = Many(),
+        results: Annotated[Results, ByName],
+        shown: Annotated[Shown, Parameter(name="*", group=RUN)] = Shown(),  # noqa: B008
         settings: Annotated[kind, Parameter(name="*", group=Group(f"Settings of {method}", sort_key=4))] = kind(),  # noqa: B008 # pyright: ignore[reportInvalidTypeForm]
     ) -> int:
         """Paint all PICTURES, files and folders, in the manner of one style or several.
@@ -123,63 +91,56 @@ def batch_command(app: App, arguments: Sequence[str]) -> None:
             "settings": settings_of(settings),
             "inputs": base.inputs if base else {},
         }
-        whole = checked("batch", Recipe, {name: said(value) for name, value in data.items()}, UsageError)
-        return paint_all([said(name) for name in pictures], whole, results, running)
+        whole = checked("batch", Recipe, as_typed(data), UsageError)
+        return paint_all(as_typed(list(pictures)), whole, results, shown)
 
     app.command(batch, name="batch")
     if base is not None:
         app["batch"].config = (filled_from(base, style=base.styles, threads=None),)
 
 
-def paint_all(pictures: Sequence[str], recipe: Recipe, results: Results, running: Many) -> int:
+def paint_all(pictures: Sequence[str], recipe: Recipe, results: Results, shown: Shown) -> int:
     """Runs a batch; gives the exit code. Ctrl-C lets the pictures in work be finished."""
-    if running.workers < 1:
-        raise UsageError(f"--workers is {running.workers}; it must be 1 or more.")
-    found = gather(pictures, said(results.output), results.format)
-    results.check(one.output for one in found.pictures)
-    batch = Batch(
-        recipe,
-        found.pictures,
-        said(results.output),
-        format=results.format,
-        depth=results.depth,
-        quality=results.quality,
-        workers=min(running.workers, len(found.pictures)),
-        resume=running.resume,
-        overwrite=results.overwrite,
-    )
+    settings = as_typed(dataclasses.asdict(results))
+    out, dry_run = settings.pop("output"), settings.pop("dry_run")
+    found = gather(pictures, out, results.format)
+    batch = Batch(recipe, found.pictures, out, Manner(**settings))
     stopping = "the pictures in work will be finished"
-    with reporter(running.json, running.quiet) as report, notices(report), Interrupts(stopping) as interrupts:
+    with (
+        reporter(shown.json, shown.quiet) as report,
+        listening(report.notice),
+        Interrupts(stopping) as interrupts,
+    ):
         if found.passed_over:
             report.notice(f"no pictures, and passed over: {_listed(found.passed_over)}.")
-        return _told(batch, running.json) if results.dry_run else _painted(batch, report, interrupts)
+        return _print_plan(batch, shown.json) if dry_run else _paint(batch, report, interrupts)
 
 
-def _painted(batch: Batch, report: Reporter, interrupts: Interrupts) -> int:
+def _paint(batch: Batch, report: Reporter, interrupts: Interrupts) -> int:
     began, tally = time.monotonic(), Tally(report)
     for event in batch(lambda: interrupts.asked):
         tally.take(event)
     rest = tally.pictures - tally.done - len(tally.failed)
     facts = {"output": batch.out, "painted": tally.done, "failed": len(tally.failed), "done_before": tally.before}
     facts |= {"interrupted": True, "left": rest} if rest else {}
-    tally.tell_of_more()
+    tally.count_notices()
     report.done(**facts, seconds=round(time.monotonic() - began, 2))
     for line in _table(tally.failed):
         print(line, file=sys.stderr)
     if rest:
-        report.notice(f"stopped with {rest} of {tally.pictures} pictures to go; the same again with --resume goes on.")
+        report.notice(f"stopped with {rest} of {tally.pictures} pictures to go; the same again with `resume` goes on.")
         return INTERRUPTED
     return FAILED if tally.failed else 0
 
 
-def _told(batch: Batch, as_json: bool) -> int:
+def _print_plan(batch: Batch, as_json: bool) -> int:
     """What a batch would do, a picture a line."""
     plan = batch.plan()
     done = set(plan.done)
     for one in batch.pictures:
         does = "is done" if one in done else "replaces" if one.output in plan.replaced else "paints"
         event = {"event": "plan", "does": does, "picture": one.source, "output": batch.target(one)}
-        print(json.dumps(event) if as_json else visible(f"{does:8}  {one.source} -> {batch.target(one)}"))
+        print(json.dumps(event) if as_json else printable(f"{does:8}  {one.source} -> {batch.target(one)}"))
     return 0
 
 
@@ -206,16 +167,17 @@ class Tally:
     def _take(self, event: Event, name: str) -> None:
         self.done += event.kind == "done"
         if event.kind == "failed":
-            self.failed.append((name, event.facts["message"]))
+            self.failed.append((name, with_flags(event.facts["message"])))
         elif event.kind == "died":
             self.report.notice(f"{name}: its worker died ({event.facts['why']}); it is painted again.")
         for text in event.facts.get("notices", ()):
             self._notice(text)
         failed = f", {len(self.failed)} failed" if self.failed else ""
-        says = f"{self.done} of {self.pictures} pictures{failed}"
+        text = f"{self.done} of {self.pictures} pictures{failed}"
         assert event.picture is not None
         facts = {key: value for key, value in event.facts.items() if key not in ("notices", "traceback")}
-        self.report.part(event.kind, event.part, says, picture=name, output=event.picture.output, **facts)
+        facts |= {"message": with_flags(facts["message"])} if "message" in facts else {}
+        self.report.part(event.kind, event.part, text, picture=name, output=event.picture.output, **facts)
 
     def _notice(self, text: str) -> None:
         """The first of each kind; a hundred photographs that are reduced are one piece of news."""
@@ -224,7 +186,7 @@ class Tally:
         if len(alike) == 1:
             self.report.notice(text)
 
-    def tell_of_more(self) -> None:
+    def count_notices(self) -> None:
         for alike in self.notices.values():
             if len(alike) > 1:
                 self.report.notice(f"{len(alike)} pictures came with a notice like this: {alike[0]}")
@@ -241,7 +203,7 @@ def _table(failed: Sequence[tuple[str, str]]) -> list[str]:
     names = [_listed(names) for names in list(reasons.values())[:SHOWN]]
     width = min(60, max(map(len, names)))
     lines = [f"{len(failed)} {'picture' if len(failed) == 1 else 'pictures'} failed:"]
-    lines += [visible(f"  {name:{width}}  {reason}") for name, reason in zip(names, reasons, strict=False)]
+    lines += [printable(f"  {name:{width}}  {reason}") for name, reason in zip(names, reasons, strict=False)]
     more = len(reasons) - SHOWN
     return lines + ([f"  and {more} more reasons, in the ledger"] if more > 0 else [])
 

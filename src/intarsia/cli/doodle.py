@@ -5,8 +5,8 @@ from typing import Annotated
 
 from cyclopts import App, Group, Parameter
 
-from intarsia.cli import said
-from intarsia.cli.stylize import OUTPUT, RUN, Outputs, Running, paint
+from intarsia.cli import as_typed
+from intarsia.cli.stylize import RUN, ByName, Outputs, Shown, paint
 from intarsia.errors import UsageError
 from intarsia.methods.doodle import Doodle, Patchwise
 from intarsia.recipe import Recipe, checked, settings_of
@@ -34,8 +34,8 @@ def doodle_command(app: App, arguments: Sequence[str]) -> None:
         frame: int | None = None,
         max_pixels: int = Recipe.model_fields["max_pixels"].default,
         threads: int | None = None,
-        outputs: Annotated[Outputs, Parameter(name="*", group=OUTPUT)],
-        running: Annotated[Running, Parameter(name="*", group=RUN)] = Running(),  # noqa: B008
+        outputs: Annotated[Outputs, ByName],
+        shown: Annotated[Shown, Parameter(name="*", group=RUN)] = Shown(),  # noqa: B008
         settings: Annotated[kind, Parameter(name="*", group=SETTINGS)] = kind(),  # noqa: B008 # pyright: ignore[reportInvalidTypeForm]
     ) -> int:
         """Paint a doodle: a MAP in flat colors, each of which takes what has that color on the map of the style.
@@ -81,7 +81,7 @@ def doodle_command(app: App, arguments: Sequence[str]) -> None:
             "threads": threads,
             "settings": settings_of(settings),
         }
-        whole = checked("doodle", Recipe, {name: said(value) for name, value in data.items()}, UsageError)
-        return paint(whole, outputs, running)
+        whole = checked("doodle", Recipe, as_typed(data), UsageError)
+        return paint(whole, outputs, shown)
 
     app.command(doodle, name="doodle")

@@ -7,11 +7,11 @@ from typing import Any, Literal
 
 from intarsia import picture as pictures
 from intarsia.cache import cache_folder
-from intarsia.cli.progress import Silent, notices
+from intarsia.cli.progress import Silent
 from intarsia.cli.stylize import Switch
 from intarsia.encoders import Encoder, load
 from intarsia.encoders.vgg19 import VGG19_SOURCES
-from intarsia.errors import PictureError, RecipeError, notice
+from intarsia.errors import PictureError, RecipeError, listening, notice
 from intarsia.measure import TAPS, Measures, measured
 from intarsia.recipe import Job, read_recipe
 from intarsia.sizes import size_of
@@ -59,7 +59,7 @@ def measure(
     json
         As one JSON object.
     """
-    with notices(Silent()):
+    with listening(Silent().notice):
         image = pictures.read(picture).image
         job = Job.open(_recipe(picture, recipe, folder))
         _check_aspect(image, job, picture)
@@ -68,8 +68,10 @@ def measure(
         if remark := _remark(judge, job, chosen=encoder is not None):
             notice(remark)
         found = measured(judge, image, job.content, job.guide, taps, gradient=gradient or None)
-    told = _told(found, judge, taps, remark)
-    print(format.dumps(told, indent=1, ensure_ascii=False) if json else "\n".join(_table(found, judge, taps)))
+    if json:
+        print(format.dumps(_as_data(found, judge, taps, remark), indent=1, ensure_ascii=False))
+    else:
+        print("\n".join(_table(found, judge, taps)))
 
 
 def _recipe(picture: str, recipe: str | None, folder: Path | None):
@@ -113,8 +115,8 @@ def _remark(judge: Encoder, job: Job, chosen: bool) -> str | None:
     return None
 
 
-def _told(found: Measures, judge: Encoder, taps: tuple[str, ...], remark: str | None) -> dict:
-    """As data: the matrix of style distances by name."""
+def _as_data(found: Measures, judge: Encoder, taps: tuple[str, ...], remark: str | None) -> dict:
+    """The matrix of style distances by name."""
     rows = [
         {"name": name, "area": area, "style": row[i], "others": _by_name(found.regions, row, i)}
         for i, (name, area, row) in enumerate(zip(found.regions, found.areas, found.style, strict=True))
@@ -144,8 +146,8 @@ def _table(found: Measures, judge: Encoder, taps: tuple[str, ...]) -> list[str]:
     for i, (name, area, row) in enumerate(zip(found.regions, found.areas, found.style, strict=True)):
         others = [value for j, value in enumerate(row) if j != i]
         shown = others if len(row) <= SHOWN else [min(others)]
-        told = "  ".join(f"{value:.4f}" for value in shown) + (" at least" if len(row) > SHOWN else "")
-        lines.append(f"{name:{width}}  {100 * area:4.0f}%  {row[i]:10.4f}  {told}".rstrip())
+        distances = "  ".join(f"{value:.4f}" for value in shown) + (" at least" if len(row) > SHOWN else "")
+        lines.append(f"{name:{width}}  {100 * area:4.0f}%  {row[i]:10.4f}  {distances}".rstrip())
     content = f"{judge.name} has no relu4_1" if found.content is None else f"{found.content:.4f}"
     lines += ["", f"{'content distance':{width}}  {content}", f"{'structural similarity':{width}}  {found.ssim:.4f}"]
     if found.borders:

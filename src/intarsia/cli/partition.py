@@ -14,10 +14,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from intarsia import picture, swatches
-from intarsia.cli import said
-from intarsia.cli.progress import notices, reporter
+from intarsia.cli import as_typed
+from intarsia.cli.progress import reporter
 from intarsia.cli.stylize import Switch
-from intarsia.errors import GuideError, OutputError, UsageError
+from intarsia.errors import GuideError, OutputError, UsageError, listening
 from intarsia.partition import Pairing, Partition, Seeds, coloring, pair, refine_region
 from intarsia.partition import partition as partitioned
 from intarsia.partition.coloring import PALETTE
@@ -105,12 +105,12 @@ def partition(
     json
         One JSON event per line on standard output.
     """
-    image, other, output = said(image), said(other), said(output)
+    image, other, output = as_typed(image), as_typed(other), as_typed(output)
     settings: dict[str, Any] = {"method": method, "carry": carry, "size": size, "seed": seed}
     _check_asked(match, other, refine, from_, output, json)
     _check_targets([output, overlay], [image, other, from_], in_place)
     seeds, began = Seeds.parse(seed_point, must_link, cannot_link), time.monotonic()
-    with reporter(json, quiet=True) as report, notices(report):
+    with reporter(json, quiet=True) as report, listening(report.notice):
         report.start(image=image, regions=regions, **settings)
         if other is not None:
             if seeds or soft or overlay:
@@ -171,7 +171,7 @@ def _regions(
         return partitioned(image, k, seeds=seeds, **settings)
     if seeds or settings["method"] == "kmeans":
         raise UsageError("--refine takes no seed points and no --method kmeans. Drop them.")
-    drawn = coloring.from_colors(picture.read(said(source)).image)
+    drawn = coloring.from_colors(picture.read(as_typed(source)).image)
     there = [label + 1 for label in drawn.labels.unique().tolist()]
     if refine not in there:
         raise GuideError(f"{source} has no region {refine}. It has {', '.join(map(str, there))}.")
@@ -267,9 +267,9 @@ def _table(found: Pairing, parts: tuple[Partition, Partition]) -> list[str]:
     """Scores, content down and style across; what was paired has a star."""
     lines = ["content".ljust(21) + "".join(f"  style {label + 1:<3}" for label in range(parts[1].k))]
     for one, row in zip(_listed(parts[0]), _rounded(found.scores), strict=True):
-        told = "".join(
+        scores = "".join(
             f"  {value:7.3f}{'*' if found.pairs[one['region'] - 1] == label else ' '} "
             for label, value in enumerate(row)
         )
-        lines.append(f"{one['region']:2}  {one['color']}  {100 * one['area']:5.1f} %{told}".rstrip())
+        lines.append(f"{one['region']:2}  {one['color']}  {100 * one['area']:5.1f} %{scores}".rstrip())
     return lines

@@ -6,33 +6,15 @@ import signal
 import sys
 import threading
 import time
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
-from intarsia.cli import as_flag
+from intarsia.cli import with_flags
 from intarsia.engine import Frame
-from intarsia.errors import listening, settings_as
 
 DOWNLOAD_STEP = 4_000_000  # bytes between two download events
 
 
-@runtime_checkable
-class Reporter(Protocol):
-    """Used in a `with`, so that it leaves the terminal as it was, whatever happens."""
-
-    def __enter__(self) -> "Reporter": ...
-    def __exit__(self, *error: object) -> None: ...
-    def download(self, done: int, total: int | None) -> None: ...
-    def start(self, **facts: Any) -> None: ...
-    def frame(self, frame: Frame) -> None: ...
-    def part(self, event: str, done: float, says: str, **facts: Any) -> None: ...
-    def notice(self, text: str) -> None: ...
-    def done(self, **facts: Any) -> None: ...
-
-
-def reporter(as_json: bool, quiet: bool) -> Reporter:
+def reporter(as_json: bool, quiet: bool) -> "Reporter":
     return Events() if as_json else Silent() if quiet else Bar()
 
 
@@ -54,11 +36,11 @@ class Silent:
     def frame(self, frame: Frame) -> None:
         pass
 
-    def part(self, event: str, done: float, says: str, **facts: Any) -> None:
-        """Of a job of many pictures: the event in one word, the part of the whole that is done, what it says."""
+    def part(self, event: str, done: float, text: str, **facts: Any) -> None:
+        """Of a job of many pictures: the event in one word, the part of the whole that is done, what the bar says."""
 
     def notice(self, text: str) -> None:
-        print(f"intarsia: {text}", file=sys.stderr)
+        print(f"intarsia: {with_flags(text)}", file=sys.stderr)
 
     def done(self, **facts: Any) -> None:
         pass
@@ -92,11 +74,11 @@ class Events:
         losses = {name: round(value, 6) for name, value in frame.losses.items()}
         self._event("step", facts | {"loss": round(frame.loss, 6), "losses": losses, "seconds_left": left})
 
-    def part(self, event: str, done: float, says: str, **facts: Any) -> None:
+    def part(self, event: str, done: float, text: str, **facts: Any) -> None:
         self._event(event, facts | {"done": round(done, 4), "seconds_left": self.clock.left(done)})
 
     def notice(self, text: str) -> None:
-        self._event("notice", {"message": text})
+        self._event("notice", {"message": with_flags(text)})
 
     def done(self, **facts: Any) -> None:
         self._event("done", facts)
@@ -120,7 +102,7 @@ class Bar:
         columns.append(TextColumn("{task.percentage:>3.0f}% {task.fields[left]}"))
         self.progress = Progress(*columns, console=self.console, transient=True, disable=not self.live)
         self.task = self.progress.add_task("loading", total=1.0, left="")
-        self.told = time.monotonic()
+        self.last_line = time.monotonic()
 
     def __enter__(self) -> "Bar":
         return self
@@ -130,9 +112,9 @@ class Bar:
 
     def download(self, done: int, total: int | None) -> None:
         part = done / total if total else 0.0
-        said = f"downloading weights  {done / 1e6:.0f}" + (f" of {total / 1e6:.0f} MB" if total else " MB")
-        self.progress.update(self.task, completed=part, description=said, left="")
-        self._line(f"{said}  {100 * part:.0f}%")
+        text = f"downloading weights  {done / 1e6:.0f}" + (f" of {total / 1e6:.0f} MB" if total else " MB")
+        self.progress.update(self.task, completed=part, description=text, left="")
+        self._line(f"{text}  {100 * part:.0f}%")
 
     def start(self, **facts: Any) -> None:
         self.progress.start()
@@ -142,26 +124,29 @@ class Bar:
         loss = f"  loss {frame.loss:.3f}" if frame.losses else ""
         self.part("step", frame.done, f"{w} x {h}  step {frame.step}/{frame.steps}{loss}")
 
-    def part(self, event: str, done: float, says: str, **facts: Any) -> None:
+    def part(self, event: str, done: float, text: str, **facts: Any) -> None:
         left = self.clock.left(done)
         after = "" if left is None else f"{_duration(left)} left"
-        self.progress.update(self.task, completed=done, description=says, left=after)
-        self._line(f"{says}  {100 * done:.0f}%  {after}")
+        self.progress.update(self.task, completed=done, description=text, left=after)
+        self._line(f"{text}  {100 * done:.0f}%  {after}")
 
     def _line(self, text: str) -> None:
-        if not self.live and time.monotonic() - self.told > 5:
-            self.told = time.monotonic()
+        if not self.live and time.monotonic() - self.last_line > 5:
+            self.last_line = time.monotonic()
             print(text, file=sys.stderr, flush=True)
 
     def notice(self, text: str) -> None:
-        self.console.print(f"note: {text}", markup=False, highlight=False, soft_wrap=True)
+        self.console.print(f"note: {with_flags(text)}", markup=False, highlight=False, soft_wrap=True)
 
     def done(self, **facts: Any) -> None:
         self.progress.stop()
         if "output" in facts and facts["output"] != "-":
             many = f"{facts['painted']} painted, in " if "painted" in facts else ""
-            said = f"{many}{facts['output']}  {facts['seconds']:.1f} s"
-            self.console.print(said, markup=False, highlight=False, soft_wrap=True)
+            text = f"{many}{facts['output']}  {facts['seconds']:.1f} s"
+            self.console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+Reporter = Silent | Events | Bar  # used in a `with`, so that it leaves the terminal as it was, whatever happens
 
 
 class Clock:
@@ -181,51 +166,44 @@ class Clock:
 class Interrupts:
     """The first Ctrl-C (or a termination signal) asks the run to stop after its step; the second leaves at once.
 
-    At once is also in the middle of a long step, when Python hears no signal: a thread of its own listens for the
-    bytes that the interpreter's C code sends."""
+    At once is also in the middle of a long step, when Python handles no signal: a thread of its own reads the bytes
+    that the interpreter's C code writes."""
 
     def __init__(self, stopping: str = "stopping after this step") -> None:
         self.asked, self.stopping = False, stopping
 
     def __enter__(self) -> "Interrupts":
-        self.listening, self.sending = os.pipe()
-        os.set_blocking(self.sending, False)
-        self.before = {number: signal.signal(number, self._hear) for number in (signal.SIGINT, signal.SIGTERM)}
-        self.sent_before = signal.set_wakeup_fd(self.sending, warn_on_full_buffer=False)
-        threading.Thread(target=self._listen, daemon=True).start()
+        self.reading, self.writing = os.pipe()
+        os.set_blocking(self.writing, False)
+        self.before = {number: signal.signal(number, self._ask) for number in (signal.SIGINT, signal.SIGTERM)}
+        self.writing_before = signal.set_wakeup_fd(self.writing, warn_on_full_buffer=False)
+        threading.Thread(target=self._count, daemon=True).start()
         return self
 
     def __exit__(self, *error: object) -> None:
-        signal.set_wakeup_fd(self.sent_before)
+        signal.set_wakeup_fd(self.writing_before)
         for number, handler in self.before.items():
             signal.signal(number, handler)
-        os.close(self.sending)
+        os.close(self.writing)
 
-    def _hear(self, number: int, stack: object) -> None:
+    def _ask(self, number: int, stack: object) -> None:
         self.asked = True
 
-    def _listen(self) -> None:
-        heard = 0
-        while sent := os.read(self.listening, 1):
-            heard += sent[0] in self.before
-            if heard == 1:
-                _tell_terminal(f"\n{self.stopping}; once more leaves at once\n")
-            elif heard == 2:
-                _tell_terminal("\x1b[?25h")  # the cursor, which the bar hides
+    def _count(self) -> None:
+        signals = 0
+        while sent := os.read(self.reading, 1):
+            signals += sent[0] in self.before
+            if signals == 1:
+                _write_to_terminal(f"\n{self.stopping}; once more leaves at once\n")
+            elif signals == 2:
+                _write_to_terminal("\x1b[?25h")  # the cursor, which the bar hides
                 os._exit(130)  # outputs are only ever replaced whole, so nothing can be left half-written
-        os.close(self.listening)
+        os.close(self.reading)
 
 
-def _tell_terminal(text: str) -> None:
+def _write_to_terminal(text: str) -> None:
     if os.isatty(2):
         os.write(2, text.encode())
-
-
-@contextmanager
-def notices(report: Reporter) -> Iterator[None]:
-    """Notices go to the report, each text once, with settings as flags; warnings are for programmers."""
-    with warnings.catch_warnings(action="ignore"), listening(lambda text: report.notice(settings_as(as_flag, text))):
-        yield
 
 
 def _duration(seconds: float) -> str:

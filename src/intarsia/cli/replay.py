@@ -6,7 +6,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from intarsia.cli.stylize import OUTPUT, RUN, Outputs, Running, paint
+from intarsia.cli.stylize import RUN, ByName, Outputs, Shown, paint
 from intarsia.errors import RecipeError
 from intarsia.recipe import Recipe, read_recipe, stored_recipe
 
@@ -15,9 +15,9 @@ def replay(
     picture: str,
     /,
     *,
-    outputs: Annotated[Outputs, Parameter(name="*", group=OUTPUT)],
+    outputs: Annotated[Outputs, ByName],
     folder: Path | None = None,
-    running: Annotated[Running, Parameter(name="*", group=RUN)] = Running(),  # noqa: B008 (never changed)
+    shown: Annotated[Shown, Parameter(name="*", group=RUN)] = Shown(),  # noqa: B008 (never changed)
 ) -> int:
     """Paint a picture again from the recipe inside it.
 
@@ -33,7 +33,7 @@ def replay(
     """
     recipe = read_recipe(picture, folder)
     _check_presence(recipe, picture)
-    return paint(recipe, outputs, running)
+    return paint(recipe, outputs, shown)
 
 
 def show(picture: str, /) -> None:

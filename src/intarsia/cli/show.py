@@ -7,7 +7,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from intarsia.cli import said
+from intarsia.cli import as_typed
 
 
 def info(*, json: Annotated[bool, Parameter(negative=())] = False) -> None:
@@ -76,7 +76,7 @@ def sheet(*, output: Annotated[str, Parameter(name=["--output", "-o"])], size: i
 
     if not 32 <= size <= 2048:
         raise UsageError(f"--size is {size}; it must be 32 to 2048.")
-    target = said(output)
+    target = as_typed(output)
     picture.check_target(target, [])
     picture.write(target, swatches.sheet(size, seed))
     if target != "-":

@@ -5,8 +5,8 @@ from typing import Annotated
 
 from cyclopts import Group, Parameter
 
-from intarsia.cli import said
-from intarsia.cli.stylize import OUTPUT, RUN, Outputs, Running, paint
+from intarsia.cli import as_typed
+from intarsia.cli.stylize import RUN, ByName, Outputs, Shown, paint
 from intarsia.errors import UsageError
 from intarsia.methods.texture import Texture
 from intarsia.recipe import Recipe, checked, settings_of
@@ -22,8 +22,8 @@ def texture(
     weight: Annotated[list[float], Parameter(show_default=False)] = [],  # noqa: B006 (never changed)
     max_pixels: int = Recipe.model_fields["max_pixels"].default,
     threads: int | None = None,
-    outputs: Annotated[Outputs, Parameter(name="*", group=OUTPUT)],
-    running: Annotated[Running, Parameter(name="*", group=RUN)] = Running(),  # noqa: B008
+    outputs: Annotated[Outputs, ByName],
+    shown: Annotated[Shown, Parameter(name="*", group=RUN)] = Shown(),  # noqa: B008
     settings: Annotated[Texture, Parameter(name="*", group=SETTINGS)] = Texture(),  # noqa: B008
 ) -> int:
     """Make a texture like that of a picture, of any size, out of noise.
@@ -59,5 +59,5 @@ def texture(
         "method": "wct",
         "settings": settings_of(settings),
     }
-    whole = checked("texture", Recipe, {name: said(value) for name, value in data.items()}, UsageError)
-    return paint(whole, outputs, running)
+    whole = checked("texture", Recipe, as_typed(data), UsageError)
+    return paint(whole, outputs, shown)

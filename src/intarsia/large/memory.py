@@ -1,5 +1,6 @@
 """How much memory there is, and whether a forecast fits into it."""
 
+import ctypes
 import os
 from collections.abc import Iterator
 from contextlib import suppress
@@ -24,6 +25,12 @@ def check_memory(needed: float, size: tuple[int, int], device: torch.device) -> 
         f"{size[1]} x {size[0]} needs about {needed / 2**30:.1f} GiB of memory, and {free / 2**30:.1f} GiB are free. "
         f"The largest long side that fits is about {largest} pixels (`size` {largest})."
     )
+
+
+def hand_back_memory() -> None:
+    """What the C library keeps though it is free, ahead of something that needs much of another kind."""
+    with suppress(OSError, AttributeError):  # another library than glibc
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def free_memory(device: torch.device) -> int | None:

@@ -65,14 +65,15 @@ class Job:
         folder: Path | None = None,
         given: dict[str, Source] | None = None,
         files: Files | None = None,
+        method: Method | None = None,
     ) -> "Job":
         """Reads every picture of the recipe. folder: what its paths are relative to; given: pictures that are at hand
         already, by the name that the recipe calls them; files: of a job with the same styles, which are then not read
-        again."""
+        again; method: of a job with the same settings, with the networks that it has loaded."""
         if folder is not None:
             recipe = recipe.renamed(lambda name: str(folder / name))
         files = Files(recipe, given or {}) if files is None else files.of(recipe)
-        method = recipe.build_method()
+        method = recipe.build_method() if method is None else method
         content = files.read(recipe.content, frame=recipe.frame)
         seen = visible(content, recipe.content).image
         styles = {name: visible(files.read(name), name) for name in dict.fromkeys(recipe.styles)}

@@ -15,6 +15,7 @@ from intarsia.errors import RecipeError
 from intarsia.large import let_go
 from intarsia.recipe.data import Recipe
 
+FORMAT = "2"  # of what methods put into a state; an earlier one has no number
 _DTYPES = {
     torch.float64: "F64",
     torch.float32: "F32",
@@ -27,7 +28,7 @@ _DTYPES = {
 def save_state(path: Path, frame: Frame, recipe: Recipe) -> None:
     """Everything needed to go on, in one safetensors file, written atomically and without a copy in memory."""
     tensors = {name: value.cpu().contiguous() for name, value in frame.state().items()}
-    about = {"recipe": recipe.to_json(), "step": str(frame.step)}
+    about = {"format": FORMAT, "recipe": recipe.to_json(), "step": str(frame.step)}
     picture.atomic_write(path, lambda stream: _write(stream, tensors, about))
 
 
@@ -53,20 +54,29 @@ def load_state(path: Path, recipe: Recipe) -> State:
     """The state of a run that had the same recipe and the same inputs. Raises RecipeError, naming what differs."""
     try:
         with safe_open(path, "pt") as file:
-            text = (file.metadata() or {}).get("recipe")
+            then = _recipe_of(path, file.metadata() or {})
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dictionary)
-        then = Recipe.from_json(text or "")
     except (SafetensorError, OSError) as error:
         raise RecipeError(f"{path} is not a saved state: {error}. Delete it to start anew.") from None
-    except RecipeError:
-        raise RecipeError(f"{path} is not a state of ours: it holds no recipe. Delete it to start anew.") from None
-    differing = differences(then, recipe)
-    if differing:
+    if differing := differences(then, recipe):
         raise RecipeError(
             f"{path} belongs to another run: {'; '.join(differing[:3])}. Repeat that run's settings, or leave `resume` "
             "away to start anew."
         )
     return tensors
+
+
+def _recipe_of(path: Path, about: dict[str, str]) -> Recipe:
+    """Raises RecipeError for a state that another version kept, and for what is none of ours."""
+    if {"recipe", "step"} <= about.keys() and about.get("format") != FORMAT:
+        which = "a later" if "format" in about else "an earlier"
+        raise RecipeError(
+            f"{path} was kept by {which} version. Finish it with that one, or start anew without `resume`."
+        )
+    try:
+        return Recipe.from_json(about.get("recipe", ""))
+    except RecipeError:
+        raise RecipeError(f"{path} is not a state of ours: it holds no recipe. Delete it to start anew.") from None
 
 
 def differences(then: Recipe, now: Recipe) -> list[str]:

@@ -10,10 +10,12 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import filelock
 import torch
+from pydantic import ConfigDict, Field
+from pydantic.dataclasses import dataclass as checked_dataclass
 
 from intarsia import __version__, errors, picture, swatches
 from intarsia.batch.gathering import Picture
@@ -23,23 +25,38 @@ from intarsia.errors import IntarsiaError, OutputError, RecipeError, UsageError
 from intarsia.large.memory import LIMIT, free_memory
 from intarsia.methods import every_setting
 from intarsia.recipe import Files, Recipe, differences
+from intarsia.run import Form
 
 LOCK = ".intarsia-batch.lock"
 CONTENT = "<picture>"  # stands for each picture in the recipe of all
 TRIES = 2  # of a picture whose worker dies
 STARTS = 3  # processes in a row that may die before they are ready
-HEARKEN = 0.2  # seconds between two looks at whether to stop
+POLL_SECONDS = 0.2  # between two looks at whether to stop
 COMMAND = (sys.executable, "-P", "-m", "intarsia.batch.painter")
 
 
 @dataclass(frozen=True)
-class Plan:
+class Workload:
     """todo: what is to be painted; done: what is there already, whole and of these settings; replaced: results that are
     there and will be replaced."""
 
     todo: tuple[Picture, ...]
     done: tuple[Picture, ...] = ()
     replaced: frozenset[str] = frozenset()
+
+
+@checked_dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid"))
+class Manner(Form):
+    """How a batch is painted. Without `resume` and `overwrite` nothing that is there is touched."""
+
+    format: str | None = None
+    """Of all results: png, jpg, webp, tif, avif, bmp, ppm. When not given: as each input."""
+    workers: Annotated[int, Field(ge=1)] = 1
+    """Processes that paint at the same time, each with its share of the processor and its own memory."""
+    resume: bool = False
+    """Leave out what an earlier run has finished, and paint the rest."""
+    overwrite: bool = False
+    """Paint everything anew, and replace what is there."""
 
 
 @dataclass(frozen=True)
@@ -58,22 +75,20 @@ class Batch:
     """Many pictures painted by one recipe. Call it, and it yields events.
 
     recipe: with `CONTENT` as its content; recipe.threads: of each worker, None = the processor's, shared out. out: the
-    folder of results. format: as it was asked for. workers: processes. resume: leave out what is done; overwrite:
-    replace what is there; with neither, nothing that is there is touched."""
+    folder of results."""
 
     recipe: Recipe
     pictures: Sequence[Picture]
     out: str
-    format: str | None = None
-    depth: int = 8
-    quality: int = 95
-    workers: int = 1
-    resume: bool = False
-    overwrite: bool = False
+    manner: Manner = field(default_factory=Manner)
     command: Sequence[str] = COMMAND
 
     def target(self, one: Picture) -> str:
         return os.path.join(self.out, one.output)
+
+    @property
+    def workers(self) -> int:
+        return min(self.manner.workers, len(self.pictures))
 
     @property
     def threads(self) -> int:
@@ -81,28 +96,30 @@ class Batch:
 
     # ---- before it starts ------------------------------------------------------------------------------------------
 
-    def plan(self) -> Plan:
+    def plan(self) -> Workload:
         """What a call would do. Raises UsageError and RecipeError where it would do harm: a result that is an input, or
         that is there already; results of other settings in the same folder."""
-        if self.resume and self.overwrite:
-            raise UsageError("--resume goes on, and --overwrite starts anew. Give one of them.")
+        resume, overwrite = self.manner.resume, self.manner.overwrite
+        if resume and overwrite:
+            raise UsageError("`resume` goes on, and `overwrite` starts anew. Give one of them.")
+        self.manner.check(one.output for one in self.pictures)
         self._read_styles()
         self._spare_inputs()
         _check_folder(self.out)
         history = read_ledger(Path(self.out) / NAME)
-        if not self.overwrite:
+        if not overwrite:
             self._same_settings(history)
-        done = [one for one in self.pictures if self.resume and self._is_done(one, history)]
+        done = [one for one in self.pictures if resume and self._is_done(one, history)]
         kept = set(done)
         todo = [one for one in self.pictures if one not in kept]
         there = [one for one in todo if os.path.lexists(self.target(one))]
-        foreign = [one for one in there if not (self.overwrite or (self.resume and self._is_ours(one, history)))]
+        foreign = [one for one in there if not (overwrite or (resume and self._is_ours(one, history)))]
         if foreign:
             raise UsageError(self._is_there(foreign, history))
-        return Plan(tuple(todo), tuple(done), frozenset(one.output for one in there))
+        return Workload(tuple(todo), tuple(done), frozenset(one.output for one in there))
 
     def _read_styles(self) -> None:
-        """So that what is wrong with one is told before anything is begun."""
+        """So that what is wrong with one comes out before anything is begun."""
         files = Files(self.recipe, {})
         for name in (*self.recipe.styles, *self.recipe.style_map):
             if name == "-":
@@ -125,20 +142,18 @@ class Batch:
             return
         raise RecipeError(
             f"{self.out} holds results of other settings: {self._what_differs(history.run)}. Repeat those settings, "
-            "choose another folder, or say --overwrite."
+            "choose another folder, or say `overwrite`."
         )
 
     def _what_differs(self, run: dict[str, Any]) -> str:
-        told = [
-            f"{name} was {run.get(name)}, is {value}" for name, value in self._form.items() if run.get(name) != value
-        ]
+        form = self._form.items()
+        differing = [f"{name} was {run.get(name)}, is {value}" for name, value in form if run.get(name) != value]
         with suppress(RecipeError, KeyError):
             then = Recipe.from_json(json.dumps(run["recipe"]))
             now = self.recipe.model_copy(update={"inputs": self._sums})
-            told += differences(
-                then.model_copy(update=dict.fromkeys(_ASIDE)), now.model_copy(update=dict.fromkeys(_ASIDE))
-            )
-        return "; ".join(told[:3]) or "they were made by another version"
+            aside: dict[str, None] = dict.fromkeys(_ASIDE)
+            differing += differences(then.model_copy(update=aside), now.model_copy(update=aside))
+        return "; ".join(differing[:3]) or "they were made by another version"
 
     def _is_done(self, one: Picture, history: History) -> bool:
         last = history.last.get(one.output, {})
@@ -150,17 +165,15 @@ class Batch:
 
     def _is_ours(self, one: Picture, history: History) -> bool:
         """Whether the file in the place of its result is of a batch. After a failure it may be anyone's, who put it
-        there meanwhile, or an old one of ours, which is told by its sum."""
+        there meanwhile, or an old one of ours, which is known by its sum."""
         event = history.last.get(one.output, {}).get("event", "failed")
         return event != "failed" or history.made.get(one.output, "none") == _sum_of(self.target(one))
 
     def _is_there(self, foreign: Sequence[Picture], history: History) -> str:
         more = f", and {len(foreign) - 1} more" if len(foreign) > 1 else ""
         ours = any(self._is_ours(one, history) for one in foreign)
-        way_out = (
-            "--resume goes on, and --overwrite replaces" if ours else "Choose another folder; --overwrite replaces"
-        )
-        return f"{self.target(foreign[0])} is there already{more}. {way_out} what is there."
+        way_out = "`resume` goes on, and" if ours else "Choose another folder;"
+        return f"{self.target(foreign[0])} is there already{more}. {way_out} `overwrite` replaces what is there."
 
     # ---- what decides the pictures ---------------------------------------------------------------------------------
 
@@ -185,7 +198,7 @@ class Batch:
 
     @property
     def _form(self) -> dict[str, Any]:
-        return {"format": self.format, "depth": self.depth, "quality": self.quality}
+        return {name: getattr(self.manner, name) for name in ("format", "depth", "quality")}
 
     # ---- the run ---------------------------------------------------------------------------------------------------
 
@@ -205,12 +218,12 @@ class Batch:
             picture.sweep(folders)
             try:
                 with Ledger(Path(self.out) / NAME, history.size) as ledger, self._pool() as pool:
-                    yield from _Run(self, plan, ledger, pool, stopping).events()
+                    yield from _Painting(self, plan, ledger, pool, stopping).events()
             finally:
                 picture.sweep(folders)
 
     def _pool(self) -> Pool:
-        setup = {"recipe": self.recipe.to_json(), "threads": self.threads, "depth": self.depth, "quality": self.quality}
+        setup = {"recipe": self.recipe.to_json(), "threads": self.threads} | self._form
         free = free_memory(torch.device("cpu")) if self.workers > 1 else None
         share = {} if free is None else {LIMIT: str(free // self.workers)}
         return Pool(self.command, setup, self.workers, {"OMP_NUM_THREADS": str(self.threads)} | share)
@@ -219,16 +232,16 @@ class Batch:
 _ASIDE = ("content", "version", "threads", "max_pixels")  # of a recipe: what does not decide how pictures are painted
 
 
-class _Run:
+class _Painting:
     """One call of a batch, on its way."""
 
-    def __init__(self, batch: Batch, plan: Plan, ledger: Ledger, pool: Pool, stopping: Callable[[], bool]) -> None:
+    def __init__(self, batch: Batch, plan: Workload, ledger: Ledger, pool: Pool, stopping: Callable[[], bool]) -> None:
         self.batch, self.plan, self.ledger, self.pool, self.stopping = batch, plan, ledger, pool, stopping
         self.waiting = deque(plan.todo)
         self.tries: Counter[Picture] = Counter()
         self.parts: dict[Picture, float] = {}
         self.finished = 0
-        self.stillborn = 0
+        self.failed_starts = 0
         self.has_begun = False
         self.full: str | None = None
 
@@ -237,13 +250,13 @@ class _Run:
             if self._goes_on():
                 self.pool.fill(len(self.waiting) + len(self.pool.busy()))
                 yield from self._hand_out()
-            heard = self.pool.hear(HEARKEN)
-            if heard is None:
+            answer = self.pool.next_answer(POLL_SECONDS)
+            if answer is None:
                 yield self._event("wait")
             else:
-                yield from self._take(*heard)
+                yield from self._take(*answer)
         if self.full is not None:
-            raise OutputError(f"{self.full} The batch ended there; the same again with --resume goes on.")
+            raise OutputError(f"{self.full} The batch ended there; the same again with `resume` goes on.")
 
     def _goes_on(self) -> bool:
         return bool(self.waiting) and self.full is None and not self.stopping()
@@ -262,7 +275,7 @@ class _Run:
             self.tries[one] += 1
             self.ledger.append("begun", input=one.source, output=one.output)
             replace = one.output in self.plan.replaced or self.tries[one] > 1
-            worker.give(one, {"source": one.source, "target": self.batch.target(one), "replace": replace})
+            worker.assign(one, {"source": one.source, "target": self.batch.target(one), "replace": replace})
             yield self._event("begun", one, {"worker": worker.process.pid})
 
     def _write_run(self) -> None:
@@ -281,7 +294,7 @@ class _Run:
     def _take(self, worker: Worker, message: dict[str, Any]) -> Iterator[Event]:
         kind, one = message.pop("event"), worker.task
         if kind == "ready":
-            worker.ready, self.stillborn = True, 0
+            worker.ready, self.failed_starts = True, 0
         elif kind == "download":
             yield self._event("download", None, message)
         elif kind == "fatal":
@@ -289,7 +302,7 @@ class _Run:
                 raise _raised(message)
             yield self._event("notice", None, {"message": f"{message['message']} So one worker less is at work."})
         elif kind == "died":
-            yield from self._bury(worker, message["why"])
+            yield from self._report_death(worker, message["why"])
         elif one is not None and kind == "step":
             self.parts[one] = message["part"]
             yield self._event("step", one)
@@ -298,7 +311,7 @@ class _Run:
             yield self._finish(kind, one, message)
 
     def _finish(self, kind: str, one: Picture, message: dict[str, Any]) -> Event:
-        """Written down first, and told then."""
+        """Written into the ledger first."""
         self.finished += 1
         self.parts.pop(one, None)
         if message.pop("full", False):
@@ -310,15 +323,15 @@ class _Run:
             raise _raised(message)
         return self._event(kind, one, message)
 
-    def _bury(self, worker: Worker, why: str) -> Iterator[Event]:
+    def _report_death(self, worker: Worker, why: str) -> Iterator[Event]:
         one = worker.task
         if one is None:
-            self.stillborn += not worker.ready
+            self.failed_starts += not worker.ready
             if not worker.ready and any(other.ready for other in self.pool.workers):
                 self.pool.count = len(self.pool.workers)  # those that could start do the rest
-            elif self.stillborn >= STARTS:
-                words = " ".join(list(worker.last_words)[-3:])
-                raise IntarsiaError(f"{STARTS} workers ended before they were ready ({why}). {words}".strip())
+            elif self.failed_starts >= STARTS:
+                lines = " ".join(list(worker.last_lines)[-3:])
+                raise IntarsiaError(f"{STARTS} workers ended before they were ready ({why}). {lines}".strip())
             return
         self.parts.pop(one, None)
         if self.stopping() or self.tries[one] < TRIES:
@@ -327,7 +340,7 @@ class _Run:
             yield self._event("died", one, {"why": why})
             return
         message = f"{one.source}: its worker died {self.tries[one]} times ({why}), perhaps for want of memory."
-        message += " Try a smaller --size" + (" or fewer --workers." if self.batch.workers > 1 else ".")
+        message += " Try a smaller `size`" + (" or fewer `workers`." if self.batch.workers > 1 else ".")
         yield self._finish("failed", one, {"kind": "IntarsiaError", "message": message, "notices": []})
 
 
