@@ -13,11 +13,12 @@ from cyclopts import App, Group, Parameter
 
 from intarsia.batch import CONTENT, Batch, Event, gather
 from intarsia.cli import said, visible
+from intarsia.cli.flags import Typed
 from intarsia.cli.progress import Interrupts, Reporter, notices, reporter
 from intarsia.cli.stylize import OUTPUT, PLACES, RUN, Running, Switch, filled_from, value_of
 from intarsia.errors import UsageError, unknown
 from intarsia.methods import METHODS
-from intarsia.recipe import Guidance, Recipe, checked, read_recipe, settings_of
+from intarsia.recipe import Recipe, checked, read_recipe, settings_of
 
 DEEP = ("png", "tif", "tiff")
 SHOWN = 20  # failures of different kinds in the table; all are in the ledger
@@ -80,7 +81,7 @@ def batch_command(app: App, arguments: Sequence[str]) -> None:
         threads: int | None = None,
         method: str = method,
         recipe: str | None = None,
-        guidance: Annotated[Guidance, Parameter(name="*", group=PLACES)] = Guidance(),  # noqa: B008
+        guidance: Annotated[Typed, Parameter(name="*", group=PLACES)] = Typed(),  # noqa: B008
         results: Annotated[Results, Parameter(name="*", group=OUTPUT)],
         running: Annotated[Many, Parameter(name="*", group=RUN)] = Many(),
         settings: Annotated[kind, Parameter(name="*", group=Group(f"Settings of {method}", sort_key=4))] = kind(),  # noqa: B008 # pyright: ignore[reportInvalidTypeForm]

@@ -14,12 +14,12 @@ from cyclopts import App, ArgumentCollection, Group, Parameter, Token
 
 from intarsia import picture
 from intarsia.cli import hand_back_memory, said
+from intarsia.cli.flags import Typed
 from intarsia.cli.progress import Interrupts, Reporter, notices, reporter
 from intarsia.engine import Frame, State
 from intarsia.errors import DivergedError, OutputError, UsageError, unknown
 from intarsia.methods import METHODS
 from intarsia.recipe import (
-    Guidance,
     Job,
     Recipe,
     Result,
@@ -162,7 +162,7 @@ def stylize_command(app: App, arguments: Sequence[str]) -> None:
         threads: int | None = None,
         method: str = method,
         recipe: str | None = None,
-        guidance: Annotated[Guidance, Parameter(name="*", group=PLACES)] = Guidance(),  # noqa: B008
+        guidance: Annotated[Typed, Parameter(name="*", group=PLACES)] = Typed(),  # noqa: B008
         outputs: Annotated[Outputs, Parameter(name="*", group=OUTPUT)],
         running: Annotated[Running, Parameter(name="*", group=RUN)] = Running(),
         settings: Annotated[kind, Parameter(name="*", group=Group(f"Settings of {method}", sort_key=4))] = kind(),  # noqa: B008 # pyright: ignore[reportInvalidTypeForm]

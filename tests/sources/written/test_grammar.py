@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from intarsia import picture, sources
 from intarsia.errors import GuideError, Notice, UsageError
 from intarsia.maps import edits
-from intarsia.sources.written import EDITS, MAKERS, Canvas, Distance, File, Step, WrittenMap, words_of
+from intarsia.sources.written.grammar import Distance, File, Step, WrittenMap, words_of
+from intarsia.sources.written.verbs import EDITS, MAKERS, Canvas
 
 pytestmark = pytest.mark.filterwarnings("ignore:Do not use the `random` module")  # beartype does, in the strategies
 ODD = [
