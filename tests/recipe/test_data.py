@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,7 +11,9 @@ import torch
 
 from intarsia import Recipe, picture
 from intarsia.errors import PictureError, RecipeError
+from intarsia.guide import MANNER
 from intarsia.recipe import read_recipe, stored_recipe
+from intarsia.recipe.data import OF_THE_WHOLE
 from intarsia.recipe.regions import WrittenGradient, WrittenPair, WrittenRegion
 from intarsia.sources.written import WrittenMap
 
@@ -204,6 +208,58 @@ def test_words_are_values_in_a_recipe_and_text_in_its_file():
     written = json.loads(said.to_json())
     assert {key: written[key] for key in text} == text
     assert Recipe.from_json(said.to_json()) == said
+
+
+@pytest.mark.parametrize("setting", OF_THE_WHOLE)
+def test_every_setting_of_a_region_is_a_key_of_the_recipe(setting):
+    """Type, range, default and docstring are those of `Manner`."""
+    field, declared = Recipe.model_fields[setting], MANNER[setting]
+    assert (field.annotation, field.metadata, field.default) == (
+        declared.annotation,
+        declared.metadata,
+        declared.default,
+    )
+    assert field.description == declared.description
+    assert declared.description
+
+
+NEW = '''
+import intarsia.guide as guide
+with open(guide.__file__) as file:
+    text = file.read()
+old = '    strength: Factor = 1.0'
+assert old in text
+new = '    grain: Annotated[float, Field(ge=0, le=1)] = 0.5' + chr(10) + '    """Of the paper."""' + chr(10)
+exec(compile(text.replace(old, new + old), guide.__file__, "exec"), vars(guide))
+import contextlib, io, torch
+from intarsia.cli import run
+from intarsia.recipe import Job, Recipe, read_guide, stylize, write_guide
+from intarsia.recipe.regions import WrittenRegion
+style = torch.rand(3, 8, 8)
+assert guide.Region(style).grain == 0.5
+assert str(WrittenRegion.parse("a: grain=0.25")) == "a: grain=0.25"
+said = Recipe(content="content.png", styles=["style.png"], grain=0.75, region=["content=everywhere"])
+assert '"grain": 0.75' in said.to_json()
+assert Job.open(said).guide.regions[0].grain == 0.75
+write_guide("g.json", guide.Guide((guide.Region(style, grain=0.1),)), [style])
+assert read_guide("g.json")[0].grain == 0.1
+assert stylize("content.png", "style.png", method=said.build_method(), size=8, grain=1).recipe.grain == 1
+with contextlib.redirect_stdout(io.StringIO()) as told:
+    run(["stylize", "--help"])
+assert "--grain" in told.getvalue()
+for make in (lambda: guide.Region(style, grain=2), lambda: Recipe(content="c", styles=["s"], grain=2)):
+    try:
+        make()
+        raise SystemExit("2 was taken")
+    except (ValueError, guide.GuideError):
+        pass
+'''
+
+
+def test_one_field_is_a_new_setting_everywhere(folder):
+    """Regions, words, recipes, guide files, `stylize` and flags, with its range."""
+    done = subprocess.run([sys.executable, "-c", NEW], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
 
 
 def test_no_words_are_read_again_once_they_are_values(monkeypatch):

@@ -1,6 +1,7 @@
 """A region and a gradient in words: what is written is read back, and what is wrong is told."""
 
 import re
+from typing import get_type_hints
 
 import pytest
 from hypothesis import given, settings
@@ -8,7 +9,8 @@ from hypothesis import strategies as st
 
 from intarsia.color import FORMS, RULES
 from intarsia.errors import UsageError
-from intarsia.recipe.regions import WrittenGradient, WrittenPair, WrittenRegion
+from intarsia.guide import MANNER, Manner
+from intarsia.recipe.regions import TOLD, WrittenGradient, WrittenPair, WrittenRegion
 from intarsia.sources.written import WrittenMap
 
 # beartype uses it, inside the strategies
@@ -58,6 +60,17 @@ def test_renaming_the_files_of_a_region_keeps_the_rest(region):
     assert asked == region.files()
     assert renamed.files() == [f"new/{name}" for name in asked]
     assert renamed.renamed(lambda name: name.removeprefix("new/")) == region
+
+
+@pytest.mark.parametrize("setting", MANNER)
+def test_every_setting_of_a_region_can_be_said_in_words(setting):
+    """Under its own name and the shorter one; what is not said is None; type and range are those of `Manner`."""
+    usual = getattr(Manner, setting)
+    for name in (setting, setting.replace("_", "-"), TOLD[setting]):
+        assert WrittenRegion.parse(f"a: {name}={usual}").manner == {setting: usual}
+    assert getattr(WrittenRegion(), setting) is None
+    hints = [get_type_hints(kind, include_extras=True)[setting] for kind in (Manner, WrittenRegion)]
+    assert hints[1] == hints[0] | None
 
 
 @given(maps, st.lists(st.integers(1, 99), min_size=2, max_size=5))

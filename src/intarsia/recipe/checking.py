@@ -15,7 +15,7 @@ from intarsia.errors import IntarsiaError, RecipeError, UsageError, unknown
 
 @dataclass(frozen=True)
 class InWords:
-    """In `Annotated[kind, InWords()]`: pydantic reads the kind from text, by its `parse`, and writes it to JSON as text.
+    """In `Annotated[kind, InWords()]`: pydantic reads the kind from text by its `parse`, and writes it to JSON as text.
     A value stays as it is. check: raises UsageError for one that cannot be here."""
 
     check: Callable[[Any], None] = lambda value: None

@@ -104,8 +104,8 @@ class Recipe(Guidance):
     max_pixels: int = Field(default=200_000_000, ge=1)
     threads: int | None = Field(default=None, ge=1, le=1024)
     method: str = "gatys"
-    settings: dict[str, Any] = {}
-    inputs: dict[str, str] = {}
+    settings: dict[str, Any] = Field(default={})
+    inputs: dict[str, str] = Field(default={})
 
     @field_validator("method")
     @classmethod
