@@ -17,7 +17,7 @@ import pytest
 import torch
 
 from intarsia import picture, swatches
-from intarsia.batch import CONTENT, Batch, Ledger, Manner, Picture, gather, read_ledger
+from intarsia.batch import CONTENT, Batch, Handling, Ledger, Picture, gather, read_ledger
 from intarsia.batch.painter import Painter, Task
 from intarsia.batch.pool import Pool
 from intarsia.batch.remembering import Remembering
@@ -89,7 +89,7 @@ def put(here, random_image):
 def batch(*names: str, size: int = 64, **settings) -> Batch:
     pictures = [Picture(f"in/{name}", name) for name in names]
     recipe = Recipe(content=CONTENT, styles=["style.png"], size=size)
-    return Batch(recipe, pictures, "out", Manner(**settings), (sys.executable, "-c", STAND_IN))
+    return Batch(recipe, pictures, "out", Handling(**settings), (sys.executable, "-c", STAND_IN))
 
 
 def ran(some: Batch, **more) -> list[tuple[str, str | None]]:
@@ -454,11 +454,11 @@ def test_what_does_not_decide_the_picture_may_change(put):
     some = batch("a.png")
     recipe = some.recipe
     for change in ({"styles": ["same.png"]}, {"threads": 3}, {"max_pixels": 9_999}, {"version": "0.0.1"}):
-        other = dataclasses.replace(some, manner=Manner(workers=3), recipe=recipe.model_copy(update=change))
+        other = dataclasses.replace(some, handling=Handling(workers=3), recipe=recipe.model_copy(update=change))
         assert other.settings == some.settings
     for change in ({"settings": {"tv": 0.1}}, {"color": "match"}, {"styles": ["swatch:ink"]}, {"frame": 1}):
         assert dataclasses.replace(some, recipe=recipe.model_copy(update=change)).settings != some.settings
-    assert dataclasses.replace(some, manner=Manner(format="png")).settings != some.settings
+    assert dataclasses.replace(some, handling=Handling(format="png")).settings != some.settings
 
 
 # ---- what is refused ----------------------------------------------------------------------------------------------
@@ -469,7 +469,7 @@ def test_an_input_is_never_a_result(put):
     recipe = Recipe(content=CONTENT, styles=["style.png"])
     for one in (Picture("out/a.png", "a.png"), Picture("in/a.png", "../style.png")):
         with pytest.raises(UsageError, match="this is also the input"):
-            Batch(recipe, [one], "out", Manner(overwrite=True)).plan()
+            Batch(recipe, [one], "out", Handling(overwrite=True)).plan()
 
 
 def test_styles_are_looked_at_before_anything_is_begun(put):

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from intarsia.errors import GuideError
-from intarsia.guide import Guide, Region, _lattice_corners, blends
+from intarsia.guide import Guide, Manner, Region, _lattice_corners, blends
 
 STYLE, OTHER = torch.rand(3, 8, 8), torch.rand(3, 9, 9)
 
@@ -82,8 +82,8 @@ def test_merging_keeps_who_owns_what_where_maps_overlap():
         (lambda: Region(STYLE, torch.full((3, 3), 1.5), name="sky"), "region 'sky'.*content map leaves 0..1"),
         (lambda: Region(STYLE, torch.full((3, 3), float("nan"))), "leaves 0..1"),
         (lambda: Region(STYLE, None, torch.zeros(3, 3), name="sea"), "region 'sea'.*style map is empty.*Paint it"),
-        (lambda: Region(STYLE, strength=-1), "strength is -1"),
-        (lambda: Region(STYLE, style_scale=0), "style scale is 0"),
+        (lambda: Region(STYLE, strength=-1), "`strength` is -1; it must be 0 or more"),
+        (lambda: Region(STYLE, style_scale=0), "`style_scale` is 0; it must be 0.05 to 20"),
         (lambda: Guide.everywhere(STYLE, OTHER, weights=[1]), "2 styles came with weights"),
         (lambda: Guide.everywhere(STYLE, weights=[0]), "not all 0"),
     ],
@@ -91,6 +91,35 @@ def test_merging_keeps_who_owns_what_where_maps_overlap():
 def test_bad_guides_say_what_is_wrong(build, says):
     with pytest.raises(GuideError, match=says):
         build()
+
+
+@pytest.mark.parametrize(
+    ("told", "says"),
+    [
+        ({"strength": -1}, "`strength` is -1; it must be 0 or more."),
+        ({"content_weight": float("inf")}, "`content_weight` is inf; it must be 0 or more."),
+        ({"style_scale": 30}, "`style_scale` is 30; it must be 0.05 to 20."),
+        ({"style_scale": "wide"}, "`style_scale` is wide; it must be 0.05 to 20."),
+        ({"color": "macth"}, "no `color` 'macth': did you mean 'match'?"),
+        ({"color_form": "lu"}, "no `color_form` 'lu'. There are: cholesky, mk, pca."),
+    ],
+)
+def test_a_setting_that_cannot_be_is_told_with_what_can(told, says):
+    """As outside of these tests, where no type checker comes first."""
+    region = Region(STYLE, name="sky")
+    region.__dict__.update(told)
+    with pytest.raises(GuideError) as refused:
+        region.__post_init__()
+    assert str(refused.value).startswith(f"region 'sky': {says}")
+
+
+def test_settings_are_keywords_and_become_numbers():
+    region = Region(STYLE, halves()[0], strength=0.5, style_scale=2)
+    assert (region.strength, region.style_scale) == (0.5, 2)
+    assert type(region.style_scale) is float
+    assert region.manner.color == Manner.color == "none"
+    with pytest.raises(TypeError):
+        Region(STYLE, None, None, "sky", 0.5)
 
 
 # ---- blends ------------------------------------------------------------------------------------------------------

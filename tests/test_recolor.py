@@ -4,7 +4,6 @@ import pytest
 import torch
 
 from intarsia.color import RULES, color_moments, luminance
-from intarsia.errors import GuideError
 from intarsia.guide import Guide, Region
 from intarsia.recolor import Recolored
 
@@ -88,10 +87,3 @@ def test_flat_and_tiny_pictures_stay_finite(rule):
         colors = Recolored.of(content, Guide((Region(torch.full((3, 4, 4), 0.2), color=rule),)))
         assert bool(colors.back(colors.content).isfinite().all())
         assert bool(colors.guide.regions[0].style.isfinite().all())
-
-
-def test_an_unknown_rule_is_told_with_the_nearest():
-    with pytest.raises(GuideError, match="did you mean 'match'"):
-        Region(torch.rand(3, 4, 4), color="macth")
-    with pytest.raises(GuideError, match="color form"):
-        Region(torch.rand(3, 4, 4), color_form="lu")

@@ -14,6 +14,7 @@ import functools
 import operator
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 import numpy as np
 import torch
@@ -270,8 +271,10 @@ def _cholesky(source: Matrix, target: Matrix) -> Matrix:
     return torch.linalg.cholesky(target) @ torch.linalg.inv(torch.linalg.cholesky(source))
 
 
-RULES = ("none", "match", "luminance", "histogram")
-FORMS: dict[str, Callable[[Matrix, Matrix], Matrix]] = {"mk": _monge_kantorovich, "pca": _pca, "cholesky": _cholesky}
+Rule = Literal["none", "match", "luminance", "histogram"]
+Form = Literal["mk", "pca", "cholesky"]
+RULES: tuple[Rule, ...] = get_args(Rule)
+FORMS: dict[Form, Callable[[Matrix, Matrix], Matrix]] = {"mk": _monge_kantorovich, "pca": _pca, "cholesky": _cholesky}
 
 
 def _power(matrix: Matrix, exponent: float) -> Matrix:

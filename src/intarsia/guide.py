@@ -7,43 +7,59 @@ picture of that size, and `guide.regions`. What no region owns stays content.
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Annotated, Any, get_args
 
+import pydantic
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int
+from pydantic import ConfigDict, Field
+from pydantic.fields import FieldInfo
 from torch import Tensor
 
-from intarsia.color import FORMS, RULES
+from intarsia.color import Form, Rule
 from intarsia.errors import GuideError, unknown
 from intarsia.large import Box, in_parts
 from intarsia.maps.fitting import at_size
 from intarsia.types import Image, Map, Size
 
 BLOCK = 1 << 16  # positions whose mixtures are looked at in one go
+Factor = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+@pydantic.dataclasses.dataclass(frozen=True, eq=False, kw_only=True, config=ConfigDict(use_attribute_docstrings=True))
+class Manner:
+    """How a region is painted. To add a setting, write a field here, with type, range, default and docstring: regions,
+    the words for them, guide files, recipes, flags and `stylize` read it off."""
+
+    strength: Factor = 1.0
+    """How much is painted: 0 leaves the content as it is, 1 applies the style fully."""
+    style_scale: Annotated[float, Field(ge=0.05, le=20)] = 1.0
+    """Size of the style's brushwork; at 1 style and content have the same long side."""
+    color: Rule = "none"
+    """Whose colors it has: none = the style's; match, luminance or histogram = the content's."""
+    color_form: Form = "mk"
+    """Of the map of colors that match and histogram use."""
+    content_weight: Factor = 1.0
+    """Factor on the method's own weight of the content inside this region."""
+
+
+MANNER: dict[str, FieldInfo] = Manner.__pydantic_fields__  # pyright: ignore[reportAttributeAccessIssue]
 
 
 @dataclass(frozen=True, eq=False)
-class Region:
-    """A part of the content and the style it takes.
+class Region(Manner):
+    """A part of the content, the style it takes, and the manner.
 
     content_map: who belongs, 0..1 per position, any size of the content's aspect; None = everywhere.
     style: the picture to take from; style_map: which part of it, 0..1; None = all of it.
-    strength: 0 leaves the content as it is, 1 applies the style fully.
-    style_scale: size of the style's brushwork, 1 = style and content at the same long side.
-    content_weight: factor on the method's own weight of the content inside this region.
-    color: whose colors it is painted in (`recolor.py`): none = the style's; match = the content's, by an affine map
-    before and its inverse after, of the form color_form (mk, pca or cholesky); luminance = the content's, only
-    luminance is painted; histogram = the content's, by giving the style its histograms.
-    """
+    The settings of `Manner` are keywords. color: by `recolor.py`; match carries the content's colors to the style's by
+    an affine map of the form color_form before, and back after; luminance: only luminance is painted; histogram: the
+    style gets the content's histograms. GuideError for maps and settings that cannot be."""
 
     style: Image
     content_map: Map | None = None
     style_map: Map | None = None
-    strength: float = 1.0
-    style_scale: float = 1.0
-    content_weight: float = 1.0
-    color: str = "none"
-    color_form: str = "mk"
     name: str = ""
 
     def __post_init__(self):
@@ -55,23 +71,31 @@ class Region:
                 f"region '{self.name}': its style map is empty, so there is nothing to take from. "
                 "Paint it, or drop the region."
             )
-        for field in ("strength", "content_weight"):
-            if not 0 <= getattr(self, field) < float("inf"):
-                raise GuideError(f"region '{self.name}': {field} is {getattr(self, field)}; it must be 0 or more.")
-        if not 0.05 <= self.style_scale <= 20:
-            raise GuideError(f"region '{self.name}': style scale is {self.style_scale}; it must be 0.05 to 20.")
-        for what, value, choices in (("color rule", self.color, RULES), ("color form", self.color_form, FORMS)):
-            if value not in choices:
-                raise GuideError(f"region '{self.name}': {unknown(what, value, choices)}")
+        try:
+            self.__dict__.update(dataclasses.asdict(self.manner))  # as numbers, whatever kind of them came
+        except pydantic.ValidationError as error:
+            raise GuideError(f"region '{self.name}': {_in_words(error.errors()[0])}") from None
+
+    @property
+    def manner(self) -> Manner:
+        return Manner(**{name: getattr(self, name) for name in MANNER})
 
     def paints_like(self, other: "Region") -> bool:
         """Whether both would paint the same, wherever they are."""
-        settings = ("strength", "style_scale", "content_weight", "color", "color_form")
-        return (
-            _same(self.style, other.style)
-            and _same(self.style_map, other.style_map)
-            and all(getattr(self, name) == getattr(other, name) for name in settings)
-        )
+        same_style = _same(self.style, other.style) and _same(self.style_map, other.style_map)
+        return same_style and all(getattr(self, name) == getattr(other, name) for name in MANNER)
+
+
+def _in_words(fault: Any) -> str:
+    """What is wrong with a setting of `Manner`, and what it may be."""
+    name, value = fault["loc"][0], fault["input"]
+    if fault["type"] == "literal_error":
+        return unknown(f"`{name}`", str(value), get_args(MANNER[name].annotation))
+    bounds = {key: getattr(one, key) for one in MANNER[name].metadata for key in ("ge", "le") if hasattr(one, key)}
+    if "ge" not in bounds:
+        return f"`{name}` is {value}. {fault['msg']}."
+    most = f"to {bounds['le']:g}" if "le" in bounds else "or more"
+    return f"`{name}` is {value}; it must be {bounds['ge']:g} {most}."
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,7 +109,12 @@ class Guide:
             raise GuideError("the guide has no region, so there is nothing to paint. Give at least one style.")
 
     @classmethod
-    def everywhere(cls, *styles: Image, weights: Sequence[float] | None = None, style_scale: float = 1.0) -> "Guide":
+    def everywhere(
+        cls,
+        *styles: Image,
+        weights: Sequence[float] | None = None,
+        manner: Manner = Manner(),  # noqa: B008 (never changed)
+    ) -> "Guide":
         """One region per style over the whole picture; several styles share every place by `weights` (equal if not
         given), that is, they are mixed."""
         weights = [1.0] * len(styles) if weights is None else weights
@@ -98,7 +127,7 @@ class Guide:
         named = zip(styles, maps, weights, strict=True)
         return cls(
             tuple(
-                Region(style, content_map, style_scale=style_scale, name=f"style {i}")
+                Region(style, content_map, name=f"style {i}", **dataclasses.asdict(manner))
                 for i, (style, content_map, weight) in enumerate(named, 1)
                 if weight > 0
             )

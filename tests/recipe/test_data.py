@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,7 +11,10 @@ import torch
 
 from intarsia import Recipe, picture
 from intarsia.errors import PictureError, RecipeError
+from intarsia.guide import MANNER
 from intarsia.recipe import read_recipe, stored_recipe
+from intarsia.recipe.data import OF_THE_WHOLE
+from intarsia.recipe.regions import WrittenGradient, WrittenPair, WrittenRegion
 from intarsia.sources.written import WrittenMap
 
 
@@ -128,12 +133,12 @@ def test_paths_follow_the_recipe(folder):
     seen = read_recipe("recipes/r.json")
     assert os.path.samefile(seen.content, "content.png")
     assert seen.styles == ["swatch:ink", "/far/style.png"]
-    assert seen.content_mask == ["recipes/left.png"]
+    assert seen.content_mask == [WrittenMap.of_file("recipes/left.png")]
     assert seen.start == "recipes/../start.png"
-    assert seen.style_mask == ["-"]
+    assert seen.style_mask == [WrittenMap.of_file("-")]
     assert seen.settings == {"weights": "recipes/w.safetensors"}
     assert list(seen.inputs) == [seen.content]
-    assert read_recipe("recipes/r.json", Path("other")).content_mask == ["other/left.png"]
+    assert read_recipe("recipes/r.json", Path("other")).content_mask == [WrittenMap.of_file("other/left.png")]
     assert stored_recipe("recipes/r.json") == (recipe.to_json(), Path("recipes"))
     assert seen.files() == [seen.content, "/far/style.png", "recipes/left.png", seen.start, "recipes/w.safetensors"]
 
@@ -176,15 +181,94 @@ def test_renaming_changes_the_names_of_files_and_nothing_else():
     assert sorted(renamed.files()) == sorted(f"far/{name}" for name in NAMES)
     assert list(renamed.inputs) == ["far/c.png"]
     assert renamed.styles[1:] == ["swatch:ink", "<style 3>"]
-    assert renamed.content_mask[1:] == ["-", "<content mask 3>"]
-    back = renamed.renamed(lambda name: name.removeprefix("far/"))
-    twice = back.renamed(lambda name: name)
-    assert back == twice
-    assert back.model_dump(exclude={"style_mask", "region"}) == EVERYTHING.model_dump(exclude={"style_mask", "region"})
-    assert back.regions() == EVERYTHING.regions()
-    for one, two in zip(back.style_mask, EVERYTHING.style_mask, strict=True):
-        assert WrittenMap.parse(one) == WrittenMap.parse(two)
+    assert [str(one) for one in renamed.content_mask[1:]] == ["-", "<content mask 3>"]
+    assert renamed.renamed(lambda name: name.removeprefix("far/")) == EVERYTHING
     assert Recipe.from_json(renamed.to_json()) == renamed
+
+
+def test_words_are_values_in_a_recipe_and_text_in_its_file():
+    """Whatever they were handed over as; the file is as it always was."""
+    text = {
+        "content_mask": ["m 1.png | grow 2.5%"],
+        "style_mask": ["linear 90"],
+        "region": ["sky: content=s.png style=1:t.png strength=0.5 scale=2 color=match color-form=pca content-weight=3"],
+        "gradient": "depth.png | invert: 1 -> 2",
+        "pair": ["1=2"],
+    }
+    said = Recipe(content="c.png", styles=["s.png"], **text)
+    values = {key: getattr(said, key) for key in text}
+    assert values == {
+        "content_mask": [WrittenMap.parse("m 1.png | grow 2.5%")],
+        "style_mask": [WrittenMap.parse("linear 90")],
+        "region": [WrittenRegion.parse(text["region"][0])],
+        "gradient": WrittenGradient(WrittenMap.parse("depth.png | invert"), (1, 2)),
+        "pair": [WrittenPair(1, 2)],
+    }
+    assert Recipe(content="c.png", styles=["s.png"], **values) == said
+    written = json.loads(said.to_json())
+    assert {key: written[key] for key in text} == text
+    assert Recipe.from_json(said.to_json()) == said
+
+
+@pytest.mark.parametrize("setting", OF_THE_WHOLE)
+def test_every_setting_of_a_region_is_a_key_of_the_recipe(setting):
+    """Type, range, default and docstring are those of `Manner`."""
+    field, declared = Recipe.model_fields[setting], MANNER[setting]
+    assert (field.annotation, field.metadata, field.default) == (
+        declared.annotation,
+        declared.metadata,
+        declared.default,
+    )
+    assert field.description == declared.description
+    assert declared.description
+
+
+NEW = '''
+import intarsia.guide as guide
+with open(guide.__file__) as file:
+    text = file.read()
+old = '    strength: Factor = 1.0'
+assert old in text
+new = '    grain: Annotated[float, Field(ge=0, le=1)] = 0.5' + chr(10) + '    """Of the paper."""' + chr(10)
+exec(compile(text.replace(old, new + old), guide.__file__, "exec"), vars(guide))
+import contextlib, io, torch
+from intarsia.cli import run
+from intarsia.recipe import Job, Recipe, read_guide, stylize, write_guide
+from intarsia.recipe.regions import WrittenRegion
+style = torch.rand(3, 8, 8)
+assert guide.Region(style).grain == 0.5
+assert str(WrittenRegion.parse("a: grain=0.25")) == "a: grain=0.25"
+said = Recipe(content="content.png", styles=["style.png"], grain=0.75, region=["content=everywhere"])
+assert '"grain": 0.75' in said.to_json()
+assert Job.open(said).guide.regions[0].grain == 0.75
+write_guide("g.json", guide.Guide((guide.Region(style, grain=0.1),)), [style])
+assert read_guide("g.json")[0].grain == 0.1
+assert stylize("content.png", "style.png", method=said.build_method(), size=8, grain=1).recipe.grain == 1
+with contextlib.redirect_stdout(io.StringIO()) as told:
+    run(["stylize", "--help"])
+assert "--grain" in told.getvalue()
+for make in (lambda: guide.Region(style, grain=2), lambda: Recipe(content="c", styles=["s"], grain=2)):
+    try:
+        make()
+        raise SystemExit("2 was taken")
+    except (ValueError, guide.GuideError):
+        pass
+'''
+
+
+def test_one_field_is_a_new_setting_everywhere(folder):
+    """Regions, words, recipes, guide files, `stylize` and flags, with its range."""
+    done = subprocess.run([sys.executable, "-c", NEW], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_no_words_are_read_again_once_they_are_values(monkeypatch):
+    recipe = Recipe(**dict(EVERYTHING))
+    for kind in (WrittenMap, WrittenRegion, WrittenGradient, WrittenPair):
+        monkeypatch.setattr(kind, "parse", lambda text: pytest.fail(f"{text} is read again"))
+    copied = Recipe(**dict(recipe.renamed(lambda name: f"far/{name}")))
+    assert len(copied.files()) == len(NAMES)
+    copied.to_json()
 
 
 @pytest.mark.parametrize(

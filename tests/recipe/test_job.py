@@ -8,10 +8,11 @@ import torch
 from PIL import Image
 
 import intarsia
-from intarsia import Gatys, Job, Recipe, picture
-from intarsia.errors import GuideError, IntarsiaError, PictureError, UsageError
+from intarsia import Gatys, Guide, Job, Recipe, Region, picture
+from intarsia.errors import GuideError, IntarsiaError, PictureError, RecipeError, UsageError
 from intarsia.networks import Networks
-from intarsia.recipe import read_recipe, settings_of, stylize
+from intarsia.recipe import read_guide, read_recipe, settings_of, stylize, write_guide
+from intarsia.sources import WrittenMap
 
 QUICK = Gatys(steps=6, coarsest=16, networks=Networks(encoder="toy", device="cpu", precision="fp32"))
 
@@ -94,6 +95,100 @@ def test_masks_come_in_any_kind_and_keep_the_rest(folder):
     for made in (mask, mask.numpy(), (mask.numpy() * 255).astype(np.uint8), Image.fromarray(mask.numpy() > 0)):
         image = stylize("content.png", "style.png", method=QUICK, size=32, content_masks=[made]).image
         assert torch.equal(image[:, :, 17:], picture.read("content.png").image[:, :, 17:])
+
+
+# ---- a guide that is handed over ------------------------------------------------------------------------------------
+
+
+def half_painted() -> Guide:
+    style = picture.read("style.png").image
+    return Guide((Region(style, left(), strength=0.5, name="left"), Region(style.flip(0), 1 - left(), color="match")))
+
+
+def test_a_guide_handed_over_paints_as_it_does_without_us(folder):
+    guide, content = half_painted(), picture.read("content.png").image
+    *_, expected = QUICK(content, guide)
+    for given in ("content.png", content):
+        result = stylize(given, method=QUICK, size=32, guide=guide)
+        assert torch.equal(result.image, expected.image)
+    assert (result.recipe.guide, result.recipe.styles) == ("<guide>", ["<style 1>", "<style 2>"])
+
+
+def test_a_guide_handed_over_can_be_written_and_read(folder):
+    guide = half_painted()
+    given = {f"<style {i}>": one for i, one in enumerate((region.style for region in guide.regions), 1)}
+    recipe = Recipe(content="content.png", styles=list(given), guide="<guide>", size=32, settings=settings_of(QUICK))
+    job = Job.open(recipe, given=given, handed=guide)
+    write_guide("g.json", job.guide, job.styles)
+    assert [one.strength for one in read_guide("g.json")] == [0.5, 1]
+
+
+def test_a_guide_handed_over_is_not_in_the_recipe(folder):
+    """So a replay of the picture is refused, for that reason."""
+    result = stylize("content.png", method=QUICK, size=32, guide=half_painted())
+    result.save("out.png")
+    assert read_recipe("out.png").files() == ["content.png"]
+    with pytest.raises(RecipeError, match="<guide>: this guide was handed over in Python and is in no file"):
+        Job.open(read_recipe("out.png"))
+
+
+@pytest.mark.parametrize(
+    ("beside", "words"),
+    [
+        ({"weights": [1, 2]}, "`weight` came beside a guide"),
+        ({"content_masks": ["everywhere"], "strengths": [0.5]}, "`content_mask`, `strength` came beside a guide"),
+        ({"regions": ["a: keep"]}, "`region` came beside"),
+        ({"gradient": "linear 0: 1 -> 2"}, "`gradient` came beside"),
+        ({"auto_regions": 2}, "`auto_regions` came beside"),
+        ({"content_map": "content.png"}, "`content_map` came beside"),
+        ({"style_scale": 2}, "`style_scale` came beside"),
+        ({"color": "match"}, "`color` came beside"),
+    ],
+)
+def test_other_guidance_beside_a_guide_is_told(folder, beside, words):
+    with pytest.raises(UsageError, match=words):
+        stylize("content.png", method=QUICK, guide=half_painted(), **beside)
+
+
+def test_styles_beside_a_guide_are_told(folder):
+    with pytest.raises(UsageError, match="1 styles came beside a guide, which has its own styles"):
+        stylize("content.png", "style.png", method=QUICK, guide=half_painted())
+
+
+def test_a_map_of_another_aspect_in_a_guide_is_told(folder):
+    guide = Guide((Region(torch.rand(3, 8, 8), torch.ones(20, 64), name="sky"),))
+    with pytest.raises(GuideError, match="sky: its content mask is 64 x 20"):
+        stylize("content.png", method=QUICK, guide=guide)
+
+
+def test_masks_may_be_maps_in_words_that_are_read_already(folder):
+    words = "rectangle 0,0 0.5,1 | feather 2"
+    by_text, by_value = (
+        stylize("content.png", "style.png", method=QUICK, size=32, content_masks=[one], style_masks=[one])
+        for one in (words, WrittenMap.parse(words))
+    )
+    assert torch.equal(by_text.image, by_value.image)
+    assert by_text.recipe == by_value.recipe
+
+
+# ---- what is wrong --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("setting", "words"),
+    [
+        ({"colr": "match"}, "no setting 'colr': did you mean 'color'?"),
+        ({"content_mask": ["a.png"]}, "did you mean 'content_masks'?"),
+        ({"settings": {}}, "no setting 'settings'"),
+        ({"version": "1"}, "no setting 'version'"),
+        ({"color": "mach"}, "no color 'mach': did you mean 'match'?"),
+        ({"style_scale": 0}, "style_scale = 0"),
+    ],
+)
+def test_settings_are_keys_of_the_recipe(folder, setting, words):
+    with pytest.raises(UsageError) as refused:
+        stylize("content.png", "style.png", **setting)
+    assert words in str(refused.value)
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 `gather` finds the pictures, and a `Batch` paints them.
 """
 
-from intarsia.batch.batch import CONTENT, Batch, Event, Manner, Workload
+from intarsia.batch.batch import CONTENT, Batch, Event, Handling, Workload
 from intarsia.batch.gathering import Found, Picture, gather
 from intarsia.batch.ledger import History, Ledger, read_ledger
 
@@ -12,9 +12,9 @@ __all__ = [
     "Batch",
     "Event",
     "Found",
+    "Handling",
     "History",
     "Ledger",
-    "Manner",
     "Picture",
     "Workload",
     "gather",

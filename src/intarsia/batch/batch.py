@@ -46,7 +46,7 @@ class Workload:
 
 
 @checked_dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid"))
-class Manner(Form):
+class Handling(Form):
     """How a batch is painted. Without `resume` and `overwrite` nothing that is there is touched."""
 
     format: str | None = None
@@ -80,7 +80,7 @@ class Batch:
     recipe: Recipe
     pictures: Sequence[Picture]
     out: str
-    manner: Manner = field(default_factory=Manner)
+    handling: Handling = field(default_factory=Handling)
     command: Sequence[str] = COMMAND
 
     def target(self, one: Picture) -> str:
@@ -88,7 +88,7 @@ class Batch:
 
     @property
     def workers(self) -> int:
-        return min(self.manner.workers, len(self.pictures))
+        return min(self.handling.workers, len(self.pictures))
 
     @property
     def threads(self) -> int:
@@ -99,10 +99,10 @@ class Batch:
     def plan(self) -> Workload:
         """What a call would do. Raises UsageError and RecipeError where it would do harm: a result that is an input, or
         that is there already; results of other settings in the same folder."""
-        resume, overwrite = self.manner.resume, self.manner.overwrite
+        resume, overwrite = self.handling.resume, self.handling.overwrite
         if resume and overwrite:
             raise UsageError("`resume` goes on, and `overwrite` starts anew. Give one of them.")
-        self.manner.check(one.output for one in self.pictures)
+        self.handling.check(one.output for one in self.pictures)
         self._read_styles()
         self._spare_inputs()
         _check_folder(self.out)
@@ -198,7 +198,7 @@ class Batch:
 
     @property
     def _form(self) -> dict[str, Any]:
-        return {name: getattr(self.manner, name) for name in ("format", "depth", "quality")}
+        return {name: getattr(self.handling, name) for name in ("format", "depth", "quality")}
 
     # ---- the run ---------------------------------------------------------------------------------------------------
 

@@ -12,20 +12,21 @@ from typing import Annotated
 from cyclopts import App, Group, Parameter
 from pydantic.dataclasses import dataclass
 
-from intarsia.batch import CONTENT, Batch, Event, Manner, gather
+from intarsia.batch import CONTENT, Batch, Event, Handling, gather
 from intarsia.cli import as_typed, printable, with_flags
+from intarsia.cli.flags import Typed
 from intarsia.cli.progress import Interrupts, Reporter, reporter
 from intarsia.cli.stylize import PLACES, RUN, ByName, Shown, asked_for, filled_from
 from intarsia.errors import UsageError, listening
 from intarsia.methods import METHODS
-from intarsia.recipe import Guidance, Recipe, checked, settings_of
+from intarsia.recipe import Recipe, checked, settings_of
 
 SHOWN = 20  # failures of different kinds in the table; all are in the ledger
 FAILED, INTERRUPTED = 6, 130
 
 
 @dataclass(frozen=True, kw_only=True)
-class Results(Manner):
+class Results(Handling):
     """Where the results of a batch go, and how."""
 
     output: Annotated[str, Parameter(name=["--output", "-o"])]
@@ -48,7 +49,7 @@ def batch_command(app: App, arguments: Sequence[str]) -> None:
         threads: int | None = None,
         method: str = method,
         recipe: str | None = None,
-        guidance: Annotated[Guidance, Parameter(name="*", group=PLACES)] = Guidance(),  # noqa: B008
+        guidance: Annotated[Typed, Parameter(name="*", group=PLACES)] = Typed(),  # noqa: B008
         results: Annotated[Results, ByName],
         shown: Annotated[Shown, Parameter(name="*", group=RUN)] = Shown(),  # noqa: B008
         settings: Annotated[kind, Parameter(name="*", group=Group(f"Settings of {method}", sort_key=4))] = kind(),  # noqa: B008 # pyright: ignore[reportInvalidTypeForm]
@@ -63,7 +64,7 @@ def batch_command(app: App, arguments: Sequence[str]) -> None:
         pictures
             Pictures, and folders with pictures in them.
         style
-            A picture to take the manner from: a file, or `swatch:NAME[:SEED]`; repeatable.
+            A picture to take the handling from: a file, or `swatch:NAME[:SEED]`; repeatable.
         size
             Long side of each result in pixels; by default 512 for gatys, the content's own for wct and adain.
         frame
@@ -104,7 +105,7 @@ def paint_all(pictures: Sequence[str], recipe: Recipe, results: Results, shown: 
     settings = as_typed(dataclasses.asdict(results))
     out, dry_run = settings.pop("output"), settings.pop("dry_run")
     found = gather(pictures, out, results.format)
-    batch = Batch(recipe, found.pictures, out, Manner(**settings))
+    batch = Batch(recipe, found.pictures, out, Handling(**settings))
     stopping = "the pictures in work will be finished"
     with (
         reporter(shown.json, shown.quiet) as report,

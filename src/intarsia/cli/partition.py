@@ -21,7 +21,7 @@ from intarsia.errors import GuideError, OutputError, UsageError, listening
 from intarsia.partition import Pairing, Partition, Seeds, coloring, pair, refine_region
 from intarsia.partition import partition as partitioned
 from intarsia.partition.coloring import PALETTE
-from intarsia.recipe.files import visible
+from intarsia.recipe.files import without_hidden
 
 LOSSLESS = (".png", ".tif", ".tiff", ".bmp", ".ppm")
 Repeated = Annotated[list[str], Parameter(show_default=False)]
@@ -156,7 +156,7 @@ def _opened(name: str, size: int) -> Float[Tensor, "3 h w"]:
     swatch = swatches.parse(name)
     if swatch is not None:
         return swatches.paint(swatch[0], (size, size), swatch[1])
-    return visible(picture.read(name), name).image
+    return without_hidden(picture.read(name), name).image
 
 
 def _regions(

@@ -10,11 +10,12 @@ from cyclopts import App, ArgumentCollection, Group, Parameter, Token
 from pydantic.dataclasses import dataclass
 
 from intarsia.cli import as_typed
+from intarsia.cli.flags import Typed
 from intarsia.cli.progress import Interrupts, Reporter, reporter
 from intarsia.errors import UsageError, unknown
 from intarsia.methods import METHODS
 from intarsia.networks import Networks
-from intarsia.recipe import Guidance, Recipe, checked, read_recipe, settings_of
+from intarsia.recipe import Recipe, checked, read_recipe, settings_of
 from intarsia.run import Done, Download, Event, Noticed, Run, Started, Step, Target
 
 OUTPUT, PLACES, RUN = (Group(name, sort_key=i) for i, name in ((1, "Output"), (2, "Where and how much"), (5, "Run")))
@@ -57,7 +58,7 @@ def stylize_command(app: App, arguments: Sequence[str]) -> None:
         threads: int | None = None,
         method: str = method,
         recipe: str | None = None,
-        guidance: Annotated[Guidance, Parameter(name="*", group=PLACES)] = Guidance(),  # noqa: B008
+        guidance: Annotated[Typed, Parameter(name="*", group=PLACES)] = Typed(),  # noqa: B008
         outputs: Annotated[Outputs, ByName],
         shown: Annotated[Shown, Parameter(name="*", group=RUN)] = Shown(),
         settings: Annotated[kind, Parameter(name="*", group=Group(f"Settings of {method}", sort_key=4))] = kind(),  # noqa: B008 # pyright: ignore[reportInvalidTypeForm]

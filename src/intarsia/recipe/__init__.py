@@ -4,7 +4,8 @@
 """
 
 from intarsia.methods import settings_of
-from intarsia.recipe.data import Guidance, Recipe, checked, in_our_words, read_recipe, stored_recipe
+from intarsia.recipe.checking import checked, in_our_words
+from intarsia.recipe.data import Guidance, Recipe, read_recipe, stored_recipe
 from intarsia.recipe.files import Files
 from intarsia.recipe.guidefile import maps_of_guide, read_guide, write_guide
 from intarsia.recipe.job import Job, Result, stylize

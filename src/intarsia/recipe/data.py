@@ -2,74 +2,49 @@
 
 import json
 import re
-import reprlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import pydantic
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, create_model, field_validator
 
 from intarsia import __version__, picture
-from intarsia.errors import IntarsiaError, RecipeError, UsageError, unknown
+from intarsia.errors import RecipeError, unknown
+from intarsia.guide import MANNER, Factor, Manner
 from intarsia.methods import METHODS, Method, files_of, method_of, names_of_settings
+from intarsia.recipe.checking import InWords, checked, in_our_words
 from intarsia.recipe.guidefile import files_of_guide
-from intarsia.recipe.regions import Form, Rule, WrittenGradient, WrittenRegion, checked_map, renamed_map
-from intarsia.sources.written import WrittenMap
+from intarsia.recipe.regions import OneMap, WrittenGradient, WrittenPair, WrittenRegion
+from intarsia.sources.written.grammar import names_in
+from intarsia.sources.written.verbs import EDITS, MAKERS
 
-Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-
-
-def _written(read: Callable[[str], Any]) -> AfterValidator:
-    """Text that `read` understands."""
-
-    def check(text: str) -> str:
-        try:
-            read(text)
-        except pydantic.ValidationError as error:
-            raise ValueError(in_our_words(error, WrittenRegion.model_fields)) from None
-        except UsageError as error:
-            raise ValueError(str(error)) from None
-        return text
-
-    return AfterValidator(check)
+NAMING_FILES = ("content", "styles", "style_map", "content_mask", "style_mask", "region", "gradient", "guide")
+NAMING_FILES += ("start", "content_map")
+OF_THE_WHOLE = [name for name in MANNER if name not in ("strength", "content_weight")]
+"""Settings of `Manner` that a recipe has for all regions: not the strength, of which there is one per mask; nor the
+weight of the content, for the method has one of that name."""
 
 
-def paired(text: str) -> tuple[int, int]:
-    """`1=2`, content and style."""
-    match = re.fullmatch(r"\s*([0-9]{1,2})\s*=\s*([0-9]{1,2})\s*", text)
-    if match is None or "0" in match.groups():
-        raise UsageError(
-            f"'{text}' is no pair. It is written 1=2: region 1 of the content takes region 2 of the style."
-        )
-    return int(match[1]), int(match[2])
-
-
-MapText = Annotated[str, _written(checked_map)]
-RegionText = Annotated[str, _written(WrittenRegion.parse)]
-GradientText = Annotated[str, _written(WrittenGradient.parse)]
-PairText = Annotated[str, _written(paired)]
-ONE_FILE = ("content", "start", "content_map", "guide")
-
-
-class Guidance(BaseModel):
-    """Where what is painted, and how much. Maps are files or words (see `sources.written`)."""
+class Places(BaseModel):
+    """Where what is painted. Maps are files or words (see `sources.written`)."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
-    weight: list[Weight] = Field(default=[], max_length=64)
+    weight: list[Factor] = Field(default=[], max_length=64)
     """Share of each style in the mixture; one per style."""
-    content_mask: list[MapText] = Field(default=[], max_length=64)
-    """White where a region is, soft in between; repeatable, one per region. A file, or words, a shape and edits of it:
-    "fill 0.5,0.1 tolerance=20 | grow 1% | feather 5". Shapes: everywhere, rectangle, ellipse, polygon, fill, label,
-    linear, radial, luminance; edits: grow, shrink, feather, invert, add, subtract, intersect, refine, cut, levels."""
-    style_mask: list[MapText] = Field(default=[], max_length=64)
+    content_mask: list[OneMap] = Field(
+        default=[],
+        max_length=64,
+        description="White where a region is, soft in between; repeatable, one per region. A file, or words, a shape "
+        'and edits of it: "fill 0.5,0.1 tolerance=20 | grow 1% | feather 5". '
+        f"Shapes: {', '.join(word for word in MAKERS if word != 'rest')}; edits: {', '.join(EDITS)}.",
+    )
+    style_mask: list[OneMap] = Field(default=[], max_length=64)
     """Which part of its style that region takes; repeatable, one per content mask."""
-    strength: list[Weight] = Field(default=[], max_length=64)
+    strength: list[Factor] = Field(default=[], max_length=64)
     """How much is painted, 0 to 1; one for all, or one per content mask."""
-    style_scale: float = Field(default=1.0, ge=0.05, le=20)
-    """Size of the brushwork."""
-    region: list[RegionText] = Field(default=[], max_length=64)
+    region: list[Annotated[WrittenRegion, InWords()]] = Field(default=[], max_length=64)
     """A region with settings of its own: "sky: content=sky.png style=1:sky_s.png strength=0.8 scale=1.5 color=match
     content-weight=0.5"; repeatable. Words go in quotes: "sky: content='fill 0.5,0.1' keep", where keep leaves it as it
     is; content=rest is what the other regions leave. Without content= it changes the region of that name that another
@@ -83,29 +58,35 @@ class Guidance(BaseModel):
     same labels."""
     style_patch: int | None = Field(default=None, ge=1, le=65_535)
     """Side of the style's patches, in pixels of the style; that of the content's patches when not given."""
-    gradient: GradientText | None = None
+    gradient: Annotated[WrittenGradient, InWords()] | None = None
     """Styles that pass into each other: "linear 90: 1 -> 2", "radial: 2 -> 1", "luminance: 1 -> 2 -> 3", "depth.png: 1
     -> 2"."""
     auto_regions: int | None = Field(default=None, ge=1, le=16)
     """Partition content and style into so many regions each, and pair them."""
     match: Literal["appearance", "position", "overlap"] = "appearance"
     """How the automatic regions are paired."""
-    pair: list[PairText] = Field(default=[], max_length=64)
+    pair: list[Annotated[WrittenPair, InWords()]] = Field(default=[], max_length=64)
     """Pair these automatic regions whatever they look like, as "1=2", content and style."""
     guide: str | None = None
     """A guide file, as --save-guide writes it."""
-    color: Rule = "none"
-    """Whose colors the picture has: none = the style's; match, luminance or histogram = the content's."""
-    color_form: Form = "mk"
-    """Of the map of colors that match and histogram use."""
-
-    def regions(self) -> list[WrittenRegion]:
-        return [WrittenRegion.parse(text) for text in self.region]
 
     def guides_styles(self) -> bool:
         """Whether anything but weights says where a style goes, or would with what is missing."""
         places = (self.content_mask, self.region, self.gradient, self.guide, self.content_map, self.style_map)
         return any((*places, self.content_patch, self.style_patch, self.auto_regions, self.pair))
+
+
+_settings: Any = {name: (MANNER[name].annotation, MANNER[name]) for name in OF_THE_WHOLE}
+PlacesAndSettings = create_model("PlacesAndSettings", __base__=Places, **_settings)
+
+
+class Guidance(PlacesAndSettings):
+    """Where what is painted, and how."""
+
+    def manner(self) -> Manner:
+        """Of the regions that do not say their own."""
+        strength = {"strength": self.strength[0]} if len(self.strength) == 1 else {}
+        return Manner(**strength, **{name: getattr(self, name) for name in OF_THE_WHOLE})
 
 
 class Recipe(Guidance):
@@ -123,8 +104,8 @@ class Recipe(Guidance):
     max_pixels: int = Field(default=200_000_000, ge=1)
     threads: int | None = Field(default=None, ge=1, le=1024)
     method: str = "gatys"
-    settings: dict[str, Any] = {}
-    inputs: dict[str, str] = {}
+    settings: dict[str, Any] = Field(default={})
+    inputs: dict[str, str] = Field(default={})
 
     @field_validator("method")
     @classmethod
@@ -146,38 +127,29 @@ class Recipe(Guidance):
     def files(self) -> list[str]:
         """The names of all files that it needs, weights included; not standard input, nor swatches. The maps of a guide
         file are among them, if that file can be read."""
-        maps = [*self.content_mask, *self.style_mask]
-        names = [self.content, *self.styles, *self.style_map]
-        names += [name for text in maps for name in WrittenMap.parse(text).files()]
-        names += [name for region in self.regions() for name in region.files()]
-        names += [] if self.gradient is None else WrittenGradient.parse(self.gradient).files()
-        names += [] if self.guide is None else files_of_guide(self.guide)
-        names += self._paths().values()
-        return [name for name in names if is_file(name)]
+        maps = [] if self.guide is None else files_of_guide(self.guide)[1:]
+        return [*names_in(self._renamed), *maps]
 
     def renamed(self, change: Callable[[str], str]) -> "Recipe":
         """The same job with every file under the name that `change` gives it."""
+        inputs = {change(name) if is_file(name) else name: total for name, total in self.inputs.items()}
+        return self._renamed(change).model_copy(update={"inputs": inputs})
 
-        def one(name: str) -> str:
-            return change(name) if is_file(name) else name
+    def _renamed(self, change: Callable[[str], str]) -> "Recipe":
+        def new(value: Any) -> Any:
+            if isinstance(value, list):
+                return [new(one) for one in value]
+            if isinstance(value, str):
+                return change(value) if is_file(value) else value
+            return None if value is None else value.renamed(new)
 
-        told: dict[str, Any] = {key: [one(name) for name in getattr(self, key)] for key in ("styles", "style_map")}
-        told |= {key: [renamed_map(text, one) for text in getattr(self, key)] for key in ("content_mask", "style_mask")}
-        told |= {key: one(name) for key in ONE_FILE if (name := getattr(self, key)) is not None}
-        told["region"] = [str(region.renamed(one)) for region in self.regions()]
-        if self.gradient is not None:
-            told["gradient"] = str(WrittenGradient.parse(self.gradient).renamed(one))
-        told["settings"] = self.settings | {
-            key: one(path) for key, path in self._paths().items() if key in self.settings
-        }
-        told["inputs"] = {one(name): total for name, total in self.inputs.items()}
-        return self.model_copy(update=told)
+        told = {key: new(getattr(self, key)) for key in NAMING_FILES}
+        paths = {name: new(path) for name, path in self._paths().items()}
+        return self.model_copy(update=told | {"settings": self.settings | paths})
 
     def _paths(self) -> dict[str, str]:
-        """The files beside the lists: the picture to start with, the content's map, and what the method's settings
-        name."""
-        alone = {key: name for key in ("start", "content_map") if (name := getattr(self, key)) is not None}
-        return alone | files_of(self.build_method())
+        """The files that the method's settings name."""
+        return {name: path for name, path in files_of(self.build_method()).items() if name in self.settings}
 
     def to_json(self) -> str:
         kept = self.model_dump(mode="json", exclude_defaults=True) | {"version": self.version, "method": self.method}
@@ -223,36 +195,6 @@ def stored_recipe(name: str | Path) -> tuple[str, Path]:
     if text is None:
         raise RecipeError(f"{name} holds no recipe: it was not written by intarsia, or its metadata was removed.")
     return text, Path()
-
-
-def checked(what: str, kind: type[Any], data: dict[str, Any], error: type[IntarsiaError] = RecipeError) -> Any:
-    """`kind` made of `data`; what is wrong with it is told in our own words, as an `error`."""
-    names = getattr(kind, "__pydantic_fields__", ())
-    try:
-        return pydantic.TypeAdapter(kind).validate_python(data)
-    except pydantic.ValidationError as faults:
-        raise error(f"{what}: {in_our_words(faults, names)}") from None
-
-
-def in_our_words(error: pydantic.ValidationError, names: Iterable[str] = ()) -> str:
-    """The first three faults, with a near name for an unknown choice or, where `names` are known, an unknown key."""
-    return " ".join(_in_our_words(fault, names) for fault in error.errors()[:3])
-
-
-def _in_our_words(fault: Any, names: Iterable[str]) -> str:
-    key, came = ".".join(_counted(part) for part in fault["loc"] if part != "networks"), fault["input"]
-    if fault["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
-        return unknown("setting", key[:80], names)
-    if fault["type"] == "literal_error" and isinstance(came, str):
-        return unknown(key, came[:80], re.findall("'([^']*)'", fault["ctx"]["expected"]))
-    if fault["type"] == "missing":
-        return f"{key} is missing."
-    message = fault["msg"].removeprefix("Value error, ").rstrip(".")
-    return f"{key} = {reprlib.repr(came)}: {message}." if key else f"{message}."
-
-
-def _counted(part: int | str) -> str:
-    return str(part + 1) if isinstance(part, int) else part
 
 
 def is_file(name: str) -> bool:

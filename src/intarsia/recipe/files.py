@@ -15,17 +15,23 @@ from torch import Tensor
 
 from intarsia import picture, swatches
 from intarsia.errors import PictureError, RecipeError, UsageError, notice
+from intarsia.guide import Guide
 from intarsia.recipe.data import Recipe, was_handed_over
 from intarsia.sizes import size_of
 
-Source = str | Path | PilImage.Image | np.ndarray | Tensor
+PictureLike = str | Path | PilImage.Image | np.ndarray | Tensor
 
 
 class Files:
-    """Reads the files that a recipe names, each once, and remembers their sums."""
+    """Reads the files that a recipe names, each once, and remembers their sums.
 
-    def __init__(self, recipe: Recipe, given: dict[str, Source]):
-        self.recipe, self.given = recipe, given
+    given: pictures that are at hand, by the names that the recipe has for them; guide: one that was handed over, whose
+    styles are those of the recipe, in order."""
+
+    def __init__(self, recipe: Recipe, given: dict[str, PictureLike], guide: Guide | None = None):
+        self.recipe, self.given, self.guide = recipe, given, guide
+        if recipe.guide is not None and was_handed_over(recipe.guide) and guide is None:
+            raise RecipeError(_handed_over(recipe.guide, "guide"))
         self.sums: dict[str, str] = {}
         self._read: dict[str, picture.Opened] = {}
         self._before: dict[str, picture.Opened] = {}
@@ -34,7 +40,7 @@ class Files:
 
     def of(self, recipe: Recipe) -> "Files":
         """For another content: what has been read of the styles is not read again."""
-        files = Files(recipe, self.given)
+        files = Files(recipe, self.given, self.guide)
         named = [name for name in (*recipe.styles, *recipe.style_map) if name in self._read]
         files._before = {name: self._read[name] for name in named if not self._is_swatch(name)}
         files._sums_before, files._swatches = self.sums, self._swatches
@@ -64,7 +70,7 @@ class Files:
         return name not in self.given and swatches.parse(name) is not None
 
     def _swatch(self, name: str) -> picture.Opened:
-        side = max(256, min(2048, round(self._shown_at() * self.recipe.style_scale)))
+        side = max(256, min(2048, round(self._shown_at() * self.recipe.manner().style_scale)))
         if name not in self._swatches or size_of(self._swatches[name].image) != (side, side):
             kind, seed = cast(tuple[str, int], swatches.parse(name))
             self._swatches[name] = picture.Opened(swatches.paint(kind, (side, side), seed), None, 8, ())
@@ -75,11 +81,11 @@ class Files:
         content = self._read.get(self.recipe.content)
         return self.recipe.long_side(max(content.image.shape[1:]) if content is not None else 1024)
 
-    def _source(self, name: str) -> Source:
+    def _source(self, name: str) -> PictureLike:
         if name in self.given:
             return self.given[name]
         if was_handed_over(name):
-            raise RecipeError(f"{name}: this picture was handed over in Python and is in no file. Hand it over again.")
+            raise RecipeError(_handed_over(name, "picture"))
         if name != "-" and os.path.isfile(name):
             self.remember(name)
         return name
@@ -106,9 +112,9 @@ def _noise(name: str, max_pixels: int) -> Float[Tensor, "3 h w"]:
     return torch.rand(3, h, w, generator=torch.Generator().manual_seed(int(found[3] or 0)))
 
 
-def visible(opened: picture.Opened, name: str) -> picture.Opened:
-    """With the nearest visible color in place of each invisible one, which so has no say: not even through resizing, or
-    through the network's reach."""
+def without_hidden(opened: picture.Opened, name: str) -> picture.Opened:
+    """With the nearest color that is not transparent in place of each that is, which so has no say: not even through
+    resizing, or through the network's reach."""
     if opened.alpha is None or float(opened.alpha.min()) > 0:
         return opened
     if float(opened.alpha.max()) == 0:
@@ -116,6 +122,10 @@ def visible(opened: picture.Opened, name: str) -> picture.Opened:
     nearest = distance_transform_edt((opened.alpha == 0).numpy(), return_distances=False, return_indices=True)
     y, x = torch.from_numpy(np.asarray(nearest)).long()
     return opened._replace(image=opened.image[:, y, x])
+
+
+def _handed_over(name: str, what: str) -> str:
+    return f"{name}: this {what} was handed over in Python and is in no file. Hand it over again."
 
 
 def called(name: str) -> str:

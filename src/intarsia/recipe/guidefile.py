@@ -19,8 +19,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from intarsia import __version__, picture
 from intarsia.errors import GuideError, unknown
 from intarsia.guide import Guide, Region
-from intarsia.recipe.regions import WrittenRegion
-from intarsia.sources.written import short
+from intarsia.recipe.checking import message, where
+from intarsia.recipe.regions import TOLD, WrittenRegion
+from intarsia.sources.written.grammar import short
 from intarsia.types import Image
 
 MOST_BYTES = 4_000_000
@@ -95,13 +96,7 @@ def _plain(region: Region, styles: Sequence[Image]) -> dict[str, Any]:
     number = next((i for i, style in enumerate(styles, 1) if style is region.style), None)
     if number is None:
         raise GuideError(f"region '{region.name}': its style is none of the {len(styles)} styles that were given.")
-    settings = {  # also the usual ones, which flags that come with --guide would change
-        "strength": region.strength,
-        "scale": region.style_scale,
-        "color": region.color,
-        "color_form": region.color_form,
-        "content_weight": region.content_weight,
-    }
+    settings = {told: getattr(region, name) for name, told in TOLD.items()}  # also usual ones, that flags would change
     name = region.name.encode(errors="replace").decode()  # one from a command line may hold any bytes
     return {"name": name[:200], "style": number} | settings
 
@@ -136,14 +131,11 @@ def _parsed(name: str, text: str) -> list[WrittenRegion]:
 
 
 def _in_words(faults: pydantic.ValidationError) -> str:
-    fault = min(
-        faults.errors(), key=lambda fault: fault["type"] != "extra_forbidden"
-    )  # a misspelled key is missing too
-    parts = [str(part + 1) if isinstance(part, int) else part for part in fault["loc"]]
-    where = ".".join(parts)[:80] or "the guide"
+    fault = min(faults.errors(), key=lambda one: one["type"] != "extra_forbidden")  # a misspelled key is missing too
+    place = where(fault)[:80] or "the guide"
     if fault["type"] == "extra_forbidden":
-        known = WrittenRegion.model_fields if len(parts) > 1 else GuideFile.model_fields
-        return f"{where}: {unknown('key', ''.join(parts[-1:])[:80], known)}"
+        known = WrittenRegion.keys() if len(fault["loc"]) > 1 else GuideFile.model_fields
+        return f"{place}: {unknown('key', where(fault).rpartition('.')[2][:80], known)}"
     if fault["type"] == "model_type":
-        return f"{where} is a JSON {type(fault['input']).__name__}, not an object."
-    return f"{where}: {fault['msg'].removeprefix('Value error, ').rstrip('.')}."
+        return f"{place} is a JSON {type(fault['input']).__name__}, not an object."
+    return f"{place}: {message(fault)}."

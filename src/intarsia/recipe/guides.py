@@ -19,10 +19,10 @@ from intarsia.errors import GuideError, notice, unknown
 from intarsia.guide import Guide, Region
 from intarsia.maps import check_aspect, fitted, settled
 from intarsia.partition import auto_regions
-from intarsia.recipe.data import Recipe, paired
+from intarsia.recipe.data import OF_THE_WHOLE, Recipe
 from intarsia.recipe.files import Files
 from intarsia.recipe.guidefile import read_guide
-from intarsia.recipe.regions import WrittenGradient, WrittenRegion
+from intarsia.recipe.regions import WrittenRegion
 from intarsia.sizes import size_of
 from intarsia.sources.masks import check_counts
 from intarsia.sources.written import Canvas, WrittenMap
@@ -35,17 +35,13 @@ NEAR = 64.0  # distance in RGB, 0..255, within which a color means a label
 def guide_of(recipe: Recipe, content: picture.Opened, styles: list[picture.Opened], files: Files) -> Guide:
     if recipe.style_mask and not recipe.content_mask:
         raise GuideError("style masks came without content masks. Give one `content_mask` per `style_mask`.")
-    images = [style.image for style in styles]
-    opaque = [None if style.alpha is None else (style.alpha > 0).float() for style in styles]
-    if recipe.guides_styles():
-        if recipe.weight:
-            raise GuideError("weights mix styles that share every place; with masks or regions, use strengths.")
-        guide = Layers(recipe, content.image, images, files).guide()
+    layers = Layers(recipe, content.image, [style.image for style in styles], files)
+    if files.guide is not None:
+        guide = layers.taken_over(files.guide)
     else:
-        guide = _everywhere(recipe, images)
-    seen = {id(image): mask for image, mask in zip(images, opaque, strict=True)}
-    visible = None if content.alpha is None else (content.alpha > 0).float()
-    regions = tuple(_opaque(region, seen.get(id(region.style)), visible) for region in guide.regions)
+        guide = layers.guide() if recipe.guides_styles() else layers.everywhere()
+    seen = {id(style.image): _seen(style) for style in styles}
+    regions = tuple(_opaque(region, seen[id(region.style)], _seen(content)) for region in guide.regions)
     if not any(region.content_map is None or bool((region.content_map > 0).any()) for region in regions):
         raise GuideError("the content is transparent wherever it is to be painted. Paint it elsewhere, or fill it in.")
     return Guide(regions)
@@ -71,33 +67,54 @@ class Layers:
     styles: Sequence[Image]
     files: Files
 
+    def everywhere(self) -> Guide:
+        """Without any source: all styles, mixed."""
+        if len(self.recipe.strength) > 1:
+            raise GuideError(f"{len(self.recipe.strength)} strengths came without content masks. Give one, for all.")
+        return Guide.everywhere(*self.styles, weights=self.recipe.weight or None, manner=self.recipe.manner())
+
+    def taken_over(self, guide: Guide) -> Guide:
+        """With the styles as they were read."""
+        number = {id(style): i for i, style in enumerate(styles_of(guide))}
+        for i, region in enumerate(guide.regions, 1):
+            if region.content_map is not None:
+                self._check_aspect(region.name or f"region {i}", region.content_map, self._canvas)
+        regions = (dataclasses.replace(one, style=self.styles[number[id(one.style)]]) for one in guide.regions)
+        return Guide(tuple(regions))
+
     def guide(self) -> Guide:
+        if self.recipe.weight:
+            raise GuideError("weights mix styles that share every place; with masks or regions, use strengths.")
         regions = self._regions()
         placed = [region for region in regions if region.content is not None]
-        last = [region for region in placed if any(one.needs_rest() for one in region.maps())]
-        first = [*self._pairs(), *(self._placed(region) for region in placed if region not in last)]
+        last = [region for region in placed if region.needs_rest()]
+        first = [*self._pairs(), *(self._placed(region, self._canvas) for region in placed if region not in last)]
         layers = [first, self._labels(), self._gradient(), self._automatic()]
         drafts = self._stacked([layer for layer in layers if layer], at_size=bool(last))
-        drafts += [self._rest(region, drafts) for region in last]
+        drafts += [self._placed(region, self._left_by(drafts)) for region in last]
         for region in (region for region in regions if region.content is None):
             drafts = self._amended(drafts, region)
         kept = [draft for draft in drafts if not _is_empty(draft.content_map)]
         if not kept:
             raise GuideError("every content mask is empty, so there is nothing to paint. Paint one, or give no mask.")
-        regions = tuple(self._region(draft) for draft in kept)
+        guide = Guide(tuple(self._region(draft) for draft in kept))
+        self._notice_what_is_idle(drafts, kept)
+        return guide
+
+    def _notice_what_is_idle(self, drafts: list[Draft], kept: list[Draft]) -> None:
         for draft in (draft for draft in drafts if draft not in kept):
             notice(f"{draft.name}: its content mask is empty, so it is left out.")
         for i in set(range(len(self.styles))) - {draft.style for draft in kept}:
             notice(f"style {i + 1} is not used by any region.")
-        for name, value in self._usual.items():
-            if value != Recipe.model_fields[name].default and all(name in draft.settings for draft in kept):
+        for name in OF_THE_WHOLE:
+            said = getattr(self.recipe, name) != Recipe.model_fields[name].default
+            if said and all(name in draft.settings for draft in kept):
                 notice(f"`{name}` changes nothing, for every region says its own. `region` 'NAME: ...' changes one.")
-        return Guide(regions)
 
     def _regions(self) -> list[WrittenRegion]:
         """Those of the guide file and those that are told beside it. Those without a name are numbered, after the
         masks."""
-        regions = self.recipe.regions()
+        regions = self.recipe.region
         if self.recipe.guide is not None:
             regions = [*read_guide(self.recipe.guide), *regions]
             self.files.remember(self.recipe.guide)
@@ -118,17 +135,21 @@ class Layers:
         styles = len(self.styles) if alone else min(len(self.styles), count)
         check_counts(count, styles, len(recipe.style_mask), len(recipe.strength) or 1)
         drafts = []
-        for i, text in enumerate(recipe.content_mask):
+        for i, one in enumerate(recipe.content_mask):
             name, style = f"region {i + 1}", i if len(self.styles) > 1 else 0
             style_map = self._style_map(name, recipe.style_mask[i], style) if recipe.style_mask else None
             strength = {"strength": recipe.strength[i]} if len(recipe.strength) > 1 else {}
-            drafts.append(Draft(name, self._map(name, text, self._canvas), style, style_map, strength))
+            drafts.append(Draft(name, self._map(name, one, self._canvas), style, style_map, strength))
         return drafts
 
-    def _placed(self, region: WrittenRegion) -> Draft:
+    def _placed(self, region: WrittenRegion, canvas: Canvas) -> Draft:
         assert region.content is not None
-        content_map = self._map(region.name, region.content, self._canvas)
-        return self._told(Draft(region.name, content_map, 0 if len(self.styles) == 1 else None), region)
+        return self._told(Draft(region.name, self._map(region.name, region.content, canvas), self._only), region)
+
+    @property
+    def _only(self) -> int | None:
+        """The style, where that is no question."""
+        return 0 if len(self.styles) == 1 else None
 
     def _labels(self) -> list[Draft]:
         recipe = self.recipe
@@ -146,7 +167,7 @@ class Layers:
         if style_maps:
             return self._drafts(sources.labels(content_map, self.styles, style_maps))
         maps = sources.maps_of_colors(content_map)
-        return [Draft(color, one, 0 if len(self.styles) == 1 else None) for color, one in maps.items()]
+        return [Draft(color, one, self._only) for color, one in maps.items()]
 
     def _patches(self, content_map: Image, style_maps: list[Image]) -> list[Draft]:
         if len(style_maps) != 1 or len(self.styles) != 1:
@@ -169,9 +190,9 @@ class Layers:
         return self._drafts(guide)
 
     def _gradient(self) -> list[Draft]:
-        if self.recipe.gradient is None:
+        gradient = self.recipe.gradient
+        if gradient is None:
             return []
-        gradient = WrittenGradient.parse(self.recipe.gradient)
         ramp = self._map("gradient", gradient.ramp, self._canvas)
         numbers = [self._style(number, "gradient") for number in gradient.styles]
         hats = sources.between([self.styles[number] for number in numbers], ramp).regions
@@ -185,9 +206,9 @@ class Layers:
             if recipe.pair:
                 raise GuideError("`pair` pairs automatic regions. Give `auto_regions` K.")
             return []
-        named = {region.style for region in self.recipe.regions() if region.content is not None}
+        named = {region.style for region in self.recipe.region if region.content is not None}
         free = [style for i, style in enumerate(self.styles, 1) if i not in named] or list(self.styles)
-        fixed = {content - 1: style - 1 for content, style in map(paired, recipe.pair)}
+        fixed = {pair.content - 1: pair.style - 1 for pair in recipe.pair}
         guide = auto_regions(self._canvas.image, free, recipe.auto_regions, by=recipe.match, fixed=fixed)
         return self._drafts(guide)
 
@@ -204,13 +225,11 @@ class Layers:
             out += [dataclasses.replace(draft, content_map=one) for draft, one in zip(layer, maps, strict=True)]
         return out
 
-    def _rest(self, region: WrittenRegion, drafts: list[Draft]) -> Draft:
-        assert region.content is not None
+    def _left_by(self, drafts: list[Draft]) -> Canvas:
+        """The content, with what the drafts leave of it."""
         taken = [self._at_size(draft.content_map) for draft in drafts]
         rest = 1 - torch.stack(taken).sum(0) if taken else torch.ones(self._canvas.size)
-        rest = settled(rest.clamp(0, 1))
-        content_map = self._map(region.name, region.content, dataclasses.replace(self._canvas, rest=rest))
-        return self._told(Draft(region.name, content_map, 0 if len(self.styles) == 1 else None), region)
+        return dataclasses.replace(self._canvas, rest=settled(rest.clamp(0, 1)))
 
     # ---- settings ----------------------------------------------------------------------------------------------------
 
@@ -224,10 +243,7 @@ class Layers:
         return [self._told(draft, region) if draft.name == name else draft for draft in drafts]
 
     def _told(self, draft: Draft, region: WrittenRegion) -> Draft:
-        keys = {"strength": "strength", "scale": "style_scale", "color": "color", "color_form": "color_form"}
-        keys["content_weight"] = "content_weight"
-        said = {name: getattr(region, key) for key, name in keys.items() if getattr(region, key) is not None}
-        changed: dict[str, Any] = {"settings": draft.settings | said}
+        changed: dict[str, Any] = {"settings": draft.settings | region.manner}
         if region.style is not None:
             changed |= {"style": self._style(region.style, f"region '{region.name}'"), "style_map": None}
         if region.style_map is not None:
@@ -235,17 +251,10 @@ class Layers:
             changed["style_map"] = self._style_map(region.name, region.style_map, 0 if style is None else style)
         return dataclasses.replace(draft, **changed)
 
-    @property
-    def _usual(self) -> dict[str, Any]:
-        """Of all regions, where they do not say their own."""
-        names = ("style_scale", "color", "color_form")
-        return {name: getattr(self.recipe, name) for name in names}
-
     def _region(self, draft: Draft) -> Region:
-        usual = self._usual | ({"strength": self.recipe.strength[0]} if len(self.recipe.strength) == 1 else {})
-        settings: dict[str, Any] = usual | draft.settings
+        settings: dict[str, Any] = dataclasses.asdict(self.recipe.manner()) | draft.settings
         style = draft.style
-        if style is None and settings.get("strength") == 0:
+        if style is None and settings["strength"] == 0:
             style = 0  # stays as it is, so that any will do
         if style is None:
             raise GuideError(
@@ -274,23 +283,23 @@ class Layers:
     def _picture(self, name: str) -> Image:
         return self.files.read(name).image
 
-    def _style_map(self, name: str, text: str, style: int) -> Map:
-        return self._map(name, text, self._canvas_of(self.styles[style], LARGEST, "style"))
+    def _style_map(self, name: str, written: WrittenMap, style: int) -> Map:
+        return self._map(name, written, self._canvas_of(self.styles[style], LARGEST, "style"))
 
-    def _map(self, name: str, text: str, canvas: Canvas) -> Map:
-        written = WrittenMap.parse(text)
+    def _map(self, name: str, written: WrittenMap, canvas: Canvas) -> Map:
         if written.is_file():
             drawn = written.draw(canvas)
-            if size_of(drawn) not in (
-                canvas.size,
-                (1, 1),
-            ):  # what a guide file keeps is of that size, or the same everywhere
-                check_aspect(name, canvas.side, drawn, canvas.full)
+            self._check_aspect(name, drawn, canvas)
             return drawn
         try:
             return written.draw(canvas)
         except GuideError as error:
             raise GuideError(f"{name}: {error}") from None
+
+    def _check_aspect(self, name: str, drawn: Map, canvas: Canvas) -> None:
+        """What a guide keeps is of the canvas's size, or the same everywhere."""
+        if size_of(drawn) not in (canvas.size, (1, 1)):
+            check_aspect(name, canvas.side, drawn, canvas.full)
 
     def _drafts(self, guide: Guide) -> list[Draft]:
         number = {id(style): i for i, style in enumerate(self.styles)}
@@ -321,17 +330,14 @@ def _distance(a: str, b: str) -> float:
     return sum((x - y) ** 2 for x, y in zip(bytes.fromhex(a[1:]), bytes.fromhex(b[1:]), strict=True)) ** 0.5
 
 
-def _everywhere(recipe: Recipe, images: list[Image]) -> Guide:
-    if len(recipe.strength) > 1:
-        raise GuideError(f"{len(recipe.strength)} strengths came without content masks. Give one, for the picture.")
-    guide = Guide.everywhere(*images, weights=recipe.weight or None, style_scale=recipe.style_scale)
-    strength = recipe.strength[0] if recipe.strength else 1.0
-    return Guide(
-        tuple(
-            dataclasses.replace(region, strength=strength, color=recipe.color, color_form=recipe.color_form)
-            for region in guide.regions
-        )
-    )
+def styles_of(guide: Guide) -> list[Image]:
+    """Each once, in the order in which its regions name them."""
+    return list({id(region.style): region.style for region in guide.regions}.values())
+
+
+def _seen(opened: picture.Opened) -> Map | None:
+    """Where it is not fully transparent."""
+    return None if opened.alpha is None else (opened.alpha > 0).float()
 
 
 def _opaque(region: Region, style_map: Tensor | None, content_map: Tensor | None) -> Region:

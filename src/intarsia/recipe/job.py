@@ -1,8 +1,10 @@
 """A recipe with its pictures loaded, and the one call that most people need."""
 
-from collections.abc import Callable, Iterator, Sequence
+import inspect
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -12,14 +14,15 @@ from torch import Tensor
 from intarsia import __version__, picture
 from intarsia.encoders import Encoder
 from intarsia.engine import Frame, State
-from intarsia.errors import UsageError, notice
+from intarsia.errors import UsageError, notice, unknown
 from intarsia.guide import Guide
 from intarsia.methods import Gatys, Method, name_of, settings_of
-from intarsia.recipe.data import Recipe, checked
-from intarsia.recipe.files import Files, Source, called, visible
-from intarsia.recipe.guides import guide_of
+from intarsia.recipe.checking import checked
+from intarsia.recipe.data import Guidance, Recipe
+from intarsia.recipe.files import Files, PictureLike, called, without_hidden
+from intarsia.recipe.guides import guide_of, styles_of
 from intarsia.sizes import size_of
-from intarsia.sources.written import File
+from intarsia.sources.written import WrittenMap
 from intarsia.types import Image
 
 
@@ -63,20 +66,21 @@ class Job:
         cls,
         recipe: Recipe,
         folder: Path | None = None,
-        given: dict[str, Source] | None = None,
+        given: dict[str, PictureLike] | None = None,
         files: Files | None = None,
         method: Method | None = None,
+        handed: Guide | None = None,
     ) -> "Job":
-        """Reads every picture of the recipe. folder: what its paths are relative to; given: pictures that are at hand
-        already, by the name that the recipe calls them; files: of a job with the same styles, which are then not read
+        """Reads every picture of the recipe. folder: what its paths are relative to; given, handed: pictures and a
+        guide that are at hand already (see `Files`); files: of a job with the same styles, which are then not read
         again; method: of a job with the same settings, with the networks that it has loaded."""
         if folder is not None:
             recipe = recipe.renamed(lambda name: str(folder / name))
-        files = Files(recipe, given or {}) if files is None else files.of(recipe)
+        files = Files(recipe, given or {}, handed) if files is None else files.of(recipe)
         method = recipe.build_method() if method is None else method
         content = files.read(recipe.content, frame=recipe.frame)
-        seen = visible(content, recipe.content).image
-        styles = {name: visible(files.read(name), name) for name in dict.fromkeys(recipe.styles)}
+        seen = without_hidden(content, recipe.content).image
+        styles = {name: without_hidden(files.read(name), name) for name in dict.fromkeys(recipe.styles)}
         guide = guide_of(recipe, content, [styles[name] for name in recipe.styles], files)
         h, w = size_of(content.image)
         size = picture.fit(h, w, recipe.long_side(max(h, w)))
@@ -106,80 +110,99 @@ class Job:
 
 
 def stylize(
-    content: Source,
-    *styles: Source,
+    content: PictureLike,
+    *styles: PictureLike,
     method: Method | None = None,
     size: int | None = None,
     weights: Sequence[float] = (),
-    content_masks: Sequence[Source] = (),
-    style_masks: Sequence[Source] = (),
+    content_masks: Sequence[PictureLike | WrittenMap] = (),
+    style_masks: Sequence[PictureLike | WrittenMap] = (),
     strengths: Sequence[float] = (),
-    style_scale: float = 1.0,
     regions: Sequence[str] = (),
-    content_map: Source | None = None,
-    style_maps: Sequence[Source] = (),
-    content_patch: int | None = None,
-    style_patch: int | None = None,
-    gradient: str | None = None,
-    auto_regions: int | None = None,
-    match: str = "appearance",
+    content_map: PictureLike | None = None,
+    style_maps: Sequence[PictureLike] = (),
     pairs: Sequence[str] = (),
-    guide: str | Path | None = None,
-    color: str = "none",
-    color_form: str = "mk",
+    guide: str | Path | Guide | None = None,
     on_frame: Callable[[Frame], None] | None = None,
+    **settings: Any,
 ) -> Result:
     """Paint `content` in the manner of `styles`.
 
     Pictures are paths, `swatch:NAME`, PIL images, arrays (h w 3, uint8 or float 0..1) or tensors ("3 h w", 0..1).
     Several styles without masks are mixed by `weights`; with masks, each pair of masks is a region with its own style.
-    Masks may be told in words ("fill 0.5,0.1 | grow 3"), and regions to color_form are written as on the command line
+    Masks may be told in words ("fill 0.5,0.1 | grow 3"), and regions and pairs are written as on the command line
     (docs/guides.md). size: long side of the result in pixels; by default 512 for optimization, the content's own for
-    feature transforms. on_frame: called after every step, for previews.
-    Raises an IntarsiaError that says what is wrong with what."""
-    if not styles:
-        raise UsageError("no style was given. Give a picture, or a swatch such as 'swatch:starry'.")
-    given: dict[str, Source] = {}
+    feature transforms. guide: a guide file, or a `Guide`, which brings its styles and takes the place of all that is
+    said of where and how much. on_frame: called after every step, for previews. settings: any other key of a `Recipe`,
+    by its own name: style_scale, color, color_form, gradient, auto_regions, match, content_patch, style_patch, ...
+    Raises an IntarsiaError that says what is wrong with what, UsageError for a setting that there is not."""
+    given: dict[str, PictureLike] = {}
 
-    def named(source: Source, name: str) -> str:
+    def named(source: Any, name: str) -> str:
         if isinstance(source, (str, Path)):
             return str(source)
         given[name] = source
         return name
 
-    def in_words(source: Source, name: str) -> str:
-        """Text may be words; a path is one whatever it looks like."""
-        return str(File(str(source))) if isinstance(source, Path) else named(source, name)
+    def each(sources: Sequence[Any], name: str) -> list[str]:
+        return [named(source, f"<{name} {i}>") for i, source in enumerate(sources, 1)]
+
+    def maps(sources: Sequence[Any], name: str) -> list[str | WrittenMap]:
+        """Text may be words; a path is a file whatever it looks like."""
+        files = [WrittenMap.of_file(str(one)) if isinstance(one, Path) else one for one in sources]
+        return [one if isinstance(one, WrittenMap) else named(one, f"<{name} {i}>") for i, one in enumerate(files, 1)]
 
     method = method or Gatys()
+    handed = guide if isinstance(guide, Guide) else None
     data = {
         "content": named(content, "<content>"),
-        "styles": [named(style, f"<style {i}>") for i, style in enumerate(styles, 1)],
+        "styles": each(styles if handed is None else styles_of(handed), "style"),
         "weight": list(weights),
-        "content_mask": [in_words(mask, f"<content mask {i}>") for i, mask in enumerate(content_masks, 1)],
-        "style_mask": [in_words(mask, f"<style mask {i}>") for i, mask in enumerate(style_masks, 1)],
+        "content_mask": maps(content_masks, "content mask"),
+        "style_mask": maps(style_masks, "style mask"),
         "strength": list(strengths),
-        "style_scale": style_scale,
         "region": list(regions),
         "content_map": None if content_map is None else named(content_map, "<content map>"),
-        "style_map": [named(one, f"<style map {i}>") for i, one in enumerate(style_maps, 1)],
-        "content_patch": content_patch,
-        "style_patch": style_patch,
-        "gradient": gradient,
-        "auto_regions": auto_regions,
-        "match": match,
+        "style_map": each(style_maps, "style map"),
         "pair": list(pairs),
-        "guide": None if guide is None else str(guide),
-        "color": color,
-        "color_form": color_form,
         "size": size,
+        "guide": "<guide>" if handed is not None else None if guide is None else str(guide),
         "method": name_of(method),
         "settings": settings_of(method),
     }
-    job = Job.open(checked("stylize", Recipe, data, UsageError), given=given)
+    _check_settings(settings, data)
+    if handed is None and not styles:
+        raise UsageError("no style was given. Give a picture, or a swatch such as 'swatch:starry'.")
+    recipe = checked("stylize", Recipe, data | settings, UsageError)
+    if handed is not None:
+        _check_alone(recipe, len(styles))
+    return _painted(Job.open(recipe, given=given, handed=handed), on_frame)
+
+
+def _painted(job: Job, on_frame: Callable[[Frame], None] | None) -> Result:
     frame = None
     for frame in job.frames():
         if on_frame is not None:
             on_frame(frame)
     assert frame is not None, "every method yields at least one frame"
     return job.result(frame)
+
+
+def _check_settings(settings: Iterable[str], taken: Iterable[str]) -> None:
+    """UsageError for one that there is not, or that goes by another name here."""
+    known = Recipe.model_fields.keys() - {*taken, "version", "inputs"}
+    for name in settings:
+        if name not in known:
+            keywords = inspect.signature(stylize).parameters.keys() - {"content", "styles", "settings"}
+            raise UsageError(f"stylize: {unknown('setting', name, known | keywords)}")
+
+
+def _check_alone(recipe: Recipe, styles: int) -> None:
+    """UsageError for what is said beside a guide that was handed over."""
+    said = recipe.model_dump(exclude_defaults=True).keys() & Guidance.model_fields.keys() - {"guide"}
+    if said or styles:
+        beside = ", ".join(f"`{name}`" for name in sorted(said)) or f"{styles} styles"
+        raise UsageError(
+            f"{beside} came beside a guide, which has its own styles and says all of where and how much. "
+            "Change the guide's regions, or give no guide."
+        )

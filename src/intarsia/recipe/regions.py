@@ -1,148 +1,143 @@
-"""A region in words or in JSON, with the same keys: `sky: content=sky.png style=1:sky_s.png strength=0.8`."""
+"""What a recipe tells in words, as values: regions, `sky: content=sky.png style=1:sky_s.png strength=0.8`, which in a
+guide file are JSON with the same keys; gradients, `linear 90: 1 -> 2`; pairs of automatic regions, `1=2`.
+"""
 
+import dataclasses
 import re
-from collections.abc import Callable, Iterator
-from typing import Annotated, Any, Literal
+from dataclasses import dataclass
+from typing import Annotated, Any, get_type_hints
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+import pydantic
+from pydantic import AliasChoices, ConfigDict, Field, create_model
 
 from intarsia.errors import UsageError, unknown
-from intarsia.sources.written import WrittenMap, numeral, quoted, short, words_of
+from intarsia.guide import MANNER, Manner
+from intarsia.recipe.checking import InWords, in_our_words
+from intarsia.sources.written.grammar import Change, WrittenMap, names_in, numeral, quoted, short, words_of
 
-Rule = Literal["none", "match", "luminance", "histogram"]
-Form = Literal["mk", "pca", "cholesky"]
-Factor = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+SHORTER = {"style_scale": "scale"}  # settings that words and guide files have a shorter name for
+TOLD = {name: SHORTER.get(name, name) for name in MANNER}  # what words and guide files call each setting
 
 
-class WrittenRegion(BaseModel):
-    """What is said of one region; what is not said is None and comes from elsewhere.
+def _needs_no_rest(one_map: WrittenMap) -> None:
+    if one_map.needs_rest():
+        raise UsageError(
+            "'rest' is what the other regions leave of the content. Say it as `region` \"NAME: content=rest\"."
+        )
+
+
+MapOrRest = Annotated[WrittenMap, InWords()]
+OneMap = Annotated[WrittenMap, InWords(_needs_no_rest)]
+
+
+def _unsaid() -> Any:
+    """Every setting of `Manner`, under both of its names; None where it is not said."""
+    hints = get_type_hints(Manner, include_extras=True)
+    return {name: (hints[name] | None, Field(None, validation_alias=AliasChoices(TOLD[name], name))) for name in MANNER}
+
+
+SaidManner = create_model("SaidManner", __config__=ConfigDict(extra="forbid", frozen=True), **_unsaid())
+
+
+class WrittenRegion(SaidManner):
+    """What is said of one region; what is not said is None and comes from elsewhere. Beside the fields below it has
+    those of `Manner`.
 
     content, style_map: maps in words (`sources.written`). Without content it changes the region of that name that
     another source makes. style: which style, counted from 1."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
     name: str = Field("", max_length=200)
-    content: str | None = None
+    content: MapOrRest | None = None
     style: int | None = Field(None, ge=1, le=64)
-    style_map: str | None = None
-    strength: Factor | None = None
-    scale: float | None = Field(None, ge=0.05, le=20)
-    color: Rule | None = None
-    color_form: Form | None = None
-    content_weight: Factor | None = None
+    style_map: OneMap | None = None
 
-    @field_validator("content")
     @classmethod
-    def _is_a_map(cls, text: str | None) -> str | None:
-        return None if text is None else _checked(text, rest=True)
-
-    @field_validator("style_map")
-    @classmethod
-    def _is_a_map_of_a_style(cls, text: str | None) -> str | None:
-        return None if text is None else _checked(text, rest=False)
+    def keys(cls) -> list[str]:
+        """As a guide file has them."""
+        return ["name", "content", "style", "style_map", *TOLD.values()]
 
     @classmethod
     def parse(cls, text: str) -> "WrittenRegion":
-        """Raises UsageError or pydantic's ValidationError."""
+        """Raises UsageError."""
         name, said = _named(text)
         what = f"region '{short(name)}'" if name else "region"
         data: dict[str, Any] = {"name": name}
         for word in words_of(said):
-            key, equals, value = word.partition("=")
-            key = key.replace("-", "_")
-            if word == "keep":
-                data["strength"] = 0
-            elif not equals and ("content" in data or "style" in data):
-                raise UsageError(
-                    f"{what}: what is '{short(word)}'? A map of several words is put in quotes, as in "
-                    "content='ellipse 0.5,0.5 0.2,0.1'."
-                )
-            elif not equals or key not in cls.model_fields or key in ("name", "style_map"):
-                raise UsageError(f"{what}: {unknown('setting', short(key), [*_KEYS, 'keep'])}")
-            elif key == "style":
-                data["style"], colon, style_map = value.partition(":")
-                if not re.fullmatch("[0-9]+", data["style"]):
-                    raise UsageError(
-                        f"{what}: a style is a number from 1, as in style=1 or style=1:MAP, not '{short(value)}'."
-                    )
-                data |= {"style_map": style_map} if colon else {}
-            else:
-                data[key] = value
-        return cls.model_validate(data)
+            data |= _said(word, what, data)
+        try:
+            return cls.model_validate(data)
+        except pydantic.ValidationError as error:
+            raise UsageError(in_our_words(error, cls.model_fields)) from None
 
     def __str__(self) -> str:
-        told = self.model_dump(exclude_none=True, exclude={"name", "style_map"})
-        words = [f"{key.replace('_', '-')}={_told(self._said(key, value))}" for key, value in told.items()]
+        style_map = "" if self.style_map is None else f":{self.style_map}"
+        told = {"content": self.content, "style": self.style and f"{self.style}{style_map}"}
+        told |= {TOLD[name]: value for name, value in self.manner.items()}
+        words = [f"{key.replace('_', '-')}={_told(value)}" for key, value in told.items() if value is not None]
         return f"{self.name}: {' '.join(words)}"
 
-    def _said(self, key: str, value: Any) -> str:
-        style_map = f":{self.style_map}" if key == "style" and self.style_map is not None else ""
-        return (numeral(value) if isinstance(value, float) else str(value)) + style_map
+    @property
+    def manner(self) -> dict[str, Any]:
+        """The settings that are said, by their names."""
+        return {name: value for name in MANNER if (value := getattr(self, name)) is not None}
 
-    def maps(self) -> Iterator[WrittenMap]:
-        return (WrittenMap.parse(text) for text in (self.content, self.style_map) if text is not None)
+    def needs_rest(self) -> bool:
+        return self.content is not None and self.content.needs_rest()
 
     def files(self) -> list[str]:
-        return [name for one in self.maps() for name in one.files()]
+        return names_in(self.renamed)
 
-    def renamed(self, change: Callable[[str], str]) -> "WrittenRegion":
-        told = {"content": self.content, "style_map": self.style_map}
-        return self.model_copy(
-            update={key: renamed_map(text, change) for key, text in told.items() if text is not None}
-        )
+    def renamed(self, change: Change) -> "WrittenRegion":
+        maps = {"content": self.content, "style_map": self.style_map}
+        return self.model_copy(update={key: one.renamed(change) for key, one in maps.items() if one is not None})
 
 
-class WrittenGradient(BaseModel):
+@dataclass(frozen=True)
+class WrittenGradient:
     """`RAMP: 1 -> 2 -> 3`: a map in words, 0 where the first style is and 1 where the last one is."""
 
-    model_config = ConfigDict(frozen=True)
-
-    ramp: str
+    ramp: WrittenMap
     styles: tuple[int, ...]
 
     @classmethod
     def parse(cls, text: str) -> "WrittenGradient":
+        """Raises UsageError."""
         ramp, colon, row = text.rpartition(":")
         styles = [part.strip() for part in row.split("->")]
         if not colon or len(styles) < 2 or not all(re.fullmatch("[1-9][0-9]?", one) for one in styles):
             raise UsageError(
                 f"gradient '{short(text)}': it is written 'linear 90: 1 -> 2', a ramp and two or more styles."
             )
-        return cls(ramp=checked_map(ramp.strip()), styles=tuple(map(int, styles)))
+        one_map = WrittenMap.parse(ramp.strip())
+        _needs_no_rest(one_map)
+        return cls(one_map, tuple(map(int, styles)))
 
     def __str__(self) -> str:
         return f"{self.ramp}: {' -> '.join(map(str, self.styles))}"
 
-    def files(self) -> list[str]:
-        return WrittenMap.parse(self.ramp).files()
-
-    def renamed(self, change: Callable[[str], str]) -> "WrittenGradient":
-        return self.model_copy(update={"ramp": renamed_map(self.ramp, change)})
+    def renamed(self, change: Change) -> "WrittenGradient":
+        return dataclasses.replace(self, ramp=self.ramp.renamed(change))
 
 
-_KEYS = [name.replace("_", "-") for name in WrittenRegion.model_fields if name not in ("name", "style_map")]
+@dataclass(frozen=True)
+class WrittenPair:
+    """`1=2`: region 1 of the content takes region 2 of the style, whatever they look like; counted from 1."""
 
+    content: int
+    style: int
 
-def checked_map(text: str, rest: bool = False) -> str:
-    """The text itself, if it is a map in words; of what is left only where there is a `rest`."""
-    if WrittenMap.parse(text).needs_rest() and not rest:
-        raise UsageError(
-            "'rest' is what the other regions leave of the content. Say it as `region` \"NAME: content=rest\"."
-        )
-    return text
+    @classmethod
+    def parse(cls, text: str) -> "WrittenPair":
+        """Raises UsageError."""
+        found = re.fullmatch(r"\s*([0-9]{1,2})\s*=\s*([0-9]{1,2})\s*", text)
+        if found is None or "0" in found.groups():
+            raise UsageError(
+                f"'{text}' is no pair. It is written 1=2: region 1 of the content takes region 2 of the style."
+            )
+        return cls(int(found[1]), int(found[2]))
 
-
-def _checked(text: str, rest: bool) -> str:
-    """With the error that pydantic understands."""
-    try:
-        return checked_map(text, rest)
-    except UsageError as error:
-        raise ValueError(str(error)) from None
-
-
-def renamed_map(text: str, change: Callable[[str], str]) -> str:
-    return str(WrittenMap.parse(text).renamed(change))
+    def __str__(self) -> str:
+        return f"{self.content}={self.style}"
 
 
 def _named(text: str) -> tuple[str, str]:
@@ -151,5 +146,30 @@ def _named(text: str) -> tuple[str, str]:
     return (match[1], match[2]) if match else ("", text)
 
 
-def _told(text: str) -> str:
+def _said(word: str, what: str, before: dict[str, Any]) -> dict[str, Any]:
+    """What one word says, after those `before` it."""
+    key, equals, value = word.partition("=")
+    key = key.replace("-", "_")
+    if word == "keep":
+        return {"strength": 0}
+    if not equals and ("content" in before or "style" in before):
+        raise UsageError(
+            f"{what}: what is '{short(word)}'? A map of several words is put in quotes, as in "
+            "content='ellipse 0.5,0.5 0.2,0.1'."
+        )
+    if not equals or key not in {"content", "style", *TOLD, *TOLD.values()}:
+        known = [one.replace("_", "-") for one in ("content", "style", *TOLD.values(), "keep")]
+        raise UsageError(f"{what}: {unknown('setting', short(key), known)}")
+    return _style(value, what) if key == "style" else {TOLD.get(key, key): value}
+
+
+def _style(text: str, what: str) -> dict[str, str]:
+    style, colon, style_map = text.partition(":")
+    if not re.fullmatch("[0-9]+", style):
+        raise UsageError(f"{what}: a style is a number from 1, as in style=1 or style=1:MAP, not '{short(text)}'.")
+    return {"style": style, "style_map": style_map} if colon else {"style": style}
+
+
+def _told(value: Any) -> str:
+    text = numeral(value) if isinstance(value, float) else str(value)
     return quoted(text) if re.search(r"[\s'\"]", text) or not text else text

@@ -15,7 +15,7 @@ def masks(
     style_maps: Sequence[Map | None] = (),
     *,
     strengths: Sequence[float] = (),
-    style_scale: float = 1.0,
+    style_scale: float = Region.style_scale,
 ) -> Guide:
     """Pairs of soft maps, one region per content map: what it takes, and from which part of which style.
 
@@ -24,7 +24,7 @@ def masks(
     given. A map of its picture's aspect (within 1 %) and another size is resized, with a Notice; of another aspect,
     GuideError. A region whose content map is empty is dropped, with a Notice; an empty style map is a GuideError."""
     count = len(content_maps)
-    strengths = strengths or (1.0,)
+    strengths = strengths or (Region.strength,)
     check_counts(count, len(styles), len(style_maps), len(strengths))
     if not any(bool((content_map > 0).any()) for content_map in content_maps):
         raise GuideError("every content mask is empty, so there is nothing to paint. Paint one, or give no mask.")
@@ -40,7 +40,7 @@ def masks(
             notice(f"{name}: its content mask is empty, so it is left out.")
             continue
         strength = strengths[i if len(strengths) > 1 else 0]
-        regions.append(Region(style, content_map, style_map, strength, style_scale, name=name))
+        regions.append(Region(style, content_map, style_map, name, strength=strength, style_scale=style_scale))
     return Guide(tuple(regions))
 
 
