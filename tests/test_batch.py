@@ -16,7 +16,7 @@ import filelock
 import pytest
 import torch
 
-from intarsia import picture, swatches
+from intarsia import networks, picture, swatches
 from intarsia.batch import CONTENT, Batch, Handling, Ledger, Picture, gather, read_ledger
 from intarsia.batch.painter import Painter, Task
 from intarsia.batch.pool import Pool
@@ -534,6 +534,19 @@ def test_a_painter_reads_the_styles_once_and_every_recipe_knows_them(painter, pu
             file: hashlib.sha256(Path(file).read_bytes()).hexdigest() for file in (name, "style.png")
         }
     assert seen == ["a.png", "b.png"]
+
+
+def test_a_painter_loads_its_networks_once(put, monkeypatch):
+    put("a.png", "b.png")
+    loaded, load = [], networks.load_decoders
+    monkeypatch.setattr(
+        networks, "load_decoders", lambda encoder, levels, file: loaded.extend(levels) or load(encoder, levels, file)
+    )
+    settings = {"encoder": "toy", "levels": [2, 1]}
+    painter = Painter.open(Recipe(content=CONTENT, styles=["style.png"], size=24, method="wct", settings=settings))
+    for name in ("a.png", "b.png"):
+        painted(painter, name, f"out/{name}")
+    assert loaded == [2, 1]
 
 
 def test_a_painter_replaces_only_what_it_may(painter, put):

@@ -64,7 +64,7 @@ def batch_command(app: App, arguments: Sequence[str]) -> None:
         pictures
             Pictures, and folders with pictures in them.
         style
-            A picture to take the handling from: a file, or `swatch:NAME[:SEED]`; repeatable.
+            A picture to take the manner from: a file, or `swatch:NAME[:SEED]`; repeatable.
         size
             Long side of each result in pixels; by default 512 for gatys, the content's own for wct and adain.
         frame
