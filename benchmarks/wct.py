@@ -66,7 +66,7 @@ def covariances(encoder: Encoder, content: Tensor, style: Tensor) -> None:
     for level in (5, 4, 3, 2, 1):
         decoder = load_decoder(encoder, level)
         here, there = (encoder(one, [decoder.tap], [decoder.tap])[decoder.tap].float() for one in (image, style))
-        maps = whitened(moments(here), moments(there), encoder.basis(decoder.tap))
+        maps = whitened(moments(here), moments(there), encoder, decoder.tap)
         moved = maps(here)
         image = decoder(moved.to(encoder.precision), (image.shape[1], image.shape[2]))
         again = encoder(image, [decoder.tap], [decoder.tap])[decoder.tap].float()

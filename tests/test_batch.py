@@ -20,9 +20,6 @@ from intarsia import networks, picture, swatches
 from intarsia.batch import CONTENT, Batch, Handling, Ledger, Picture, gather, read_ledger
 from intarsia.batch.painter import Painter, Task
 from intarsia.batch.pool import Pool
-from intarsia.batch.remembering import Remembering
-from intarsia.encoders import load
-from intarsia.encoders.toy import Toy
 from intarsia.errors import InputError, IntarsiaError, OutputError, PictureError, RecipeError, UsageError
 from intarsia.recipe import Job, Recipe
 from intarsia.run import Done, Started
@@ -586,60 +583,6 @@ def test_a_swatch_is_painted_as_large_as_for_the_picture_alone(here, random_imag
         alone.result(frame).save("alone.png")
         assert torch.equal(picture.read(f"out/{name}").image, picture.read("alone.png").image)
     assert sizes == [(300, 300), (300, 300), (300, 300), (400, 400), (400, 400)]
-
-
-# ---- remembering --------------------------------------------------------------------------------------------------
-
-TAPS = ("relu1_1", "relu3_1")
-
-
-@pytest.fixture
-def calls(monkeypatch):
-    """The pictures that a network has computed."""
-    seen, forward = [], Toy.forward
-    monkeypatch.setattr(Toy, "forward", lambda self, *given: seen.append(given) or forward(self, *given))
-    return seen
-
-
-def test_what_comes_again_is_remembered_and_the_answer_is_the_same(random_image, calls):
-    plain, remembering = load("toy"), Remembering.of(load("toy"))
-    style, others = random_image(32, 40), [random_image(32, 40, seed) for seed in range(1, 5)]
-    for image in (style, others[0], style, others[1], style.clone(), others[2], style, others[3]):
-        found, expected = remembering(image, TAPS), plain(image, TAPS)
-        assert found.keys() == expected.keys()
-        assert all(torch.equal(found[tap], expected[tap]) for tap in TAPS)
-    assert len(calls) == 8 + 4 + 2  # the plain one always, the other each other picture, and the style twice
-    assert len(remembering.kept) == 1
-
-
-def test_a_picture_that_looks_the_same_at_a_glance_is_not_taken_for_it(random_image):
-    remembering, style = Remembering.of(load("toy")), random_image(32, 40)
-    for _ in range(3):
-        remembering(style, TAPS)
-    other = style.clone()
-    other[0, 0, 1] = 1 - other[0, 0, 1]
-    for _ in range(3):
-        assert torch.equal(remembering(other, TAPS)["relu1_1"], load("toy")(other, TAPS)["relu1_1"])
-    for taps, plain in ((("relu2_1",), ()), (TAPS, TAPS)):
-        assert remembering(style, taps, plain).keys() == set(taps)
-
-
-def test_what_is_being_optimized_passes_through(random_image):
-    remembering, image = Remembering.of(load("toy")), random_image(32, 40).requires_grad_(True)
-    for _ in range(3):
-        remembering(image, TAPS)["relu1_1"].sum().backward()
-    assert remembering.kept == remembering.glanced == {}
-
-
-def test_memory_has_an_end(random_image, monkeypatch):
-    remembering = Remembering.of(load("toy"))
-    monkeypatch.setattr("intarsia.batch.remembering.ROOM", 100_000)
-    monkeypatch.setattr("intarsia.batch.remembering.GLANCES", 5)
-    images = [random_image(32, 40, seed) for seed in range(8)]
-    for image in [image for image in images for _ in range(3)]:
-        remembering(image, TAPS)
-    assert 0 < len(remembering.kept) < 8
-    assert len(remembering.glanced) == 5
 
 
 # ---- processes ----------------------------------------------------------------------------------------------------

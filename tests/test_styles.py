@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from intarsia.encoders import Encoder
+from intarsia.encoders import Encoder, load
+from intarsia.encoders.toy import Toy
 from intarsia.encoders.vgg import VGG
 from intarsia.guide import Guide, Region
 from intarsia.moments import moments
@@ -77,3 +78,42 @@ class TestStyles:
             style_moments(encoder, Guide((Region(style, style_map=one),)), 32, self.TAPS) for one in (dot, None)
         )
         assert torch.equal(lost["relu1_1"].second, whole["relu1_1"].second)
+
+
+class TestKept:
+    """Many pictures in one style: it is looked at once."""
+
+    @pytest.fixture
+    def calls(self, monkeypatch):
+        """The pictures that a network has computed."""
+        seen, forward = [], Toy.forward
+        monkeypatch.setattr(Toy, "forward", lambda self, *given: seen.append(given) or forward(self, *given))
+        return seen
+
+    def found(self, encoder, style, style_map=None, long_side=32):
+        return style_moments(encoder, Guide((Region(style, style_map=style_map),)), long_side, ["relu2_1"])["relu2_1"]
+
+    def test_what_comes_again_is_known_and_the_answer_is_the_same(self, random_image, calls):
+        encoder, style = load("toy"), random_image(32, 40)
+        first, again = self.found(encoder, style), self.found(encoder, style.clone())
+        assert len(calls) == 1
+        assert torch.equal(first.second, again.second)
+
+    def test_another_picture_map_or_size_is_not_taken_for_it(self, random_image, calls):
+        encoder, style, part = load("toy"), random_image(32, 40), torch.ones(32, 40)
+        part[0, 0] = 0
+        other = style.clone()
+        other[0, 0, 1] = 1 - other[0, 0, 1]
+        asked = [(style,), (other,), (style, part), (style, 1 - part), (style, None, 24), (style.flip(2),)]
+        for one in asked:
+            plain = load("toy")
+            assert torch.equal(self.found(encoder, *one).second, self.found(plain, *one).second)
+        assert len(calls) == 2 * len(asked)
+
+    def test_memory_has_an_end(self, random_image, monkeypatch, calls):
+        monkeypatch.setattr("intarsia.encoders.MOST", 3)
+        encoder, styles = load("toy"), [random_image(16, 16, seed) for seed in range(5)]
+        for style in [*styles, styles[4], styles[2], styles[0]]:
+            self.found(encoder, style)
+        assert len(calls) == 6  # the last three are known, the first is not
+        assert len(encoder._known) == 3

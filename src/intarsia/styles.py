@@ -1,5 +1,7 @@
 """The moments of a guide's styles, at the size that they are looked at, each style encoded once."""
 
+import functools
+import hashlib
 import itertools
 from collections.abc import Iterator, Sequence
 
@@ -14,18 +16,22 @@ from intarsia.moments import Moments, moments
 from intarsia.sizes import fit, pool_to_grid, resize, size_of
 from intarsia.types import Image, Size
 
+Maps = Float[Tensor, "r h w"]
 
-@torch.no_grad()
+
 def style_moments(
     encoder: Encoder, guide: Guide, long_side: int, taps: Sequence[str], *, side: int | None = None, most: int = 0
 ) -> dict[str, Moments]:
     """Per tap the moments of the plain features of every region's style under its style map, r at once, in fp64 on the
     CPU. long_side: of the picture that is painted, which styles are looked at beside, times their scale; most: a long
-    side beyond which a style is not enlarged, 0 for none; side: of the tiles that a larger one is encoded in."""
+    side beyond which a style is not enlarged, 0 for none; side: of the tiles that a larger one is encoded in.
+
+    The encoder keeps them (`Encoder.once`), for the next picture in the same style."""
     found: dict[tuple[int, ...], dict[str, Moments]] = {}
-    for members, style, maps in styles_once(guide, long_side, most):
-        style, maps = style.to(encoder.device), maps.to(encoder.device)
-        found[members] = moments_of(encoder, style, taps, maps, side or max(size_of(style)))
+    for members, size in _groups(guide, long_side, most):
+        regions = [guide.regions[r] for r in members]
+        key = (size, tuple(taps), side, *map(_digest, (regions[0].style, *(one.style_map for one in regions))))
+        found[members] = encoder.once(key, functools.partial(_moments_of_styles, encoder, regions, size, taps, side))
     order = torch.tensor(list(itertools.chain(*found))).argsort()
     stacked = {tap: Moments.stacked([one[tap] for one in found.values()]) for tap in taps}
     return {tap: Moments(m.mass[order], m.first[order], m.second[order]) for tap, m in stacked.items()}
@@ -39,20 +45,42 @@ def styles_in_basis(
     return {tap: one.to(encoder.device).through(encoder.basis(tap)) for tap, one in plain.items()}
 
 
-def styles_once(
-    guide: Guide, long_side: int, most: int = 0
-) -> Iterator[tuple[tuple[int, ...], Image, Float[Tensor, "r h w"]]]:
+def styles_once(guide: Guide, long_side: int) -> Iterator[tuple[tuple[int, ...], Image, Maps]]:
     """Each style as large as it is looked at, with the numbers of the regions that use it at one scale, and their style
     maps."""
+    for members, size in _groups(guide, long_side):
+        yield members, *_shown([guide.regions[r] for r in members], size)
+
+
+def _groups(guide: Guide, long_side: int, most: int = 0) -> Iterator[tuple[tuple[int, ...], Size]]:
+    """Numbers of the regions that use one style at one scale, and its size there."""
     together: dict[tuple[int, float], list[int]] = {}
     for r, region in enumerate(guide.regions):
         together.setdefault((id(region.style), region.style_scale), []).append(r)
     for members in together.values():
         region = guide.regions[members[0]]
         seen = min(long_side, max(most, *size_of(region.style))) if most else long_side
-        size = fit(*size_of(region.style), max(16, round(seen * region.style_scale)))
-        maps = torch.stack([_style_map(guide.regions[r], size) for r in members])
-        yield tuple(members), resize(region.style, size), maps
+        yield tuple(members), fit(*size_of(region.style), max(16, round(seen * region.style_scale)))
+
+
+def _shown(regions: Sequence[Region], size: Size) -> tuple[Image, Maps]:
+    return resize(regions[0].style, size), torch.stack([_style_map(region, size) for region in regions])
+
+
+@torch.no_grad()
+def _moments_of_styles(
+    encoder: Encoder, regions: Sequence[Region], size: Size, taps: Sequence[str], side: int | None
+) -> dict[str, Moments]:
+    style, maps = (one.to(encoder.device) for one in _shown(regions, size))
+    return moments_of(encoder, style, taps, maps, side or max(size))
+
+
+def _digest(image: Tensor | None) -> bytes:
+    """By which the same picture is known again."""
+    if image is None:
+        return b""
+    held = image.detach().cpu().contiguous().numpy()
+    return hashlib.blake2b(held.data, digest_size=16, key=str(held.shape).encode()).digest()
 
 
 def _style_map(region: Region, size: Size) -> Float[Tensor, "h w"]:

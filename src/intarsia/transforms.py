@@ -6,6 +6,7 @@ added up over tiles, applied tile by tile, weakened, mixed by shares, composed, 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Float
@@ -75,25 +76,29 @@ class Affine:
         shares = shares.to(self.matrix)
         return Affine(torch.einsum("kr,rcd->kcd", shares, self.matrix), shares @ self.offset)
 
-    def within(self, basis: Float[Tensor, "d c"] | None) -> "Affine":
-        """The map of f that this map of basis @ f stands for, if the basis can be inverted; see `completed`. None
-        changes nothing."""
+    def within(self, basis: "Basis | None") -> "Affine":
+        """The map of f that this map of basis @ f stands for. None changes nothing."""
         if basis is None:
             return self
-        there = basis.to(self.matrix)
-        back = torch.linalg.pinv(there)
-        return Affine(back @ self.matrix @ there, _times(back, self.offset))
+        return Affine(basis.back @ self.matrix @ basis.there, _times(basis.back, self.offset))
 
 
-def completed(basis: Float[Tensor, "c c"], part: float = 0.03) -> Float[Tensor, "c c"]:
-    """A basis that can be inverted and measures nearly as the given one does, in fp64: directions that it hardly sees
-    (singular values below `part` of the largest) count with that part. Without them `Affine.within` would leave there
-    what the content has."""
-    left, values, right = torch.linalg.svd(basis.detach().cpu().double())
-    return (left * values.clamp_min(part * values.max())) @ right
+class Basis(NamedTuple):
+    """A matrix and its inverse, in fp64 on the CPU."""
+
+    there: Float[Tensor, "c c"]
+    back: Float[Tensor, "c c"]
+
+    @classmethod
+    def completed(cls, basis: Float[Tensor, "c c"], part: float = 0.03) -> "Basis":
+        """One that measures nearly as the given one does: directions that it hardly sees (singular values below `part`
+        of the largest) count with that part. Without them `Affine.within` would leave there what the content has."""
+        left, values, right = torch.linalg.svd(basis.detach().cpu().double())
+        values = values.clamp_min(part * values.max())
+        return cls((left * values) @ right, right.T / values @ left.T)
 
 
-def wct(content: Moments, style: Moments, basis: Float[Tensor, "d c"] | None = None, cut: float = CUT) -> Affine:
+def wct(content: Moments, style: Moments, basis: Basis | None = None, cut: float = CUT) -> Affine:
     """Whitening and coloring (Li et al. 2017, arXiv:1705.08086, eq. 2 and 3): the mean and covariance of each region of
     the content become those of the style's.
 
@@ -102,10 +107,9 @@ def wct(content: Moments, style: Moments, basis: Float[Tensor, "d c"] | None = N
     partial isometry nearest to it; without cuts it is the same. A region without mass stays as it is; of a flat style
     only the mean is taken, and a flat content, which has nothing to color, becomes it.
 
-    basis: of all maps with these statistics, the one that moves basis @ f as whitening and coloring does; it must be
-    invertible (see `completed`)."""
+    basis: of all maps with these statistics, the one that moves basis.there @ f as whitening and coloring does."""
     assert content.first.shape == style.first.shape, "one style per region"
-    content, style = (moments.exact().through(None if basis is None else basis.cpu()) for moments in (content, style))
+    content, style = (moments.exact().through(None if basis is None else basis.there) for moments in (content, style))
     maps = Affine.identity(*content.first.shape)
     for r in range(len(maps.offset)):
         if content.mass[r] > 0 < style.mass[r]:

@@ -25,7 +25,6 @@ from typing import Any, BinaryIO, NamedTuple
 import torch
 
 from intarsia import picture, swatches
-from intarsia.batch.remembering import Remembering
 from intarsia.encoders import Encoder
 from intarsia.errors import OutputError, UsageError, explained, listening
 from intarsia.methods import Method
@@ -71,7 +70,7 @@ class Painter:
             if swatches.parse(name) is None:  # whose size goes by the picture
                 files.read(name)
         method = recipe.build_method()
-        encoder = Remembering.of(method.networks.load_encoder(on_progress))
+        encoder = method.networks.load_encoder(on_progress)
         return cls(recipe, method, encoder, files, form or Form())
 
     def run(self, task: Task) -> Iterator[Event]:

@@ -1,9 +1,9 @@
 """Networks that turn a picture into features, behind one interface: `load("compact")(image, ["relu3_1"])`."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from jaxtyping import Float
@@ -17,6 +17,9 @@ from intarsia.errors import UsageError, unknown
 from intarsia.large import Box
 from intarsia.sizes import pad_to_multiple, size_of
 
+MOST = 64  # things that an encoder keeps; the moments of a style at five taps take about 0.5 MB
+T = TypeVar("T")
+
 
 @dataclass(frozen=True, eq=False)
 class Encoder:
@@ -26,6 +29,16 @@ class Encoder:
     network: VGG | Toy
     precision: torch.dtype = torch.float32
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+    _known: dict[Hashable, Any] = field(default_factory=dict, repr=False)
+
+    def once(self, key: Hashable, make: Callable[[], T]) -> T:
+        """What follows from this encoder and the key: made the first time, and kept until `MOST` others were asked for
+        since. So a style that many pictures take is looked at once."""
+        value = self._known.pop(key) if key in self._known else make()
+        self._known[key] = value
+        if len(self._known) > MOST:
+            self._known.pop(next(iter(self._known)))
+        return value
 
     @property
     def channels(self) -> Mapping[str, int]:

@@ -10,10 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
-from jaxtyping import Float
 from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
-from torch import Tensor
 
 from intarsia import transforms
 from intarsia.encoders import Encoder
@@ -51,6 +49,6 @@ class AdaIN:
         return transfer(normalized, plan, scene, coder, state, tile=self.tile, finish=self.finish)
 
 
-def normalized(content: Moments, style: Moments, basis: Float[Tensor, "c c"] | None) -> Affine:
+def normalized(content: Moments, style: Moments, encoder: Encoder, tap: str) -> Affine:
     """Of plain features: what is done per channel depends on the basis."""
     return transforms.adain(content, style)

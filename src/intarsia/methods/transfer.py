@@ -40,7 +40,7 @@ FINE = 3  # the deepest level at sizes beyond the first
 LOOKING = 0.25  # part of a level's time that goes into its statistics; the rest into the transform and the decoder
 PIECE = 512  # side of the tiles in which pixels alone are worked on
 
-Transform = Callable[[Moments, Moments, Float[Tensor, "c c"] | None], Affine]  # content, style, basis of the tap
+Transform = Callable[[Moments, Moments, Encoder, str], Affine]  # content, style; of plain features at a tap
 Sides = dict[tuple[Size, int], int]  # of the tiles at each size, at each level
 
 
@@ -193,7 +193,7 @@ class Work:
             return None
         now = Moments(now.mass * enough, now.first, now.second)  # a region without mass stays as it is
         strengths = torch.tensor([min(1.0, alpha * region.strength) for region in self.scene.guide.regions])
-        return self.transform(now, self.styles[tap], self.coder.encoder.basis(tap)).weakened(strengths)
+        return self.transform(now, self.styles[tap], self.coder.encoder, tap).weakened(strengths)
 
     def _mixture(self, box: Box, grid: Size, stride: int) -> Float[Tensor, "r h w"]:
         """Whose map each position takes: shares of what is painted there, so that a region is painted up to its edge;

@@ -19,10 +19,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
-from jaxtyping import Float
 from pydantic import ConfigDict, Field, model_validator
 from pydantic.dataclasses import dataclass
-from torch import Tensor
 
 from intarsia import transforms
 from intarsia.encoders import Encoder
@@ -31,7 +29,7 @@ from intarsia.methods.transfer import Coder, plan_of, transfer
 from intarsia.moments import Moments
 from intarsia.networks import Networks
 from intarsia.scene import Scene, painted
-from intarsia.transforms import Affine
+from intarsia.transforms import Affine, Basis
 
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid", allow_inf_nan=False))
@@ -76,5 +74,7 @@ class WCT:
         return transfer(whitened, plan, scene, coder, state, tile=self.tile, finish=self.finish)
 
 
-def whitened(content: Moments, style: Moments, basis: Float[Tensor, "c c"] | None) -> Affine:
-    return transforms.wct(content, style, None if basis is None else transforms.completed(basis))
+def whitened(content: Moments, style: Moments, encoder: Encoder, tap: str) -> Affine:
+    matrix = encoder.basis(tap)
+    basis = None if matrix is None else encoder.once(("basis", tap), lambda: Basis.completed(matrix))
+    return transforms.wct(content, style, basis)
