@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import cv2
 import numpy as np
+import scipy
 import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float
@@ -106,15 +107,14 @@ def _change(difference: np.ndarray, mask: np.ndarray, levels: int) -> np.ndarray
 
 def _harmonic(values: Float[Tensor, "c h w"], inside: Bool[Tensor, "h w"]) -> Float[Tensor, "c h w"]:
     """`values` outside; inside, each the mean of its neighbors as far as the picture goes."""
-    from scipy import sparse  # late, for it is slow to load and seldom needed
-    from scipy.sparse.linalg import splu
-
     inner = inside.flatten().numpy(force=True)
     flat = values.flatten(1).double().numpy(force=True).T.copy()  # (h w, c)
-    ones = (sparse.csr_array(sparse.eye_array(length)) for length in inside.T.shape)
+    ones = (scipy.sparse.csr_array(scipy.sparse.eye_array(length)) for length in inside.T.shape)
     across, down = (one[1:] - one[:-1] for one in ones)  # differences of neighbors
-    laplacian = sparse.csr_array(sparse.kronsum(across.T @ across, down.T @ down))[inner]
-    solver = splu(laplacian[:, inner].tocsc(), permc_spec="MMD_AT_PLUS_A", options={"SymmetricMode": True})
+    laplacian = scipy.sparse.csr_array(scipy.sparse.kronsum(across.T @ across, down.T @ down))[inner]
+    solver = scipy.sparse.linalg.splu(
+        laplacian[:, inner].tocsc(), permc_spec="MMD_AT_PLUS_A", options={"SymmetricMode": True}
+    )
     flat[inner] = solver.solve(-(laplacian[:, ~inner] @ flat[~inner]))
     return torch.from_numpy(flat.T.copy()).view(values.shape).to(values)
 

@@ -9,9 +9,9 @@ Maximum-entropy clustering is a softmax regression without labels. Every positio
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 import torch
 from jaxtyping import Float, Int
-from scipy.optimize import minimize
 from torch import Tensor
 
 Weights = Float[Tensor, " n"]
@@ -86,7 +86,7 @@ def maximum_entropy(
         return float(loss.detach()), slope.flatten().double().numpy()
 
     with torch.enable_grad():
-        found = minimize(
+        found = scipy.optimize.minimize(
             objective, theta.flatten().double().numpy(), jac=True, method="L-BFGS-B", options={"maxiter": steps}
         )
     theta = torch.from_numpy(found.x.astype(np.float32)).view(k, c + 1)

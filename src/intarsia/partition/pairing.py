@@ -7,9 +7,9 @@ region with its best score. Scores are 0 to 1.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import scipy
 import torch
 from jaxtyping import Float
-from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
 from intarsia.encoders import Encoder, load
@@ -182,7 +182,7 @@ def _shared_out(
     idle = [style for style in range(count) if style not in {one for one, _ in fixed.values()}]
     if count > 1 and idle:
         free = [label for label in range(labels) if label not in taken]
-        rows, columns = linear_sum_assignment(-scores[free][:, idle].amax(2).numpy())
+        rows, columns = scipy.optimize.linear_sum_assignment(-scores[free][:, idle].amax(2).numpy())
         for row, column in zip(rows, columns, strict=True):
             label, style = free[row], idle[column]
             taken[label] = (style, int(scores[label, style].argmax()))
@@ -197,7 +197,7 @@ def _shared_out(
                 "Pair without one-to-one, or take as many regions on both."
             )
         table = torch.stack([scores[free, style, one] for style, one in choices], 1) if free else torch.zeros(0, 0)
-        rows, columns = linear_sum_assignment(-table.numpy())
+        rows, columns = scipy.optimize.linear_sum_assignment(-table.numpy())
         taken |= {free[row]: choices[column] for row, column in zip(rows, columns, strict=True)}
     else:
         for label in free:

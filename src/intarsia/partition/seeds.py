@@ -4,9 +4,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import scipy
 import torch
 from jaxtyping import Float, Int
-from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
 from intarsia.errors import GuideError
@@ -114,7 +114,7 @@ class Seeds:
             if group in groups.labels:
                 gain[groups.labels[group]] += log_p[:, i]
         gain += 1e-6 * torch.eye(k)
-        order = torch.from_numpy(linear_sum_assignment(-gain.numpy())[1])
+        order = torch.from_numpy(scipy.optimize.linear_sum_assignment(-gain.numpy())[1])
         log_p = log_p[order]
         wishes = {
             group: sum(log_p[:, i] for i, one in enumerate(groups.roots) if one == group) for group in set(groups.roots)

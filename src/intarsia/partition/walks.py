@@ -8,8 +8,7 @@ first tells which seed a position belongs to (Grady 2006, "Random Walks for Imag
 import itertools
 
 import numpy as np
-import scipy.sparse as sparse
-import scipy.sparse.linalg
+import scipy
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -30,8 +29,8 @@ def leaving_times(features: Float[Tensor, "c h w"], contrast: float = 0.1) -> Fl
     leaving = torch.zeros(h, w, dtype=torch.float64)
     leaving[:, 0] = leaving[:, -1] = ((0.85 - centers(h)) / 0.35).clamp(0, 1)
     leaving[0] = 1
-    system = _laplacian(links) + sparse.diags_array(leaving.flatten().numpy() + 1e-6)
-    times = scipy.sparse.linalg.splu(sparse.csc_array(system)).solve(np.ones(h * w))
+    system = _laplacian(links) + scipy.sparse.diags_array(leaving.flatten().numpy() + 1e-6)
+    times = scipy.sparse.linalg.splu(scipy.sparse.csc_array(system)).solve(np.ones(h * w))
     return torch.from_numpy(times / np.quantile(times, 0.99)).clamp(0, 1.2).view(h, w).float()
 
 
@@ -56,7 +55,7 @@ def first_seeds(
     return torch.from_numpy(out.T.reshape(k, h, w)).clamp(0, 1).float()
 
 
-def _links(features: Float[Tensor, "c h w"], contrast: float) -> sparse.csr_array:
+def _links(features: Float[Tensor, "c h w"], contrast: float) -> "scipy.sparse.csr_array":
     """How readily a walk steps from one position to another near it; symmetric."""
     h, w = features.shape[1:]
     flat = np.arange(h * w).reshape(h, w)
@@ -69,11 +68,11 @@ def _links(features: Float[Tensor, "c h w"], contrast: float) -> sparse.csr_arra
         ends.append(flat[there].ravel())
         ease.append(torch.exp(-apart / (contrast * (dx * dx + dy * dy) ** 0.5)).add(1e-3).numpy().ravel())
     if not starts:
-        return sparse.csr_array((h * w, h * w))
+        return scipy.sparse.csr_array((h * w, h * w))
     i, j, values = (np.concatenate(part) for part in (starts, ends, ease))
     both = (np.r_[values, values], (np.r_[i, j], np.r_[j, i]))
-    return sparse.csr_array(both, shape=(h * w, h * w))
+    return scipy.sparse.csr_array(both, shape=(h * w, h * w))
 
 
-def _laplacian(links: sparse.csr_array) -> sparse.csr_array:
-    return sparse.csr_array(sparse.diags_array(np.asarray(links.sum(1)).ravel()) - links)
+def _laplacian(links: "scipy.sparse.csr_array") -> "scipy.sparse.csr_array":
+    return scipy.sparse.csr_array(scipy.sparse.diags_array(np.asarray(links.sum(1)).ravel()) - links)

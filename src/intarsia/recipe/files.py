@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import cast
 
 import numpy as np
+import scipy
 import torch
 from jaxtyping import Float
 from PIL import Image as PilImage
-from scipy.ndimage import distance_transform_edt
 from torch import Tensor
 
 from intarsia import picture, swatches
@@ -119,7 +119,9 @@ def without_hidden(opened: picture.Opened, name: str) -> picture.Opened:
         return opened
     if float(opened.alpha.max()) == 0:
         raise PictureError(f"{called(name)}: it is transparent everywhere, so there is nothing to see.")
-    nearest = distance_transform_edt((opened.alpha == 0).numpy(), return_distances=False, return_indices=True)
+    nearest = scipy.ndimage.distance_transform_edt(
+        (opened.alpha == 0).numpy(), return_distances=False, return_indices=True
+    )
     y, x = torch.from_numpy(np.asarray(nearest)).long()
     return opened._replace(image=opened.image[:, y, x])
 

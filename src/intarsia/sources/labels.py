@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+import scipy
 import torch
 from jaxtyping import Bool, Float, Int, UInt8
-from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
 from intarsia.errors import GuideError, notice
@@ -240,7 +240,7 @@ def _resolve(one: _Painted, palette: Colors, noise: float) -> Labels:
 def _paired(first: Colors, second: Colors, tolerance: float) -> list[tuple[int, int]]:
     """The pairs of colors within `tolerance`: as many as can be, and of these the nearest in all."""
     distance = torch.cdist(first, second)
-    rows, columns = linear_sum_assignment(torch.where(distance <= tolerance, distance, 1e5).numpy())
+    rows, columns = scipy.optimize.linear_sum_assignment(torch.where(distance <= tolerance, distance, 1e5).numpy())
     return [(int(a), int(b)) for a, b in zip(rows, columns, strict=True) if distance[a, b] <= tolerance]
 
 

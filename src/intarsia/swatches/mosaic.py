@@ -1,8 +1,8 @@
 """Stone tesserae set in rows around a figure, in mortar: near the Roman floors."""
 
 import numpy as np
+import scipy
 from jaxtyping import Float
-from scipy.spatial import KDTree
 
 from intarsia.swatches import brush
 from intarsia.swatches.fields import (
@@ -86,7 +86,7 @@ def _sites(rng: Random, size: Size, contour: np.ndarray, tile: float) -> Float[n
 
 
 def _nearest(sites: np.ndarray, heading: np.ndarray, points: np.ndarray, k: int) -> np.ndarray:
-    _, near = KDTree(sites).query(points, min(k, len(sites)))
+    _, near = scipy.spatial.KDTree(sites).query(points, min(k, len(sites)))
     away = points[:, None] - sites[near]
     a, b = heading[near][..., 0], heading[near][..., 1]
     far = np.maximum(np.abs(away[..., 0] * a + away[..., 1] * b), np.abs(away[..., 1] * a - away[..., 0] * b))
@@ -103,7 +103,7 @@ def _cells(
     rows, columns = -(-h // block), -(-w // block)
     middles = (np.stack(np.meshgrid(np.arange(columns), np.arange(rows)), -1) + 0.5) * block / long
     k = min(9, len(sites))
-    near = KDTree(sites).query(middles.reshape(-1, 2), k)[1].reshape(rows, columns, k)
+    near = scipy.spatial.KDTree(sites).query(middles.reshape(-1, 2), k)[1].reshape(rows, columns, k)
     near = np.repeat(np.repeat(near, block, 0), block, 1)[:h, :w]
     x, y = grid(size)
     first = np.full(size, np.inf, np.float32)
