@@ -20,7 +20,7 @@ class Networks:
 
     encoder: Literal["compact", "vgg19", "toy"] = "compact"
     """The network that looks at the picture."""
-    weights: Path | None = None
+    encoder_weights: Path | None = None
     """A weights file for the encoder in place of its own."""
     checkpoint: Literal["torchvision", "caffe"] | None = None
     """Which public VGG-19 the weights are; told by the file itself where it can be, torchvision for a download."""
@@ -37,7 +37,9 @@ class Networks:
         if "encoder" not in self._loaded:
             vgg19 = {"checkpoint": self.checkpoint, "pooling": self.pooling, "on_progress": on_progress}
             options = vgg19 if self.encoder == "vgg19" else {}
-            self._loaded["encoder"] = encoders.load(self.encoder, self.weights, self.device, self.precision, **options)
+            self._loaded["encoder"] = encoders.load(
+                self.encoder, self.encoder_weights, self.device, self.precision, **options
+            )
         return self._loaded["encoder"]
 
     def load_decoders(self, encoder: Encoder, levels: Sequence[int], weights: Path | None = None) -> dict[int, Decoder]:

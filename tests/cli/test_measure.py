@@ -68,7 +68,7 @@ def test_without_weights_at_hand_compact_judges_and_says_so(painted, capsys, mon
     assert run(["measure", painted]) == 0
     out, err = capsys.readouterr()
     assert "judged by compact at relu1_1, relu2_1, relu3_1" in out
-    assert "No weights of vgg19 are at hand (--weights FILE)" in err
+    assert "No weights of vgg19 are at hand (--encoder-weights FILE)" in err
 
 
 def test_the_table_has_a_row_per_region_and_border(painted, capsys):
@@ -114,12 +114,12 @@ def test_a_recipe_in_a_file_is_followed_from_its_own_folder(painted, measured, f
         (["tall.png", "--recipe", "out.png"], 3, "tall.png is 32 x 90.*aspect of 64 x 48"),
         (["out.png", "--taps", "relu9_1"], 2, "no tap 'relu9_1'"),
         (["out.png", "--encoder", "vgg16"], 2, "vgg16"),
-        (["out.png", "--weights", "style.png"], 4, "style.png"),
+        (["out.png", "--encoder-weights", "style.png"], 4, "style.png"),
     ],
 )
 def test_what_cannot_be_measured_is_told(painted, folder, capsys, arguments, code, words):
     picture.write("tall.png", torch.rand(3, 90, 32))
-    chosen = () if "--encoder" in arguments or "--weights" in arguments else TOY
+    chosen = () if "--encoder" in arguments or "--encoder-weights" in arguments else TOY
     capsys.readouterr()
     assert run(["measure", *arguments, *chosen]) == code
     out, err = capsys.readouterr()

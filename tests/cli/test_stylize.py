@@ -464,7 +464,7 @@ def test_vgg19_paints_from_a_local_file(folder):
 
     torch.manual_seed(0)
     save_file(VGG((4, 4, 6, 6, 8, 8, 8, 8, 8, 8, 8, 8, 8)).state_dict(), folder / "vgg19.safetensors")
-    flags = ["--encoder", "vgg19", "--weights", "vgg19.safetensors", "--pooling", "average", "--size", "32"]
+    flags = ["--encoder", "vgg19", "--encoder-weights", "vgg19.safetensors", "--pooling", "average", "--size", "32"]
     assert run(["stylize", "content.png", "style.png", "-o", "out.png", "--steps", "2", *flags]) == 0
     assert "vgg19.safetensors" in picture.read_recipe("out.png")
 

@@ -62,7 +62,7 @@ def test_a_recipe_survives_json():
         ('{"content": "c", "styles": ["s"], "settings": {"style_taps": "relu1_1"}}', "style_taps = 'relu1_1'"),
         ('{"content": "c", "styles": ["s"], "settings": {"tap_weights": [1, "x"]}}', "tap_weights.2 = 'x'"),
         ('{"content": "c", "styles": ["s"], "settings": {"encoder": "tiy"}}', "did you mean 'toy'?"),
-        ('{"content": "c", "styles": ["s"], "settings": {"weights": 3}}', "weights = 3"),
+        ('{"content": "c", "styles": ["s"], "settings": {"encoder_weights": 3}}', "encoder_weights = 3"),
         ('{"content": "c", "styles": ["s"], "settings": {"__class__": 3}}', "no setting '__class__'"),
         ('{"content": "c", "styles": ["s"], "settings": {"self": 3, "__dataclass_self__": 3}}', "no setting 'self'"),
         ('{"content": "c", "styles": ["s"], "inputs": {"c": 3}}', "inputs.c = 3"),
@@ -298,3 +298,21 @@ def test_guidance_that_cannot_be_is_refused_by_its_key(key, words):
         Recipe.from_json(json.dumps({"content": "c.png", "styles": ["s.png"]} | key))
     assert words in str(refused.value)
     assert len(str(refused.value)) < 1000
+
+
+def test_a_recipe_that_was_written_earlier_is_read():
+    """By version 0.1.0 before networks became a value: with other names, and words of maps as they were typed."""
+    text = """{"version": "0.1.0", "content": "c.png", "styles": ["s.png", "swatch:ink"], "method": "wct",
+        "content_mask": ["fill 0.5,0.10 |  grow 3"], "region": ["sky:content=rest style=2 scale=1.50 color=match"],
+        "gradient": "linear 90:1->2", "pair": ["1=2"], "settings": {"encoder": "vgg19", "weights": "vgg.pth",
+        "decoders": "d.safetensors", "device": "cpu", "alpha": 0.7}, "inputs": {"vgg.pth": "00"}}"""
+    recipe = Recipe.from_json(text)
+    method = recipe.build_method()
+    assert (method.alpha, method.networks.encoder, method.networks.device) == (0.7, "vgg19", "cpu")
+    assert (method.networks.encoder_weights, method.decoder_weights) == (Path("vgg.pth"), Path("d.safetensors"))
+    (region,) = recipe.region
+    assert (region.name, region.style, region.style_scale, region.color) == ("sky", 2, 1.5, "match")
+    assert {"vgg.pth", "d.safetensors"} <= set(recipe.files())
+    moved = recipe.renamed(lambda name: f"to/{name}")
+    assert moved.settings["encoder_weights"] == "to/vgg.pth"
+    assert Recipe.from_json(recipe.to_json()) == recipe

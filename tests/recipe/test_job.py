@@ -29,7 +29,10 @@ def left(h: int = 24, w: int = 32) -> torch.Tensor:
 
 def test_settings_are_those_that_differ():
     assert settings_of(Gatys()) == {}
-    assert settings_of(Gatys(steps=20, networks=Networks(weights=Path("w")))) == {"steps": 20, "weights": "w"}
+    assert settings_of(Gatys(steps=20, networks=Networks(encoder_weights=Path("w")))) == {
+        "steps": 20,
+        "encoder_weights": "w",
+    }
 
 
 def test_a_job_opens_from_another_folder(folder, monkeypatch):

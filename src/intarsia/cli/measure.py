@@ -26,7 +26,7 @@ def measure(
     recipe: str | None = None,
     folder: Path | None = None,
     encoder: Literal["vgg19", "compact", "toy"] | None = None,
-    weights: Path | None = None,
+    encoder_weights: Path | None = None,
     checkpoint: Literal["torchvision", "caffe"] | None = None,
     taps: tuple[str, ...] = TAPS,
     gradient: Switch = False,
@@ -48,7 +48,7 @@ def measure(
         picture the current folder.
     encoder
         The judge. When not given: vgg19 if its weights are given or cached, else compact.
-    weights
+    encoder_weights
         A weights file for the judge.
     checkpoint
         Which public VGG-19 the weights are, where the file cannot tell.
@@ -63,7 +63,7 @@ def measure(
         image = pictures.read(picture).image
         job = Job.open(_recipe(picture, recipe, folder))
         _check_aspect(image, job, picture)
-        judge = _judge(encoder, weights, checkpoint)
+        judge = _judge(encoder, encoder_weights, checkpoint)
         judge.check_taps(taps)
         if remark := _remark(judge, job, chosen=encoder is not None):
             notice(remark)
@@ -107,7 +107,7 @@ def _judge(name: str | None, weights: Path | None, checkpoint: str | None) -> En
 def _remark(judge: Encoder, job: Job, chosen: bool) -> str | None:
     """What a reader of the numbers must know about the judge."""
     painter = job.method.networks.encoder
-    at_hand = "" if chosen else " No weights of vgg19 are at hand (--weights FILE)."
+    at_hand = "" if chosen else " No weights of vgg19 are at hand (--encoder-weights FILE)."
     if judge.name == painter:
         return f"the judge, {judge.name}, is also the encoder that the run optimized, which flatters it.{at_hand}"
     if judge.name == "compact":

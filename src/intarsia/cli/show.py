@@ -43,9 +43,7 @@ def gathered() -> dict[str, str]:
     cached = [
         name for name, source in VGG19_SOURCES.items() if (cache_folder() / os.path.basename(source.url)).exists()
     ]
-    vgg19 = (
-        f"cached ({', '.join(cached)})" if cached else "not downloaded; --weights FILE, or it is fetched when asked for"
-    )
+    vgg19 = f"cached ({', '.join(cached)})" if cached else "not downloaded; --encoder-weights FILE, or it is fetched"
     return {
         "intarsia": __version__,
         "python": f"{platform.python_version()} on {platform.system()} {platform.machine()}",

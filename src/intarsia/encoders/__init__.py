@@ -1,5 +1,6 @@
 """Networks that turn a picture into features, behind one interface: `load("compact")(image, ["relu3_1"])`."""
 
+import threading
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,14 +31,18 @@ class Encoder:
     precision: torch.dtype = torch.float32
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
     _known: dict[Hashable, Any] = field(default_factory=dict, repr=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def once(self, key: Hashable, make: Callable[[], T]) -> T:
         """What follows from this encoder and the key: made the first time, and kept until `MOST` others were asked for
         since. So a style that many pictures take is looked at once."""
-        value = self._known.pop(key) if key in self._known else make()
-        self._known[key] = value
-        if len(self._known) > MOST:
-            self._known.pop(next(iter(self._known)))
+        with self._lock:
+            found = self._known.pop(key, None)
+        value = make() if found is None else found
+        with self._lock:
+            self._known[key] = value
+            if len(self._known) > MOST:
+                self._known.pop(next(iter(self._known)))
         return value
 
     @property

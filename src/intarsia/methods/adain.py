@@ -35,7 +35,7 @@ class AdaIN:
     """guided-filter: the edges of the content, for the look of a photograph."""
     tile: Annotated[int, Field(ge=0)] = 0
     """Side of the tiles that large pictures are painted in, in pixels; 0 chooses it, and where tiles are needed."""
-    decoders: Path | None = None
+    decoder_weights: Path | None = None
     """A file of decoders for the encoder in place of its own."""
     networks: Networks = Field(default_factory=Networks)
     """The networks that look at the picture and paint it, and where they run."""
@@ -44,7 +44,7 @@ class AdaIN:
     __call__ = painted
 
     def paint(self, scene: Scene, encoder: Encoder, state: State | None) -> Iterator[Frame]:
-        coder = Coder(encoder, self.networks.load_decoders(encoder, [self.level], self.decoders))
+        coder = Coder(encoder, self.networks.load_decoders(encoder, [self.level], self.decoder_weights))
         plan = plan_of(scene.size, [(self.level, self.alpha)])
         return transfer(normalized, plan, scene, coder, state, tile=self.tile, finish=self.finish)
 

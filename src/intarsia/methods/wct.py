@@ -51,7 +51,7 @@ class WCT:
     sizes. 0: at the full size alone."""
     tile: Annotated[int, Field(ge=0)] = 0
     """Side of the tiles that large pictures are painted in, in pixels; 0 chooses it, and where tiles are needed."""
-    decoders: Path | None = None
+    decoder_weights: Path | None = None
     """A file of decoders for the encoder in place of its own."""
     networks: Networks = Field(default_factory=Networks)
     """The networks that look at the picture and paint it, and where they run."""
@@ -69,7 +69,7 @@ class WCT:
 
     def paint(self, scene: Scene, encoder: Encoder, state: State | None) -> Iterator[Frame]:
         steps = list(zip(self.levels, self.alphas or (self.alpha,) * len(self.levels), strict=True)) * self.rounds
-        coder = Coder(encoder, self.networks.load_decoders(encoder, self.levels, self.decoders))
+        coder = Coder(encoder, self.networks.load_decoders(encoder, self.levels, self.decoder_weights))
         plan = plan_of(scene.size, steps, self.coarsest)
         return transfer(whitened, plan, scene, coder, state, tile=self.tile, finish=self.finish)
 

@@ -21,6 +21,7 @@ from intarsia.sources.written.verbs import EDITS, MAKERS
 
 NAMING_FILES = ("content", "styles", "style_map", "content_mask", "style_mask", "region", "gradient", "guide")
 NAMING_FILES += ("start", "content_map")
+EARLIER = {"weights": "encoder_weights", "decoders": "decoder_weights"}  # setting by its name before
 OF_THE_WHOLE = [name for name in MANNER if name not in ("strength", "content_weight")]
 """Settings of `Manner` that a recipe has for all regions: not the strength, of which there is one per mask; nor the
 weight of the content, for the method has one of that name."""
@@ -106,6 +107,16 @@ class Recipe(Guidance):
     method: str = "gatys"
     settings: dict[str, Any] = Field(default={})
     inputs: dict[str, str] = Field(default={})
+
+    @field_validator("settings", mode="before")
+    @classmethod
+    def _by_their_names(cls, settings: Any) -> Any:
+        """Some had other names in recipes that were written earlier."""
+        return (
+            {EARLIER.get(name, name): value for name, value in settings.items()}
+            if isinstance(settings, dict)
+            else settings
+        )
 
     @field_validator("method")
     @classmethod
