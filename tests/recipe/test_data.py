@@ -136,7 +136,7 @@ def test_paths_follow_the_recipe(folder):
     assert seen.content_mask == [WrittenMap.of_file("recipes/left.png")]
     assert seen.start == "recipes/../start.png"
     assert seen.style_mask == [WrittenMap.of_file("-")]
-    assert seen.settings == {"weights": "recipes/w.safetensors"}
+    assert seen.settings == {"encoder_weights": "recipes/w.safetensors"}
     assert list(seen.inputs) == [seen.content]
     assert read_recipe("recipes/r.json", Path("other")).content_mask == [WrittenMap.of_file("other/left.png")]
     assert stored_recipe("recipes/r.json") == (recipe.to_json(), Path("recipes"))

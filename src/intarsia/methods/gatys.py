@@ -143,10 +143,13 @@ class Gatys:
                 yield Frame(scene.shown(image), before + i, self.steps, losses, done, kept)
 
     def _rounds(self, size: Size) -> list[tuple[Size, int]]:
-        """Sizes from coarse to fine and the steps at each; with patches each size comes several times."""
-        sizes = coarse_to_fine(size, self.coarsest, self.factor)[-self.steps :]
-        counts = split_steps(self.steps, len(sizes))
-        return _in_rounds(sizes, counts, ROUNDS if self.loss == "patches" else 1)
+        """Sizes from coarse to fine and the steps at each. With patches each size comes `ROUNDS` times and shares its
+        steps out, or fewer times where there are fewer steps."""
+        sizes, out = coarse_to_fine(size, self.coarsest, self.factor)[-self.steps :], []
+        for one, n in zip(sizes, split_steps(self.steps, len(sizes)), strict=True):
+            k = min(ROUNDS if self.loss == "patches" else 1, n)
+            out += [(one, (i + 1) * n // k - i * n // k) for i in range(k)]
+        return out
 
     def _descent(self, goal: "Goal", image: Image, steps: int, plan: Plan, state: State | None) -> Iterator[Descent]:
         rate = self.rate if plan.optimizer == self.optimizer else None
@@ -194,12 +197,6 @@ class Gatys:
 def _at_level(inner: Callable[[], State], level: int, room: float, goal: "Goal") -> Callable[[], State]:
     place = {"level": torch.tensor(level), "room": torch.tensor(room, dtype=torch.float64)}
     return lambda: inner() | goal.state() | place
-
-
-def _in_rounds(sizes: list[Size], counts: list[int], rounds: int) -> list[tuple[Size, int]]:
-    """Each size `rounds` times, with its steps shared out; fewer times where there are fewer steps."""
-    parts = [[(i + 1) * n // k - i * n // k for i in range(k)] for n in counts for k in [min(rounds, n)]]
-    return [(size, count) for size, part in zip(sizes, parts, strict=True) for count in part]
 
 
 class Target(NamedTuple):
