@@ -59,13 +59,7 @@ class Gatys:
     loss: Literal["gram", "moments", "wasserstein", "patches"] = "gram"
     """What a texture is: its Gram matrix, its mean and covariance, the Gaussian they make (Wasserstein distance), or
     its patches beside its Gram matrix."""
-    style_taps: Annotated[tuple[str, ...], Field(min_length=1)] = (
-        "relu1_1",
-        "relu2_1",
-        "relu3_1",
-        "relu4_1",
-        "relu5_1",
-    )
+    style_taps: Annotated[tuple[str, ...], Field(min_length=1)] = tuple(VGG_CHANNELS)
     """Layers whose statistics are the style."""
     tap_weights: tuple[Annotated[float, Field(ge=0)], ...] = ()
     """Weight of each style tap, in their order; 1 for all when not given."""
@@ -378,7 +372,7 @@ def _taps(method: Gatys, encoder: Encoder) -> tuple[tuple[str, ...], str]:
     if method.paper == "partial":
         return ("relu3_1", "relu4_1", "relu5_1"), "relu4_1"
     deep = "relu4_2" if "relu4_2" in encoder.channels and encoder.name != "compact" else "relu4_1"
-    return ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1"), deep
+    return tuple(VGG_CHANNELS), deep
 
 
 def _every_tap(method: Gatys, encoder: Encoder) -> tuple[str, ...]:
