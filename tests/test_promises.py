@@ -18,7 +18,7 @@ QUICK = {  # settings that make a method quick to test
 
 @pytest.fixture(params=METHODS)
 def method(request):
-    return method_of(request.param, QUICK[request.param] | {"encoder": "toy"})
+    return method_of(request.param, QUICK.get(request.param, {}) | {"encoder": "toy"})
 
 
 @pytest.fixture

@@ -111,7 +111,7 @@ class TestKept:
         assert len(calls) == 2 * len(asked)
 
     def test_memory_has_an_end(self, random_image, monkeypatch, calls):
-        monkeypatch.setattr("intarsia.encoders.MOST", 3)
+        monkeypatch.setattr("intarsia.encoders.ROOM", 3 * 8 * (1 + 12 + 12**2))
         encoder, styles = load("toy"), [random_image(16, 16, seed) for seed in range(5)]
         for style in [*styles, styles[4], styles[2], styles[0]]:
             self.found(encoder, style)

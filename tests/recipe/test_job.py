@@ -185,7 +185,7 @@ def test_masks_may_be_maps_in_words_that_are_read_already(folder):
         ({"settings": {}}, "no setting 'settings'"),
         ({"version": "1"}, "no setting 'version'"),
         ({"color": "mach"}, "no color 'mach': did you mean 'match'?"),
-        ({"style_scale": 0}, "style_scale = 0"),
+        ({"style_scale": 0}, "`style_scale` = 0"),
     ],
 )
 def test_settings_are_keys_of_the_recipe(folder, setting, words):
@@ -198,7 +198,7 @@ def test_settings_are_keys_of_the_recipe(folder, setting, words):
     ("arguments", "settings", "error", "words"),
     [
         ((), {}, UsageError, "no style was given"),
-        (("style.png",), {"size": 0}, UsageError, "size = 0"),
+        (("style.png",), {"size": 0}, UsageError, "`size` = 0"),
         (("style.png",), {"weights": [1, 2]}, GuideError, "1 styles came with weights"),
         (("style.png",), {"strengths": [1, 1]}, GuideError, "without content masks"),
         (("style.png",), {"style_masks": [torch.ones(20, 20)]}, GuideError, "without content masks"),

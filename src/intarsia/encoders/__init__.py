@@ -18,7 +18,7 @@ from intarsia.errors import UsageError, unknown
 from intarsia.large import Box
 from intarsia.sizes import pad_to_multiple, size_of
 
-MOST = 64  # things that an encoder keeps; the moments of a style at five taps take about 0.5 MB
+ROOM = 64 * 2**20  # bytes that an encoder keeps; the moments of a style at five taps take 0.6 MB, of VGG-19 5 MB
 T = TypeVar("T")
 
 
@@ -34,14 +34,14 @@ class Encoder:
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def once(self, key: Hashable, make: Callable[[], T]) -> T:
-        """What follows from this encoder and the key: made the first time, and kept until `MOST` others were asked for
-        since. So a style that many pictures take is looked at once."""
+        """What follows from this encoder and the key: made the first time, and kept as long as there is room, `ROOM`,
+        beside what was asked for since. So a style that many pictures take is looked at once."""
         with self._lock:
             found = self._known.pop(key, None)
         value = make() if found is None else found
         with self._lock:
             self._known[key] = value
-            if len(self._known) > MOST:
+            while sum(map(_bytes_of, self._known.values())) > ROOM:
                 self._known.pop(next(iter(self._known)))
         return value
 
@@ -97,6 +97,14 @@ class Encoder:
         found = self(outer.of(image).float(), taps, plain=taps)
         inner = box.within(outer)
         return {tap: inner.cells(self.strides[tap]).of(features) for tap, features in found.items()}
+
+
+def _bytes_of(value: Any) -> int:
+    """Of the tensors in it."""
+    if isinstance(value, Tensor):
+        return value.nbytes
+    parts = value.values() if isinstance(value, dict) else value if isinstance(value, tuple) else vars(value).values()
+    return sum(map(_bytes_of, parts))
 
 
 def _up(value: int, multiple: int) -> int:

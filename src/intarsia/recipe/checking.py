@@ -55,7 +55,8 @@ def _in_our_words(fault: Any, names: Iterable[str]) -> str:
         return unknown(key, came[:80], re.findall("'([^']*)'", fault["ctx"]["expected"]))
     if fault["type"] == "missing":
         return f"{key} is missing."
-    return f"{key} = {reprlib.repr(came)}: {message(fault)}." if key else f"{message(fault)}."
+    name = f"`{key}`" if key.isidentifier() else key
+    return f"{name} = {reprlib.repr(came)}: {message(fault)}." if key else f"{message(fault)}."
 
 
 def where(fault: Any) -> str:

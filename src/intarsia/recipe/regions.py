@@ -67,7 +67,7 @@ class WrittenRegion(SaidManner):
         try:
             return cls.model_validate(data)
         except pydantic.ValidationError as error:
-            raise UsageError(in_our_words(error, cls.model_fields)) from None
+            raise UsageError(in_our_words(error, cls.model_fields).replace("`", "")) from None  # words, not flags
 
     def __str__(self) -> str:
         style_map = "" if self.style_map is None else f":{self.style_map}"
