@@ -38,3 +38,28 @@ def random_image():
         return (0.8 * smooth + 0.2 * torch.rand(3, h, w, generator=generator)).clamp(0, 1)
 
     return make
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch, random_image):
+    """The current folder, with content.png (64 x 48), style.png and other.png (40 x 40)."""
+    from intarsia import picture  # not before the type checks are set up
+
+    monkeypatch.chdir(tmp_path)
+    picture.write("content.png", random_image(48, 64, 1))
+    picture.write("style.png", random_image(40, 40, 2))
+    picture.write("other.png", random_image(40, 40, 3))
+    return tmp_path
+
+
+@pytest.fixture(scope="session")
+def random_vgg():
+    """Every layer keeps the size of what it is given, so that what is far away is heard as well."""
+    from intarsia.encoders import Encoder
+    from intarsia.encoders.vgg import VGG
+
+    torch.manual_seed(0)
+    network = VGG((4, 4, 5, 5, 6, 6, 6, 6, 7, 7, 7, 7, 8))
+    for parameter in network.parameters():
+        torch.nn.init.kaiming_normal_(parameter) if parameter.ndim > 1 else torch.nn.init.zeros_(parameter)
+    return Encoder("random", network.frozen())

@@ -7,7 +7,6 @@ import torch
 
 from intarsia.encoders import Encoder, choose_precision, load
 from intarsia.encoders.toy import Toy
-from intarsia.encoders.vgg import VGG
 from intarsia.errors import UsageError
 from intarsia.large import Box, boxes
 
@@ -72,16 +71,6 @@ def test_bad_names_say_what_there_is(call, says):
 
 
 # ---- parts of a picture ----------------------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def random_vgg():
-    """Every layer keeps the size of what it is given, so that what is far away is heard as well."""
-    torch.manual_seed(0)
-    network = VGG((4, 4, 5, 5, 6, 6, 6, 6, 7, 7, 7, 7, 8))
-    for parameter in network.parameters():
-        torch.nn.init.kaiming_normal_(parameter) if parameter.ndim > 1 else torch.nn.init.zeros_(parameter)
-    return Encoder("random", network.frozen())
 
 
 class TestWithin:

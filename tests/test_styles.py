@@ -14,16 +14,6 @@ from intarsia.styles import moments_of, style_moments, styles_in_basis
 TAPS = ["relu1_1", "relu3_1", "relu5_1"]
 
 
-@pytest.fixture(scope="module")
-def random_vgg():
-    """Every layer keeps the size of what it is given, so that what is far away is heard as well."""
-    torch.manual_seed(0)
-    network = VGG((4, 4, 5, 5, 6, 6, 6, 6, 7, 7, 7, 7, 8))
-    for parameter in network.parameters():
-        torch.nn.init.kaiming_normal_(parameter) if parameter.ndim > 1 else torch.nn.init.zeros_(parameter)
-    return Encoder("random", network.frozen())
-
-
 class TestMoments:
     @pytest.mark.parametrize("size", [(70, 45), (64, 64)])
     def test_over_tiles_are_those_of_the_whole(self, random_vgg, random_image, size):

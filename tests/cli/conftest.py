@@ -12,16 +12,6 @@ TOY = ["--encoder", "toy", "--coarsest", "16", "--precision", "fp32"]
 
 
 @pytest.fixture
-def folder(tmp_path, monkeypatch, random_image):
-    """The current folder, with content.png (64 x 48), style.png and other.png (40 x 40)."""
-    monkeypatch.chdir(tmp_path)
-    picture.write("content.png", random_image(48, 64, 1))
-    picture.write("style.png", random_image(40, 40, 2))
-    picture.write("other.png", random_image(40, 40, 3))
-    return tmp_path
-
-
-@pytest.fixture
 def stylize(folder):
     """`stylize("content.png", "style.png", "-o", "out.png")`: the command with quick settings; gives its exit code."""
 
