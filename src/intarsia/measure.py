@@ -16,7 +16,7 @@ from intarsia.encoders import Encoder
 from intarsia.guide import Guide
 from intarsia.losses import content_loss, gram_loss
 from intarsia.moments import Moments, moments
-from intarsia.recolor import Recolored
+from intarsia.scene import Scene
 from intarsia.sizes import fit, pool_to_grid, resize, size_of
 from intarsia.styles import styles_in_basis
 from intarsia.types import Image, Map
@@ -70,21 +70,21 @@ def measured(
     regions that paint alike count as one.
 
     gradient: whether to cut the guide into bands; None = where much of it is mixed (`is_gradient`)."""
-    guide = guide.merged()
     content = resize(content, size_of(image))
-    shares = guide.shares(size_of(image))
-    colors = Recolored.of(content, guide)
-    seen = colors.there(image)  # with a color rule, textures are compared in the colors that were painted in
+    scene = Scene.of(content, guide, start=image)
+    guide, shares = scene.guide, scene.at(scene.size).shares
+    seen = scene.start  # with a color rule, textures are compared in the colors that were painted in
+    assert seen is not None
     names = [region.name or f"region {i}" for i, region in enumerate(guide.regions, 1)]
     wanted = is_gradient(shares) if gradient is None else gradient
     return Measures(
         regions=tuple(names),
         areas=tuple(shares.mean((1, 2)).tolist()),
-        style=tuple(tuple(row) for row in region_distances(judge, seen, colors.guide, taps).tolist()),
+        style=tuple(tuple(row) for row in region_distances(judge, seen, guide, taps).tolist()),
         content=content_distance(judge, image, content, content_tap) if content_tap in judge.channels else None,
         ssim=ssim(image, content),
         borders=tuple(_borders(image, content, shares, [*names, UNPAINTED])),
-        bands=tuple(band_distances(judge, seen, colors.guide, taps)) if wanted else (),
+        bands=tuple(band_distances(judge, seen, guide, taps)) if wanted else (),
     )
 
 

@@ -107,7 +107,7 @@ class Scene:
 
 
 @runtime_checkable
-class Method(Protocol):
+class Paints(Protocol):
     """What a method is made of: settings, and `paint`, its algorithm."""
 
     @property
@@ -119,7 +119,7 @@ class Method(Protocol):
 
 
 def painted(
-    method: Method,
+    method: Paints,
     content: Image,
     guide: Guide,
     *,

@@ -7,8 +7,9 @@ import torch
 
 from intarsia import Gatys, Job, Recipe, picture
 from intarsia.errors import GuideError, Notice, PictureError
+from intarsia.methods import settings_of
 from intarsia.networks import Networks
-from intarsia.recipe import Files, settings_of, stylize
+from intarsia.recipe import Files, stylize
 
 QUICK = Gatys(steps=6, coarsest=16, networks=Networks(encoder="toy", device="cpu", precision="fp32"))
 

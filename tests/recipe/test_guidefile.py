@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from intarsia import Gatys, Guide, Job, Recipe, picture, sources
 from intarsia.errors import GuideError, Notice
 from intarsia.guide import Region
+from intarsia.methods import settings_of
 from intarsia.networks import Networks
-from intarsia.recipe import maps_of_guide, read_guide, settings_of, write_guide
+from intarsia.recipe import maps_of_guide, read_guide, write_guide
 from intarsia.recipe.guidefile import MOST_BYTES, files_of_guide
 
 QUICK = Gatys(steps=6, coarsest=16, networks=Networks(encoder="toy", device="cpu", precision="fp32"))

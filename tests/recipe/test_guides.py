@@ -12,8 +12,9 @@ from intarsia import Gatys, Guide, Job, Recipe, picture, sources
 from intarsia.errors import GuideError, IntarsiaError, Notice, PictureError
 from intarsia.guide import Region
 from intarsia.maps import feather, fitted, shrink
+from intarsia.methods import settings_of
 from intarsia.networks import Networks
-from intarsia.recipe import settings_of, stylize
+from intarsia.recipe import stylize
 
 QUICK = Gatys(steps=6, coarsest=16, networks=Networks(encoder="toy", device="cpu", precision="fp32"))
 SIZE = (24, 32)

@@ -10,8 +10,9 @@ from PIL import Image
 import intarsia
 from intarsia import Gatys, Guide, Job, Recipe, Region, picture
 from intarsia.errors import GuideError, IntarsiaError, PictureError, RecipeError, UsageError
+from intarsia.methods import settings_of
 from intarsia.networks import Networks
-from intarsia.recipe import read_guide, read_recipe, settings_of, stylize, write_guide
+from intarsia.recipe import read_guide, read_recipe, stylize, write_guide
 from intarsia.sources import WrittenMap
 
 QUICK = Gatys(steps=6, coarsest=16, networks=Networks(encoder="toy", device="cpu", precision="fp32"))

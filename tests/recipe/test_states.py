@@ -11,8 +11,9 @@ from safetensors import safe_open
 
 from intarsia import Gatys, Job, Recipe
 from intarsia.errors import RecipeError
+from intarsia.methods import settings_of
 from intarsia.networks import Networks
-from intarsia.recipe import load_state, save_state, settings_of
+from intarsia.recipe import load_state, save_state
 
 QUICK = Gatys(steps=6, coarsest=16, networks=Networks(encoder="toy", device="cpu", precision="fp32"))
 

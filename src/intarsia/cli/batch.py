@@ -18,8 +18,8 @@ from intarsia.cli.flags import Typed
 from intarsia.cli.progress import Interrupts, Reporter, reporter
 from intarsia.cli.stylize import PLACES, RUN, ByName, Shown, asked_for, filled_from
 from intarsia.errors import UsageError, listening
-from intarsia.methods import METHODS
-from intarsia.recipe import Recipe, checked, settings_of
+from intarsia.methods import METHODS, settings_of
+from intarsia.recipe import Recipe, checked
 
 SHOWN = 20  # failures of different kinds in the table; all are in the ledger
 FAILED, INTERRUPTED = 6, 130

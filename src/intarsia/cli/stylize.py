@@ -13,9 +13,9 @@ from intarsia.cli import as_typed
 from intarsia.cli.flags import Typed
 from intarsia.cli.progress import Interrupts, Reporter, reporter
 from intarsia.errors import UsageError, unknown
-from intarsia.methods import METHODS
+from intarsia.methods import METHODS, settings_of
 from intarsia.networks import Networks
-from intarsia.recipe import Recipe, checked, read_recipe, settings_of
+from intarsia.recipe import Recipe, checked, read_recipe
 from intarsia.run import Done, Download, Event, Noticed, Run, Started, Step, Target
 
 OUTPUT, PLACES, RUN = (Group(name, sort_key=i) for i, name in ((1, "Output"), (2, "Where and how much"), (5, "Run")))

@@ -8,8 +8,9 @@ from cyclopts import Group, Parameter
 from intarsia.cli import as_typed
 from intarsia.cli.stylize import RUN, ByName, Outputs, Shown, paint
 from intarsia.errors import UsageError
+from intarsia.methods import settings_of
 from intarsia.methods.texture import Texture
-from intarsia.recipe import Recipe, checked, settings_of
+from intarsia.recipe import Recipe, checked
 
 SETTINGS = Group("Settings of the transform", sort_key=4)
 

@@ -114,27 +114,24 @@ class Gatys:
         check_memory(forecast.announced(self._plan(forecast, room)), scene.size, encoder.device)
         rounds = self._rounds(scene.size)
         costs = [count * (h * w + 4096) for (h, w), count in rounds]
-        image, goal, before = scene.start, None, 0
-        for level, (size, count) in enumerate(rounds):
-            before = sum(counts for _, counts in rounds[:level])
-            if state is not None and level < int(state["level"]):
-                continue
-            resumed = state if state is not None and level == int(state["level"]) else None
-            plan = self._plan(self.forecast(encoder, size), room)
+        image, goal = scene.start, None
+        for level, (size, count) in list(enumerate(rounds))[0 if state is None else int(state["level"]) :]:
+            plan, before = self._plan(self.forecast(encoder, size), room), sum(n for _, n in rounds[:level])
             if goal is None or goal.view.size != size:
                 goal = Goal.build(self, encoder, scene.at(size), plan.side)
-            if resumed:
-                image = goal.view.composed(resumed["parameter.image"].to(encoder.device).clamp(0, 1))
+            if state is not None:
+                image = goal.view.composed(state["parameter.image"].to(encoder.device).clamp(0, 1))
             else:
-                image = self._first(goal.view) if image is None else resize(image.to(encoder.device), size)
-            goal, first = goal.matched(image, resumed), int(resumed["step"]) if resumed else 0
+                image = self._first(goal.view) if image is None else resize(image, size)
+            goal, first = goal.matched(image, state), 0 if state is None else int(state["step"])
             if first == self.steps - before:  # the state of a finished run: nothing is left to do
-                yield Frame(scene.shown(image), self.steps, self.steps, {}, 1.0, functools.partial(dict, resumed or {}))
-            for i, (now, losses, inner) in enumerate(self._descent(goal, image, count, plan, resumed), start=first + 1):
+                yield Frame(scene.shown(image), self.steps, self.steps, {}, 1.0, functools.partial(dict, state or {}))
+            for i, (now, losses, inner) in enumerate(self._descent(goal, image, count, plan, state), start=first + 1):
                 image = goal.view.composed(now["image"].clamp(0, 1))
                 done = (sum(costs[:level]) + costs[level] * i / count) / sum(costs)
                 kept = _at_level(inner, level, room, goal)
                 yield Frame(scene.shown(image), before + i, self.steps, losses, done, kept)
+            state = None
 
     def _rounds(self, size: Size) -> list[tuple[Size, int]]:
         """Sizes from coarse to fine and the steps at each. With patches each size comes `ROUNDS` times and shares its

@@ -3,7 +3,6 @@
 `Recipe` is the data, `Job` the loaded job, `stylize` the one call that most people need.
 """
 
-from intarsia.methods import settings_of
 from intarsia.recipe.checking import checked, in_our_words
 from intarsia.recipe.data import Guidance, Recipe, read_recipe, stored_recipe
 from intarsia.recipe.files import Files
@@ -25,7 +24,6 @@ __all__ = [
     "read_guide",
     "read_recipe",
     "save_state",
-    "settings_of",
     "stored_recipe",
     "stylize",
     "write_guide",

@@ -16,11 +16,13 @@ from intarsia.encoders import Encoder
 from intarsia.engine import Frame, State
 from intarsia.errors import UsageError, notice, unknown
 from intarsia.guide import Guide
+from intarsia.large import Box
 from intarsia.methods import Gatys, Method, name_of, settings_of
 from intarsia.recipe.checking import checked
 from intarsia.recipe.data import Guidance, Recipe
 from intarsia.recipe.files import Files, PictureLike, called, without_hidden
 from intarsia.recipe.guides import guide_of, styles_of
+from intarsia.scene import View
 from intarsia.sizes import size_of
 from intarsia.sources.written import WrittenMap
 from intarsia.types import Image
@@ -102,8 +104,7 @@ class Job:
         image = frame.image.cpu()
         if image.shape != self.content.shape:
             image = picture.resize(image, size_of(self.content))
-            cover = self.guide.merged().shares(size_of(image)).sum(0)
-            image = torch.where(cover > 0, image, self.content)
+            image = View.of(self.content, self.guide.merged()).kept(image, Box.whole(size_of(image)))
         if self.alpha is not None and self.hidden is not None:
             image = torch.where(self.alpha > 0, image, self.hidden)
         return Result(image, self.recipe, self.alpha, frame)
