@@ -19,6 +19,7 @@ from intarsia.color import (
     luminance,
     match_colors,
     match_histogram,
+    smooth_chroma,
     unblend_maps,
     with_luminance,
 )
@@ -425,3 +426,27 @@ def test_empty_maps_leave_the_image():
 
 def test_the_identity_is_one():
     assert torch.equal(identity()(FLAT), FLAT)
+
+
+# smooth colors
+
+
+def test_smoothing_colors_keeps_luminance_and_what_has_one_color():
+    image = colors(1)
+    smooth = smooth_chroma(image, 2)
+    torch.testing.assert_close(luminance(smooth), luminance(image), atol=1e-6, rtol=0)
+    torch.testing.assert_close(smooth_chroma(FLAT, 3), FLAT)
+    assert torch.equal(smooth_chroma(image, 0), image)
+    before, after = (one - luminance(one) for one in (image, smooth))
+    assert float(after.var()) < 0.5 * float(before.var())
+    row = torch.tensor([0.0, 0.0, 4.0, 0.0, 0.0])
+    colored = torch.stack([row, row * 0, row * 0])[:, None].double()
+    (red, _, _) = smooth_chroma(colored, 1) - luminance(smooth_chroma(colored, 1))
+    torch.testing.assert_close(red[0] / (1 - 0.2126), torch.tensor([0.0, 1.0, 2.0, 1.0, 0.0]).double())
+
+
+@pytest.mark.parametrize("times", [1, 3])
+@pytest.mark.parametrize("size", [(6, 5), (1, 7), (2, 1)])
+def test_the_gradient_of_smooth_colors(times, size):
+    image = torch.rand(3, *size, dtype=torch.float64).requires_grad_()
+    assert torch.autograd.gradcheck(lambda one: smooth_chroma(one, times), image)

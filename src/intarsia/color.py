@@ -18,6 +18,7 @@ from typing import Literal, get_args
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
@@ -181,6 +182,37 @@ def after(
 def luminance(image: Float[Tensor, "3 h w"]) -> Float[Tensor, "h w"]:
     """Rec. 709 weights on sRGB values as they are, not made linear: "luma", which style transfer calls luminance."""
     return torch.einsum("c,chw->hw", image.new_tensor(LUMINANCE), image)
+
+
+def smooth_chroma(image: Float[Tensor, "3 h w"], times: int = 1) -> Float[Tensor, "3 h w"]:
+    """The image with its colors smoothed by [1 2 1] / 4 along each side, so many times, and its luminance as it is;
+    differentiable, in any range."""
+    return _Smooth.apply(image, times) if times else image
+
+
+class _Smooth(torch.autograd.Function):
+    """Its gradient in closed form, and nothing kept for it. With edges repeated the smoothing B is symmetric; with P
+    what makes every channel the luminance, P X + B (I - P) X has the transpose B + Pᵀ (I - B)."""
+
+    @staticmethod
+    def forward(ctx, image: Tensor, times: int) -> Tensor:
+        ctx.times = times
+        light = luminance(image)
+        return _smooth(image - light, times).add_(light)
+
+    @staticmethod
+    def backward(ctx, grad: Tensor) -> tuple[Tensor, None]:  # pyright: ignore[reportIncompatibleMethodOverride]
+        smooth = _smooth(grad, ctx.times)
+        change = (grad - smooth).sum(0)
+        for channel, weight in zip(smooth, LUMINANCE, strict=True):
+            channel.add_(change, alpha=weight)
+        return smooth, None
+
+
+def _smooth(image: Float[Tensor, "c h w"], times: int) -> Float[Tensor, "c h w"]:
+    for _ in range(times):  # the mean of two neighbors twice is [1 2 1] / 4
+        image = F.avg_pool2d(F.avg_pool2d(F.pad(image, (1, 1, 1, 1), mode="replicate"), 2, 1), 2, 1)
+    return image
 
 
 def with_luminance(content: Float[Tensor, "3 h w"], luminance_map: Float[Tensor, "h w"]) -> Float[Tensor, "3 h w"]:

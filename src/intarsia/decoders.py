@@ -27,7 +27,7 @@ from intarsia.encoders.vgg import LAYERS, pad_one
 from intarsia.errors import UsageError
 from intarsia.weights import check_tensors, read_tensors, verify
 
-SHA256 = "cc4b422705b78d818ca7d04f16fcab237e47b4bbcf904647cda6389e8f25c63a"
+SHA256 = "1e878a4a0c0858951f44686288b678de3257f1b22c98df3f78e76620e8abf502"
 LEVELS = (1, 2, 3, 4, 5)
 
 

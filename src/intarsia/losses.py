@@ -38,8 +38,11 @@ def wasserstein_loss(image: Moments, style: Moments) -> Distances:
     """Squared Wasserstein distance of the two Gaussians over the style's own second moment:
     |μ - ν|² + tr(Σ + Τ - 2 (Τ^½ Σ Τ^½)^½), the Bures distance of the covariances; in fp64.
 
-    Only eigenvalues are differentiated, so nearly equal ones do no harm."""
+    Only eigenvalues are differentiated, so nearly equal ones do no harm. Not a number where the image's moments are
+    not finite."""
     mean, target = image.mean().double(), style.mean().double()
+    if not bool(image.second.isfinite().all()):
+        return (mean.sum(-1) * torch.nan).float()
     root = _square_root(style.covariance().double())
     spread = image.covariance().double()
     both = torch.linalg.eigvalsh(root @ spread @ root)

@@ -80,7 +80,7 @@ def test_a_photograph_keeps_its_shapes(doodle):
     method = read_recipe("out.png").build_method()
     assert (method.loss, method.init, method.content_weight) == ("patches", "content", 100)
     assert doodle("-o", "usual.png", "--content", "content.png") == 0
-    assert read_recipe("usual.png").build_method().content_weight == 0.15
+    assert read_recipe("usual.png").build_method().content_weight == 0.13
     near, far = ((image(name) - image("content.png")).square().mean() for name in ("out.png", "usual.png"))
     assert float(near) < float(far)
 

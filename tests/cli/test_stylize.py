@@ -108,7 +108,7 @@ def test_in_place_replaces_the_input(stylize):
 
 
 def test_a_start_is_where_it_begins(stylize):
-    assert stylize(*TWO, "--start", "other.png", "--content-weight", "0", "--rate", "1e-9", steps=1) == 0
+    assert stylize(*TWO, "--start", "other.png", "--chroma-smoothing", "0", "--rate", "1e-9", steps=1) == 0
     expected = picture.resize(image("other.png"), (48, 64))
     torch.testing.assert_close(image("out.png"), expected, atol=0.01, rtol=0)
 
@@ -224,7 +224,7 @@ def test_gradients_and_label_maps_from_the_command_line(stylize):
     assert torch.equal(image("labeled.png")[:, :, :31], image("content.png")[:, :, :31])
     assert stylize(*styles, "-o", "there.png", "--gradient", "linear 90: 1 -> 2", steps=20) == 0
     assert stylize(*styles, "-o", "back.png", "--gradient", "linear -90: 2 -> 1", steps=20) == 0
-    torch.testing.assert_close(image("there.png"), image("back.png"), atol=0.02, rtol=0)
+    torch.testing.assert_close(image("there.png"), image("back.png"), atol=0.05, rtol=0)
     assert stylize(*styles, "-o", "other way.png", "--gradient", "linear 90: 2 -> 1", steps=20) == 0
     assert not torch.allclose(image("there.png"), image("other way.png"), atol=0.05)
 

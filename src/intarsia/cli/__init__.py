@@ -120,7 +120,14 @@ def _app(arguments: list[str]):
     app.command(recipes)
     app.command("intarsia.cli.partition:partition", name="partition", help="Cut a picture into regions.")
     app.command("intarsia.cli.measure:measure", name="measure", help="Measure a painting: styles, content, borders.")
-    app.command("intarsia.cli.texture:texture", name="texture", help="Make a texture like that of a picture.")
+    if arguments[:1] == ["texture"]:
+        from intarsia.cli.texture import texture_command
+
+        texture_command(app, arguments[1:])
+    else:
+        app.command(
+            "intarsia.cli.texture:texture_command", name="texture", help="Make a texture like that of a picture."
+        )
     app.command("intarsia.cli.show:sheet", name="swatches", help="Paint a sheet of all built-in styles.")
     app.command("intarsia.cli.show:info", name="info", help="Versions, device, processor features, encoders, cache.")
     return app

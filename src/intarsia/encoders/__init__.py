@@ -76,7 +76,7 @@ class Encoder:
         padded = pad_to_multiple(image, max(self.strides[tap] for tap in taps))
         with torch.autocast(self.device.type, self.precision, enabled=self.precision != torch.float32):
             features = self.network(padded[None], taps, plain)
-        return {tap: found[0] for tap, found in features.items()}
+        return {tap: found.squeeze(0) for tap, found in features.items()}  # an index's gradient would be copied
 
     def reach(self, taps: Iterable[str]) -> int:
         """How many pixels around a position of these taps have a say in it, up to a multiple of their deepest stride:

@@ -46,7 +46,7 @@ def files_of(method: Method) -> dict[str, str]:
 def settings_of(method: Method) -> dict[str, Any]:
     """Those that differ from the defaults of `name_of`, as plain data."""
     usual = every_setting(METHODS[name_of(method)]())
-    return {name: value for name, value in every_setting(method).items() if value != usual[name]}
+    return {name: value for name, value in every_setting(method).items() if value != usual.get(name)}
 
 
 def names_of_settings(name: str) -> list[str]:

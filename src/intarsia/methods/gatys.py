@@ -6,33 +6,36 @@
 
 G is the second moment under a map over the map's mass (`moments.py`). Each tap is divided by its target, unlike in the
 paper, so that the weights mean the same for every style, size and encoder; `paper="gatys2016"` has the paper's own
-weighting. Soft borders between regions are constrained as mixtures (`guide.blends`), not one region at a time.
+layers and weights. Other defaults of ours, each with its figures in docs/quality.md: the distance between textures is
+Wasserstein's; relu5_1 has no say; the content is seen at relu3_1; and X is the optimized picture with its colors
+smoothed. Soft borders between regions are constrained as mixtures (`guide.blends`), not one region at a time.
 `loss="patches"` adds the nearest-neighbor patch term (`patchwork.py`).
 """
 
 import dataclasses
 import functools
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Annotated, ClassVar, Literal, NamedTuple
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float
 from pydantic import ConfigDict, Field, model_validator
 from pydantic.dataclasses import dataclass
 from torch import Tensor
 
-from intarsia.color import color_moments
+from intarsia.color import color_moments, smooth_chroma
 from intarsia.encoders import Encoder
-from intarsia.engine import Descent, Frame, State, descend
-from intarsia.guide import blends
+from intarsia.engine import Descent, Frame, Parameters, State, descend
+from intarsia.guide import Region, blends
 from intarsia.large import Box, Features, Statistics, Tile, by_tiles, check_memory, tiles_of
 from intarsia.large.forecast import Forecast, Plan, room_for
-from intarsia.losses import LOSSES, gram_loss, outside_range, patch_loss, total_variation
+from intarsia.losses import LOSSES, Distances, gram_loss, outside_range, patch_loss, total_variation
 from intarsia.match import Votes
+from intarsia.methods import papers
+from intarsia.methods.codes import DEEP, FEWEST, inside, maps_of, mean_shares
 from intarsia.methods.patchwork import Patchwork, patchworks
-from intarsia.moments import Moments, Support, moments, supports
+from intarsia.moments import Moments, Support, moments
 from intarsia.networks import Networks
 from intarsia.scene import Scene, View, painted
 from intarsia.sizes import coarse_to_fine, grid_of, pool_to_grid, resize, size_of, split_steps
@@ -41,35 +44,35 @@ from intarsia.types import Image, Size
 
 HISTORY = 10  # pairs of vectors that L-BFGS remembers
 ROUNDS = 3  # times that patches are matched at each size; 6 gave the same pictures
-DEEP = 8  # stride from which a position sees far beyond its own cell
-FEWEST = 4.0  # positions at a tap below which a region has no statistics worth matching, and is left out there
-VGG_CHANNELS = {"relu1_1": 64, "relu2_1": 128, "relu3_1": 256, "relu4_1": 512, "relu5_1": 512}
+DEEP_WEIGHTS = {"relu4_1": 0.1, "relu5_1": 0.03}  # of 1, for taps whose weights are not given: see docs/quality.md
 
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid", allow_inf_nan=False))
 class Gatys:
     """Paints by optimization: slow next to the feed-forward methods, and the best pictures."""
 
-    steps: Annotated[int, Field(ge=1, le=100_000)] = 300
+    steps: Annotated[int, Field(ge=1, le=100_000)] = 200
     """Evaluations of loss and gradient in all, most of them at the coarse sizes."""
-    content_weight: Annotated[float, Field(ge=0)] = 0.15
+    content_weight: Annotated[float, Field(ge=0)] = 0.13
     """How much the content's shapes count against the style; 0 forgets them."""
     tv: Annotated[float, Field(ge=0)] = 0.3
     """Weight of total variation, which calms noise."""
-    loss: Literal["gram", "moments", "wasserstein", "patches"] = "gram"
+    chroma_smoothing: Annotated[int, Field(ge=0, le=16)] = 2
+    """Times that colors, but not their luminance, are smoothed over 3 x 3 pixels: no colored specks."""
+    loss: Literal["gram", "moments", "wasserstein", "patches"] = "wasserstein"
     """What a texture is: its Gram matrix, its mean and covariance, the Gaussian they make (Wasserstein distance), or
     its patches beside its Gram matrix."""
-    style_taps: Annotated[tuple[str, ...], Field(min_length=1)] = tuple(VGG_CHANNELS)
-    """Layers whose statistics are the style."""
+    style_taps: Annotated[tuple[str, ...], Field(min_length=1)] = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")
+    """Layers whose statistics are the style. relu5_1 adds forms of the style's own, at the cost of the content's."""
     tap_weights: tuple[Annotated[float, Field(ge=0)], ...] = ()
-    """Weight of each style tap, in their order; 1 for all when not given."""
+    """Weight of each style tap, in their order; when not given 1, but 0.1 for relu4_1 and 0.03 for relu5_1."""
     patch_taps: Annotated[tuple[str, ...], Field(min_length=1)] = ("relu3_1", "relu4_1")
     """Layers whose patches are matched, with loss patches."""
     patch_weight: Annotated[float, Field(ge=0)] = 1.0
     """How much patches count beside Gram matrices, with loss patches."""
     semantic_weight: Annotated[float, Field(ge=0)] = 1.0
     """How much the maps count beside the features when patches are matched where regions meet."""
-    content_tap: str = "relu4_1"
+    content_tap: str = "relu3_1"
     """Layer whose features are the content."""
     init: Literal["content", "noise", "statistics"] = "content"
     """What the picture starts as: the content, noise, or noise in the styles' colors."""
@@ -84,7 +87,8 @@ class Gatys:
     blends: bool = True
     """Treat soft borders as mixtures of the styles; off: one constraint per region, as in the papers."""
     paper: Literal["none", "gatys2016", "partial"] = "none"
-    """A paper's own weighting in place of ours: Gatys et al. 2016, or partial style transferring (Zhou)."""
+    """A paper's own layers, weights and Gram loss in place of ours: Gatys et al. 2016, or partial style transferring
+    (Zhou)."""
     seed: Annotated[int, Field(ge=0)] = 0
     """Seed of the noise."""
     tile: Annotated[int, Field(ge=0)] = 0
@@ -120,14 +124,14 @@ class Gatys:
             if goal is None or goal.view.size != size:
                 goal = Goal.build(self, encoder, scene.at(size), plan.side)
             if state is not None:
-                image = goal.view.composed(state["parameter.image"].to(encoder.device).clamp(0, 1))
+                image = goal.view.composed(self._shown(state["parameter.image"].to(encoder.device)).clamp(0, 1))
             else:
                 image = self._first(goal.view) if image is None else resize(image, size)
             goal, first = goal.matched(image, state), 0 if state is None else int(state["step"])
             if first == self.steps - before:  # the state of a finished run: nothing is left to do
                 yield Frame(scene.shown(image), self.steps, self.steps, {}, 1.0, functools.partial(dict, state or {}))
             for i, (now, losses, inner) in enumerate(self._descent(goal, image, count, plan, state), start=first + 1):
-                image = goal.view.composed(now["image"].clamp(0, 1))
+                image = goal.view.composed(self._shown(now["image"]).clamp(0, 1))
                 done = (sum(costs[:level]) + costs[level] * i / count) / sum(costs)
                 kept = _at_level(inner, level, room, goal)
                 yield Frame(scene.shown(image), before + i, self.steps, losses, done, kept)
@@ -143,9 +147,28 @@ class Gatys:
         return out
 
     def _descent(self, goal: "Goal", image: Image, steps: int, plan: Plan, state: State | None) -> Iterator[Descent]:
+        def objective(now: Parameters) -> Mapping[str, Tensor]:
+            shown = self._shown(now["image"])
+            if len(goal.tiles) == 1:
+                return goal(shown)
+            leaf = shown.detach().requires_grad_()
+            terms = goal(leaf)
+            shown.backward(leaf.grad)
+            return terms
+
         rate = self.rate if plan.optimizer == self.optimizer else None
         more = {"optimizer": plan.optimizer, "rate": rate, "history": plan.history, "state": state}
-        return descend(lambda now: goal(now["image"]), {"image": image}, steps, **more)
+        return descend(objective, {"image": image}, steps, **more)
+
+    def _shown(self, image: Image) -> Image:
+        """The picture that an optimized one stands for. Without the smoothing, specks of color hide in what the network
+        hardly sees."""
+        return image if self.paper != "none" else smooth_chroma(image, self.chroma_smoothing)
+
+    @property
+    def distance(self) -> Callable[[Moments, Moments], Distances]:
+        """Between textures."""
+        return gram_loss if self.paper != "none" else LOSSES.get(self.loss, gram_loss)
 
     @property
     def _whole(self) -> Plan:
@@ -220,8 +243,8 @@ class Goal:
         """side: of the tiles, in pixels; None for the picture as a whole."""
         size, content, shares, cover = view.size, view.content, view.shares, view.cover
         codes = blends(shares.cpu()).to(content.device) if method.blends else shares
-        mixture = _mean_shares(codes, shares, cover) if method.blends else torch.eye(len(shares)).to(codes)
-        strengths, contents = content.new_tensor([(r.strength, r.content_weight) for r in view.guide.regions]).unbind(1)
+        mixture = mean_shares(codes, shares, cover) if method.blends else torch.eye(len(shares)).to(codes)
+        strengths = content.new_tensor([region.strength for region in view.guide.regions])
         (taps, content_tap), every = _taps(method, encoder), _every_tap(method, encoder)
         deepest = max(encoder.strides[tap] for tap in every)
         pieces = tiles_of(size, side or max(size), deepest, encoder.reach(every))
@@ -237,14 +260,16 @@ class Goal:
             target = styles.mixed(mixture[worth])
             # cubed: the picture answers to the logarithm of a weight, and 0.5 is to look like half, not like nearly all
             importance = (mixture[worth] @ strengths) ** 3 * mass[worth] / cover.sum()
-            importance = importance * _tap_weight(method, tap, target)
-            inside = _inside(pool_to_grid(codes[worth], grid, stride)) if method.blends and stride >= DEEP else None
-            targets[tap] = Target(_maps(codes, worth, stride, pieces, inside), target, importance)
-        keep = (shares * contents[:, None, None]).sum(0) + (1 - cover).clamp_min(0)
+            importance = importance * _style_weight(method, tap, target)
+            inner = inside(pool_to_grid(codes[worth], grid, stride)) if method.blends and stride >= DEEP else None
+            targets[tap] = Target(maps_of(codes, worth, stride, pieces, inner), target, importance)
         grid = grid_of(size, encoder.strides[content_tap], deepest)
-        keep = pool_to_grid(keep[None], grid, encoder.strides[content_tap])[0]
         features = _of_content(encoder, content, pieces, every, content_tap, grid)
-        keep = keep * _content_weight(method, features) / features.float().square().sum().clamp_min(1e-12)
+        (theirs,) = styles_in_basis(encoder, view.guide, max(size), (content_tap,), side).values()
+        weights = _content_weights(method, features, theirs, view.guide.regions)
+        keep = (shares * weights[:, None, None]).sum(0) + (1 - cover).clamp_min(0) * weights.mean()
+        keep = pool_to_grid(keep[None], grid, encoder.strides[content_tap])[0]
+        keep = keep / features.float().square().sum().clamp_min(1e-12)
         patches = {}
         if method.loss == "patches":
             patches = patchworks(encoder, view, method.patch_taps, deepest, method.semantic_weight)
@@ -287,7 +312,7 @@ class Goal:
         return {tap: moments(features[tap], target.maps(tile.box)) for tap, target in self.targets.items()}
 
     def texture(self, statistics: Statistics) -> Float[Tensor, ""]:
-        distance, style = LOSSES.get(self.method.loss, gram_loss), []
+        distance, style = self.method.distance, []
         for tap, target in self.targets.items():
             basis = self.encoder.basis(tap) if tap in self._plain else None  # once, not at every position
             now = statistics[tap].rounded() if distance is gram_loss else statistics[tap]
@@ -310,40 +335,6 @@ class Goal:
         return [tap for tap in self.targets if tap != self.content_tap and tap not in self.votes]
 
 
-def _inside(maps: Float[Tensor, "k gh gw"]) -> Float[Tensor, "k gh gw"]:
-    """Without the positions next to a hard border, where that leaves the better part of a map.
-
-    There a deep tap sees both regions, and to ask it for the texture of one draws a calm or a loud band along the
-    border (departs from the papers). Left out at strides from 8, scores of four hard borders at 320 px went from 0.11
-    to 0.18 to at most 0.08; from 4 on, they were as good, but a gray strip showed."""
-    lowest = -F.max_pool2d(F.pad(-maps[None], (1, 1, 1, 1), mode="replicate"), 3, 1)[0]
-    inner = maps * (lowest > 0.9)
-    enough = inner.sum((1, 2)) >= (maps.sum((1, 2)) / 2).clamp_min(FEWEST)
-    return torch.where(enough[:, None, None], inner, maps)
-
-
-def _maps(
-    codes: Float[Tensor, "k h w"],
-    worth: list[int],
-    stride: int,
-    tiles: list[Tile],
-    known: Float[Tensor, "m gh gw"] | None,
-) -> Callable[[Box], list[Support]]:
-    """Of a picture in tiles they are made when they are asked for, since together they take more than the codes; those
-    of deep taps are small and `known`."""
-
-    def at(box: Box) -> list[Support]:
-        if known is not None:
-            return supports(box.cells(stride).of(known))
-        grid = (box.bottom - box.top) // stride, (box.right - box.left) // stride
-        return supports(pool_to_grid(box.of(codes)[worth], grid, stride))
-
-    if len(tiles) > 1:
-        return at
-    whole = at(tiles[0].box)
-    return lambda box: whole
-
-
 def _of_content(
     encoder: Encoder, content: Image, tiles: list[Tile], taps: tuple[str, ...], tap: str, grid: Size
 ) -> Float[Tensor, "c h2 w2"]:
@@ -356,20 +347,9 @@ def _of_content(
     return out
 
 
-def _mean_shares(codes: Float[Tensor, "k h w"], shares: Float[Tensor, "r h w"], cover: Tensor) -> Float[Tensor, "k r"]:
-    """The mixture that each code holds, its weighted mean share: the end hat over a ramp averages 1/12, not 0."""
-    held = codes.flatten(1) @ (shares / cover.clamp_min(1e-12)).flatten(1).T
-    return held / held.sum(1, keepdim=True).clamp_min(1e-12)
-
-
 def _taps(method: Gatys, encoder: Encoder) -> tuple[tuple[str, ...], str]:
     """Style taps and content tap."""
-    if method.paper == "none":
-        return method.style_taps, method.content_tap
-    if method.paper == "partial":
-        return ("relu3_1", "relu4_1", "relu5_1"), "relu4_1"
-    deep = "relu4_2" if "relu4_2" in encoder.channels and encoder.name != "compact" else "relu4_1"
-    return tuple(VGG_CHANNELS), deep
+    return (method.style_taps, method.content_tap) if method.paper == "none" else papers.taps_of(method.paper, encoder)
 
 
 def _every_tap(method: Gatys, encoder: Encoder) -> tuple[str, ...]:
@@ -378,18 +358,23 @@ def _every_tap(method: Gatys, encoder: Encoder) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*style, content, *(method.patch_taps if method.loss == "patches" else ()))))
 
 
-def _tap_weight(method: Gatys, tap: str, target: Moments) -> Tensor | float:
-    """What a tap's relative distance counts for. The papers have |G - A|^2 / (4 N^2), for G and A over the area and N
-    channels of VGG-19, of which Gatys et al. take a fifth per tap."""
-    if method.paper == "none":
-        return dict(zip(method.style_taps, method.tap_weights or [1.0] * len(method.style_taps), strict=True))[tap]
-    square = target.gram().square().sum((1, 2)) / (4 * VGG_CHANNELS[tap] ** 2)
-    return square / 5 if method.paper == "gatys2016" else square
+def _style_weight(method: Gatys, tap: str, target: Moments) -> Tensor | float:
+    """What a tap's relative distance counts for."""
+    if method.paper != "none":
+        return papers.style_weight(method.paper, tap, target)
+    given = method.tap_weights or [DEEP_WEIGHTS.get(one, 1.0) for one in method.style_taps]
+    return dict(zip(method.style_taps, given, strict=True))[tap]
 
 
-def _content_weight(method: Gatys, features: Tensor) -> float:
-    """What the relative content error counts for. The papers have half the squared error; content to style is 1e-3 in
-    Gatys et al. 2016 (figure 3 B), 0.05 in partial style transferring (section 4.1)."""
-    if method.paper == "none":
-        return method.content_weight
-    return float(features.float().square().sum()) / 2 * {"gatys2016": 1e-3, "partial": 0.05}[method.paper]
+def _content_weights(
+    method: Gatys, features: Float[Tensor, "c h w"], styles: Moments, regions: Sequence[Region]
+) -> Float[Tensor, " r"]:
+    """What the relative content error counts for in each region. Ours goes with the root of the energy of the content's
+    features over that of the style's, so that a style of strong strokes shows as much as a faint one; the papers, which
+    compare absolutely, have more of this."""
+    own = features.new_tensor([region.content_weight for region in regions], dtype=torch.float32)
+    if method.paper != "none":
+        return own * papers.content_weight(method.paper, features)
+    strong = styles.gram().diagonal(dim1=1, dim2=2).sum(1).to(own).clamp_min(1e-12)
+    energy = features.float().square().sum(0).mean()
+    return own * method.content_weight * (energy / strong).sqrt()

@@ -1,18 +1,19 @@
 """Universal style transfer by feature transforms: Li, Fang, Yang, Wang, Lu, Yang 2017 (arXiv:1705.08086), with regions.
 
-    for each level l = 5 .. 1
+    for each level l = 3 .. 1 (5 .. 1 in the paper)
       f      = E_l(image)                                                  features at relu{l}_1
       f_r    = E_s D_s^1/2 E_s^T E_c D_c^-1/2 E_c^T (f - mu_c) + mu_s      per region r, from moments (eq. 2 and 3)
       f'     = sum over regions  share_r (alpha_r f_r + (1 - alpha_r) f)   (eq. 4)
       image  = D_l(f')
 
-Departures from the paper: where eigenvalues are cut, the nearest partial isometry stands for E_s^T E_c, so that the
-covariance is met (`transforms.wct`); moments are sums under soft maps, over tiles, so that a picture of any size with
-any number of regions is painted in bounded memory; places outside the guide are the content's own pixels at every
-level; pictures of more than 2,048 pixels are painted from coarse to fine, for at their full size the deepest level sees
-but a detail (docs/universal.md shows both; `coarsest=0` is the paper's way). Several styles at one place are
-interpolated as in the paper (section 4.2): their transformed features are mixed, which along a gradient passes through
-the same pictures as a mixture with those weights.
+Departures from the paper: levels 5 and 4 are left out unless they are asked for, since what their decoders lose, faces
+first, does not come back (docs/quality.md); where eigenvalues are cut, the nearest partial isometry stands for
+E_s^T E_c, so that the covariance is met (`transforms.wct`); moments are sums under soft maps, over tiles, so that a
+picture of any size with any number of regions is painted in bounded memory; places outside the guide are the content's
+own pixels at every level; pictures of more than 2,048 pixels are painted from coarse to fine, for at their full size
+the deepest level sees but a detail (docs/universal.md shows both; `coarsest=0` is the paper's way). Several styles at
+one place are interpolated as in the paper (section 4.2): their transformed features are mixed, which along a gradient
+passes through the same pictures as a mixture with those weights.
 """
 
 from collections.abc import Iterator
@@ -36,9 +37,10 @@ from intarsia.transforms import Affine, Basis
 class WCT:
     """Paints by whitening and coloring of features: a second for a picture, at any size, in any style."""
 
-    levels: Annotated[tuple[Annotated[int, Field(ge=1, le=5)], ...], Field(min_length=1)] = (5, 4, 3, 2, 1)
-    """Depths at which the picture is transformed, in this order: 5 for large forms, 1 for colors."""
-    alpha: Annotated[float, Field(ge=0, le=1)] = 0.6
+    levels: Annotated[tuple[Annotated[int, Field(ge=1, le=5)], ...], Field(min_length=1)] = (3, 2, 1)
+    """Depths at which the picture is transformed, in this order: 3 for strokes, 1 for colors; 4 and 5 before them for
+    large forms, which take the place of the content's."""
+    alpha: Annotated[float, Field(ge=0, le=1)] = 0.85
     """How much of the transform is taken at each level; 0 keeps the content, 1 is the style's statistics."""
     alphas: tuple[Annotated[float, Field(ge=0, le=1)], ...] = ()
     """Alpha of each level, in their order; alpha for all when not given."""

@@ -2,7 +2,9 @@
 
 The loss compares the pixels, and the features of the pixels (Li et al. 2017, arXiv:1705.08086, eq. 1). It takes the
 logarithm of both errors for each picture. So halving an error counts the same for every picture, level and encoder. The
-peak signal-to-noise ratio is such a mean of logarithms too.
+peak signal-to-noise ratio is such a mean of logarithms too. Some crops come with the features that `wct` makes of them,
+with another crop as the style, since that is what a decoder is used for: no picture has these features, so the error is
+that of the features of what is painted.
 
 Levels are trained in turn, from 1 to 5. As in the training of the encoder, a level starts from fitted weights, not from
 random ones. Its first layers are solved by least squares, one after the other, for the encoder's features that they
@@ -28,6 +30,8 @@ from torch import Generator, Tensor, nn
 from intarsia.decoders import LEVELS, Mirror, load_decoder
 from intarsia.encoders import Encoder, load
 from intarsia.encoders.vgg import LAYERS, POOLED
+from intarsia.methods.wct import whitened
+from intarsia.moments import moments
 from intarsia.training.fitting import Rows, kernel_of, least_squares, patches, set_kernel
 from intarsia.training.pictures import Crops, Pictures, as_images
 from intarsia.training.run import Images, Losses, Run, Schedule, Stage, ship
@@ -49,6 +53,8 @@ class Decoders:
     average: float = 0.97  # how much of their average the weights keep per step
     noisy: float = 0.0  # part of the crops that get Gaussian noise
     paintings: float = 0.3  # part of the crops that is taken from artworks
+    halved: float = 0.0  # part of the crops that is reduced from twice the size: sharper
+    transformed: int = 0  # crops of each batch whose features are transformed
     fitted: int = 192  # pictures that a level's start is fitted on; its coordinates are fitted on half of them
     seed: int = 0
 
@@ -236,7 +242,7 @@ def _stage(
         loss=partial(batch_loss, settings, encoder, decoder),
         schedule=Schedule(settings.steps[level - 1], settings.rate, 20, settings.decay),
         keep=settings.average,
-        crops=Crops(settings.batch, settings.crop[level - 1], settings.noisy, settings.paintings),
+        crops=Crops(settings.batch, settings.crop[level - 1], settings.noisy, settings.paintings, settings.halved),
         seed=(settings.seed, level),
         before=sum(settings.steps[: level - 1]),
         extra={"level": level, "done": done},
@@ -253,8 +259,22 @@ def batch_loss(settings: Decoders, encoder: Encoder, decoder: Mirror, images: Im
     pixel = _square(made, images)
     feature = _relative(_features(encoder, made[judged], decoder.tap), features[judged])
     loss = (pixel + 1e-6).log().mean() + settings.feature * (feature + 1e-6).log().mean()
+    if settings.transformed:
+        wanted = transformed(features, settings.transformed, encoder, decoder.tap)
+        missed = _relative(_features(encoder, _decoded(decoder, encoder, wanted), decoder.tap), wanted)
+        loss = loss + settings.feature * (missed + 1e-6).log().mean()
     ratio, error = -10 * pixel.detach().log10().mean(), feature.detach().sqrt().mean()
     return loss, {"dB": float(ratio), "features": float(error)}
+
+
+@torch.no_grad()
+def transformed(features: Float[Tensor, "b c h w"], count: int, encoder: Encoder, tap: str) -> Tensor:
+    """The last `count` crops, each with the mean and covariance of the crop before it, at alpha 1 / count to 1."""
+    every, out = [moments(one) for one in features], []
+    for k in range(count):
+        i = len(features) - count + k
+        out.append(whitened(every[i], every[i - 1], encoder, tap).weakened((k + 1) / count)(features[i]))
+    return torch.stack(out).contiguous(memory_format=torch.channels_last)
 
 
 def _built(level: int, encoder: Encoder, weights: Mapping[str, Tensor]) -> Mirror:

@@ -14,12 +14,14 @@ from torch import Tensor
 @dataclass(frozen=True)
 class Crops:
     """What a batch is made of. batch: how many crops; crop: their side in pixels; noisy: part of them, 0 to 1, that
-    gets Gaussian noise; paintings: part of them, 0 to 1, that is taken from artworks."""
+    gets Gaussian noise; paintings: part of them, 0 to 1, that is taken from artworks; halved: part of them, 0 to 1,
+    that is cut twice as large and reduced to half, and so is sharper; pictures must be so large."""
 
     batch: int
     crop: int
     noisy: float
     paintings: float
+    halved: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,13 +53,16 @@ class Pictures:
 
     def batch(self, crops: Crops, seed: tuple[int, ...]) -> Float[Tensor, "b 3 s s"]:
         """Crops, 0 to 1. Half of them are flipped, and some have their channels permuted or noise added."""
-        rng, side = np.random.default_rng(seed), crops.crop
+        rng = np.random.default_rng(seed)
         drawn = []
         for _ in range(crops.batch):
             rows = self.arts if rng.random() < crops.paintings else self.photos
             picture = self.pixels[rows[rng.integers(len(rows))]]
+            times = 2 if crops.halved and rng.random() < crops.halved else 1
+            side = times * crops.crop
             y, x = rng.integers(np.array(picture.shape[:2]) - side + 1)
             crop = picture[y : y + side, x : x + side]
+            crop = crop.reshape(crops.crop, times, crops.crop, times, 3).mean((1, 3))
             crop = crop[:, ::-1] if rng.random() < 0.5 else crop
             crop = crop[..., rng.permutation(3)] if rng.random() < 0.1 else crop
             if rng.random() < crops.noisy:
