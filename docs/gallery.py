@@ -148,12 +148,26 @@ CAT_RAMP = f"{CAT} --gradient 'linear 0: 1 -> 2'"
 ROCKET = "rocket.png starry.png --content-map rocket-map.png --style-map starry-map.png"
 EYES = "ellipse 0.36,0.38 0.09,0.11 | add ellipse 0.71,0.45 0.07,0.1 | feather 1%"
 
+# The defaults before quality was judged by style and content together.
+BEFORE = (
+    "--loss gram --content-tap relu4_1 --content-weight 0.15 --chroma-smoothing 0 --steps 300"
+    + "".join(f" --style-taps relu{n}_1" for n in range(1, 6))
+    + " --tap-weights 1" * 5
+)
+
 PAINTINGS = {
     "astronaut-starry": "astronaut.png swatch:starry",
     "cup-starry": "cup.png swatch:starry",
     "cup-cubist": "cup.png swatch:cubist",
     "cup-scream": "cup.png swatch:scream",
-    "astronaut-ink": "astronaut.png swatch:ink --content-weight 0.3",
+    "astronaut-ink": "astronaut.png swatch:ink",
+    "face-gram": f"astronaut.png swatch:starry {BEFORE}",
+    "rocket-gram": f"rocket.png swatch:starry {BEFORE}",
+    "face-wct": "astronaut.png swatch:starry --method wct",
+    "face-wct-5": "astronaut.png swatch:starry --method wct --levels 5 --levels 4 --levels 3 --levels 2 --levels 1"
+    " --alpha 0.6",
+    "face-specks": "astronaut.png swatch:starry --chroma-smoothing 0",
+    "texture-quick": "texture starry.png --size 512x384 --method wct",
     "cat-impasto": "cat.png swatch:impasto",
     "cat-woodcut": "cat.png swatch:woodcut",
     "rocket-starry": "rocket.png swatch:starry",
@@ -184,10 +198,10 @@ PAINTINGS = {
     "texture-glass": "texture swatch:glass --size 512x384",
     **{f"cup-{rule}": f"cup.png swatch:starry --color {rule}" for rule in ("match", "luminance", "histogram")},
     "cup-mixture": "cup.png swatch:starry swatch:scream --weight 1 --weight 1",
-    **{f"face-{w}": f"astronaut.png swatch:starry --content-weight {w}" for w in ("1", "4")},
+    **{f"face-{w}": f"astronaut.png swatch:starry --content-weight {w}" for w in ("0.03", "0.5")},
     **{f"scale-{s}": f"cup.png swatch:mosaic --size 384 --style-scale {s}" for s in ("0.5", "1", "2")},
     **{f"strength-{s}": f"cup.png swatch:woodcut --size 384 --strength {s}" for s in ("0.1", "0.25", "0.5", "1")},
-    **{f"steps-{n}": f"cup.png swatch:starry --size 384 --steps {n}" for n in ("15", "60", "300", "1000")},
+    **{f"steps-{n}": f"cup.png swatch:starry --size 384 --steps {n}" for n in ("15", "60", "200", "600")},
 }
 
 
@@ -207,7 +221,7 @@ def tiles(*pairs: str) -> list[Tile]:
     return [Tile(*(part.strip() for part in pair.split("|"))) for pair in pairs]
 
 
-CONTENT_WEIGHTS = (("astronaut-starry", "0.15"), ("face-1", "1"), ("face-4", "4"))
+CONTENT_WEIGHTS = (("face-0.03", "0.03"), ("astronaut-starry", "0.13"), ("face-0.5", "0.5"))
 
 SHEETS: dict[str, list[Tile]] = {
     "astronaut-starry": tiles("astronaut", "swatch:starry", "astronaut-starry"),
@@ -233,7 +247,7 @@ SHEETS: dict[str, list[Tile]] = {
     "doodle": tiles("doodle | doodle.png", "starry", "starry-map | starry-map.png", "doodle-painted"),
     "auto-regions": tiles("cup", "auto-map | photograph and style", "auto | --auto-regions 2", "cup-woodcut | without"),
     "universal": tiles("cup", "cup-wct | wct", "cup-adain | adain", "cup-starry | gatys"),
-    "alpha": tiles("alpha-0.3 | --alpha 0.3", "cup-wct | 0.6", "alpha-1 | 1"),
+    "alpha": tiles("alpha-0.3 | --alpha 0.3", "cup-wct | 0.85", "alpha-1 | 1"),
     "levels": tiles(*(f"level-{n} | --levels {n}" for n in range(5, 0, -1))),
     "finish": tiles("cup-wct | none", "cup-filtered | --finish guided-filter"),
     "large": tiles(
@@ -241,13 +255,18 @@ SHEETS: dict[str, list[Tile]] = {
         *(f"{name}/detail | a detail" for name in ("cup-large-0", "cup-large")),
     ),
     "textures": tiles("starry", "texture-starry", "swatch:glass", "texture-glass"),
+    "texture-methods": tiles("starry", "texture-starry | gatys (default)", "texture-quick | --method wct"),
+    "quality-face": tiles("face-gram | defaults before", "astronaut-starry | defaults now"),
+    "quality-rocket": tiles("rocket-gram | defaults before", "rocket-starry | defaults now"),
+    "quality-wct": tiles("face-wct-5 | levels 5 4 3 2 1", "face-wct | levels 3 2 1 (default)"),
+    "quality-specks": tiles("face-specks/detail | not smoothed", "astronaut-starry/detail | smoothed twice"),
     "color": tiles("cup-starry | none", *(f"cup-{rule} | {rule}" for rule in ("match", "luminance", "histogram"))),
     "blends": tiles("cat-ramp-no-blends | --no-blends", "cat-ramp | blends (default)"),
     "mixture": tiles("cup-starry | starry", "cup-mixture | one to one", "cup-scream | scream"),
     "content-weight": tiles(*(f"{name} | --content-weight {w}" for name, w in CONTENT_WEIGHTS)),
     "style-scale": tiles(*(f"scale-{s} | --style-scale {s}" for s in ("0.5", "1", "2"))),
     "strength": tiles(*(f"strength-{s} | --strength {s}" for s in ("0.1", "0.25", "0.5", "1"))),
-    "steps": tiles(*(f"steps-{n} | --steps {n}" for n in ("15", "60", "300", "1000"))),
+    "steps": tiles(*(f"steps-{n} | --steps {n}" for n in ("15", "60", "200", "600"))),
     "swatches": [Tile(f"swatch:{name}", name) for name in swatches.SWATCHES],
 }
 

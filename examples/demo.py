@@ -1,4 +1,4 @@
-"""A first picture without a download: a cup of coffee (CC0, from scikit-image) as a starry night.
+"""A first picture without a download: a cat (CC0, from scikit-image) in thick paint.
 
 Runs the same command that you would type, and lays content, style and result side by side in demo/."""
 
@@ -18,8 +18,8 @@ FOLDER = Path("demo")
 def main() -> None:
     FOLDER.mkdir(exist_ok=True)
     content, style, result = (FOLDER / f"{name}.png" for name in ("content", "style", "result"))
-    picture.write(content, picture.read(skimage.data.coffee()).image)
-    picture.write(style, swatches.paint("starry", (512, 512)))
+    picture.write(content, picture.read(skimage.data.chelsea()).image)
+    picture.write(style, swatches.paint("impasto", (512, 512)))
     command = ["intarsia", "stylize", str(content), str(style), "-o", str(result)]
     print(" ".join(command), flush=True)
     began = time.monotonic()

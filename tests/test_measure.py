@@ -1,3 +1,5 @@
+import dataclasses
+
 import pytest
 import torch
 
@@ -6,12 +8,15 @@ from intarsia.color import luminance
 from intarsia.encoders import load
 from intarsia.guide import Guide, Region
 from intarsia.measure import (
+    Measures,
     band_distances,
     border_score,
     content_distance,
+    grain,
     is_gradient,
     measured,
     region_distances,
+    speckle,
     ssim,
     style_distances,
 )
@@ -230,3 +235,35 @@ def test_each_pair_that_touches_is_found_with_its_length(random_image):
     guide = Guide(tuple(Region(image.roll(i, 0), one, name="abc"[i]) for i, one in enumerate(maps)))
     found = {border.between: border.length for border in measured(TOY, image, image, guide).borders}
     assert found == {("a", "b"): 60, ("b", "c"): 40, ("b", "the content"): 20, ("c", "the content"): 32}
+
+
+# ---- speckle -----------------------------------------------------------------------------------------------------
+
+
+def checkered(color, amount):
+    """A soft ramp with every other pixel of a row lighter, in gray or in one channel."""
+    y, x = torch.meshgrid(torch.arange(24), torch.arange(32), indexing="ij")
+    image = (x / 64 + 0.25).expand(3, 24, 32).clone()
+    dots = amount * ((x % 3 == 1) & (y % 3 == 1))
+    image[0 if color else slice(None)] += dots
+    return image
+
+
+def test_speckle_counts_specks_of_light_and_of_color_against_the_styles():
+    style, calm, gray, colored = checkered(False, 0.2), checkered(False, 0), checkered(False, 0.1), checkered(True, 0.2)
+    guide = Guide.everywhere(style)
+    assert speckle(style, guide)[0] == pytest.approx(1, abs=1e-3)
+    assert speckle(calm, guide)[0] < 0.1
+    assert speckle(gray, guide)[0] == pytest.approx(0.5, abs=0.1)
+    assert speckle(colored, guide)[1] > 5 * speckle(gray, guide)[1]
+    assert grain(colored)[1] > grain(colored)[0] > 0
+
+
+def test_numbers_are_told_in_words_together():
+    whole = Measures(("sky",), (1.0,), ((0.02,),), 0.5, "relu3_1", 0.4, (0.8, 1.0), (), ())
+    assert whole.together == "the texture of its style, shapes kept, no grainier than the style"
+    worse = dataclasses.replace(whole, style=((0.3,),), content=1.2, speckle=(0.8, 1.3))
+    assert worse.together == "far from its style, shapes mostly lost, grainier than the style"
+    mixed = Measures(("a", "b"), (0.3, 0.1), ((0.1, 9.0), (9.0, 0.2)), None, "relu3_1", 0.4, (0.8, 1.0), (), ())
+    assert mixed.own_style == pytest.approx(0.125)
+    assert mixed.together == "near its style, no grainier than the style"

@@ -6,6 +6,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import cv2
+import numpy as np
 import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
@@ -18,12 +20,13 @@ from intarsia.losses import content_loss, gram_loss
 from intarsia.moments import Moments, moments
 from intarsia.scene import Scene
 from intarsia.sizes import fit, pool_to_grid, resize, size_of
-from intarsia.styles import styles_in_basis
+from intarsia.styles import styles_in_basis, styles_once
 from intarsia.types import Image, Map
 
 Mask = Bool[Tensor, "_ _"]
 
 TAPS = ("relu1_1", "relu2_1", "relu3_1")
+CONTENT_TAPS = {"vgg19": "relu3_4"}
 UNPAINTED = "the content"  # how the part that no region reaches is called
 
 
@@ -39,16 +42,37 @@ class Border:
 @dataclass(frozen=True)
 class Measures:
     """What `measured` found. style[i][j]: distance of the picture under region i's share to the style of region j;
-    areas: parts of the picture; content: None where the judge lacks the tap; bands: distances of a gradient's bands to
-    their mixtures, empty where the guide is none."""
+    areas: parts of the picture; content: at content_tap, None where the judge lacks it; speckle: of light and of color,
+    over that of the styles; bands: distances of a gradient's bands to their mixtures, empty where the guide is none."""
 
     regions: tuple[str, ...]
     areas: tuple[float, ...]
     style: tuple[tuple[float, ...], ...]
     content: float | None
+    content_tap: str
     ssim: float
+    speckle: tuple[float, float]
     borders: tuple[Border, ...]
     bands: tuple[float, ...]
+
+    @property
+    def own_style(self) -> float:
+        """Each region's distance to its own style, by area."""
+        whole = sum(self.areas) or 1.0
+        return sum(area * row[i] for i, (area, row) in enumerate(zip(self.areas, self.style, strict=True))) / whole
+
+    @property
+    def together(self) -> str:
+        """What the numbers mean together, against public paintings by VGG-19 (Johnson's neural-style): those have style
+        0.01 to 0.15 and content 0.4 to 0.85, and look as grainy as the style or calmer."""
+        style = _word(
+            self.own_style, ((0.05, "the texture of its style"), (0.15, "near its style")), "far from its style"
+        )
+        shapes = None
+        if self.content is not None:
+            shapes = _word(self.content, ((0.6, "shapes kept"), (0.85, "shapes loosened")), "shapes mostly lost")
+        grain = "no grainier than the style" if max(self.speckle) <= 1.05 else "grainier than the style"
+        return ", ".join(word for word in (style, shapes, grain) if word)
 
     @property
     def gap(self) -> float | None:
@@ -63,18 +87,20 @@ def measured(
     content: Image,
     guide: Guide,
     taps: Sequence[str] = TAPS,
-    content_tap: str = "relu4_1",
+    content_tap: str | None = None,
     gradient: bool | None = None,
 ) -> Measures:
     """All measures of `image` as a painting of `content` by `guide`. Content and maps are brought to its size, and
     regions that paint alike count as one.
 
-    gradient: whether to cut the guide into bands; None = where much of it is mixed (`is_gradient`)."""
+    content_tap: None = relu3_4 of vgg19, relu3_1 of others. gradient: whether to cut the guide into bands; None = where
+    much of it is mixed (`is_gradient`)."""
     content = resize(content, size_of(image))
     scene = Scene.of(content, guide, start=image)
     guide, shares = scene.guide, scene.at(scene.size).shares
     seen = scene.start  # with a color rule, textures are compared in the colors that were painted in
     assert seen is not None
+    content_tap = content_tap or CONTENT_TAPS.get(judge.name, "relu3_1")
     names = [region.name or f"region {i}" for i, region in enumerate(guide.regions, 1)]
     wanted = is_gradient(shares) if gradient is None else gradient
     return Measures(
@@ -82,7 +108,9 @@ def measured(
         areas=tuple(shares.mean((1, 2)).tolist()),
         style=tuple(tuple(row) for row in region_distances(judge, seen, guide, taps).tolist()),
         content=content_distance(judge, image, content, content_tap) if content_tap in judge.channels else None,
+        content_tap=content_tap,
         ssim=ssim(image, content),
+        speckle=speckle(seen, guide),
         borders=tuple(_borders(image, content, shares, [*names, UNPAINTED])),
         bands=tuple(band_distances(judge, seen, guide, taps)) if wanted else (),
     )
@@ -127,9 +155,33 @@ def region_distances(
 
 
 @torch.no_grad()
-def content_distance(encoder: Encoder, image: Image, content: Image, tap: str = "relu4_1") -> float:
+def content_distance(encoder: Encoder, image: Image, content: Image, tap: str = "relu3_1") -> float:
     """|F(image) - F(content)|² / |F(content)|² at one tap; the pictures must be of one size."""
     return float(content_loss(encoder(image, [tap])[tap], encoder(content, [tap])[tap]))
+
+
+def speckle(image: Image, guide: Guide) -> tuple[float, float]:
+    """How speckled the image is, in its light and in its colors, over the same of the styles, by area: 1 = as grainy as
+    they are. See `grain`."""
+    areas, own = guide.shares(size_of(image)).mean((1, 2)).tolist(), [(0.0, 0.0)] * len(guide.regions)
+    for members, style, _ in styles_once(guide, max(size_of(image))):
+        for r in members:
+            own[r] = grain(style)
+    whole = sum(areas) or 1.0
+    light, color = (sum(area * one[i] for area, one in zip(areas, own, strict=True)) / whole for i in (0, 1))
+    now = grain(image)
+    return now[0] / max(light, 1e-6), now[1] / max(color, 1e-6)
+
+
+def grain(image: Image) -> tuple[float, float]:
+    """Mean absolute difference to the median of 3 x 3 pixels, in units of CIELAB: of L, and of a and b together."""
+    lab = cv2.cvtColor(image.detach().float().cpu().permute(1, 2, 0).contiguous().numpy(), cv2.COLOR_RGB2LAB)
+    light, *colors = (float(np.abs(one - cv2.medianBlur(one, 3)).mean()) for one in cv2.split(lab))
+    return light, sum(colors)
+
+
+def _word(value: float, steps: Sequence[tuple[float, str]], beyond: str) -> str:
+    return next((word for most, word in steps if value <= most), beyond)
 
 
 @torch.no_grad()

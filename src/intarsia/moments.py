@@ -199,11 +199,17 @@ def _gradient(
     weighted: Tensor, weight: Tensor | None, by_first: Tensor | None, by_second: Tensor | None, r: int
 ) -> Float[Tensor, "m c"]:
     """d(w f fᵀ) = w (S + Sᵀ) f and d(w f) = w s, per row."""
-    both = None if by_second is None else by_second[r].float()
-    part = torch.zeros_like(weighted) if both is None else weighted @ (both + both.T).to(weighted.dtype)
-    if by_first is None:
+    slope = None if by_first is None else by_first[r].to(weighted.dtype)
+    if by_second is None:
+        part = torch.zeros_like(weighted)
+    else:
+        both = by_second[r].float()
+        both = (both + both.T).to(weighted.dtype)
+        if slope is not None and weight is None:
+            return torch.addmm(slope, weighted, both)  # in one pass over the positions
+        part = weighted @ both
+    if slope is None:
         return part
-    slope = by_first[r].to(part.dtype)
     return part.add_(slope if weight is None else weight[:, None].to(part.dtype) * slope)
 
 

@@ -42,6 +42,8 @@ def test_each_region_of_a_painting_is_nearer_to_its_own_style(painted, measured)
         assert region["style"] < region["others"][0]["style"]
     assert 0 < told["ssim"] < 1
     assert told["content"] > 0
+    assert set(told["speckle"]) == {"light", "color"}
+    assert told["together"].count(", ") == 2
     assert [len(border["between"]) for border in told["borders"]] == [2]
     assert told["gap"] is None
 

@@ -16,6 +16,7 @@ from intarsia.measure import TAPS, Measures, measured
 from intarsia.recipe import Job, read_recipe
 from intarsia.sizes import size_of
 
+SPECKLE = ("speckle of light", "speckle of color")
 SHOWN = 8  # regions up to which the table says how far each is from every other style
 
 
@@ -34,8 +35,10 @@ def measure(
 ) -> None:
     """Measure a painting: style distance per region, content distance, structural similarity, borders, gradients.
 
-    All but structural similarity are 0 at best. Distances are relative squared distances of Gram matrices (style) and
-    of features (content). Judge with an encoder that the painting was not made with: vgg19, if it is at hand.
+    A painting is better than another if it is nearer on style and on content, and not more speckled: each number alone
+    can be bought with another. All but structural similarity are 0 at best, and speckle 1. Distances are relative
+    squared distances of Gram matrices (style) and of features (content). Judge with an encoder that the painting was
+    not made with: vgg19, if it is at hand.
 
     Parameters
     ----------
@@ -127,7 +130,10 @@ def _as_data(found: Measures, judge: Encoder, taps: tuple[str, ...], remark: str
         "remark": remark,
         "regions": rows,
         "content": found.content,
+        "content_tap": found.content_tap,
         "ssim": found.ssim,
+        "speckle": dict(zip(("light", "color"), found.speckle, strict=True)),
+        "together": found.together,
         "borders": [dataclasses.asdict(border) for border in found.borders],
         "gap": found.gap,
         "bands": list(found.bands),
@@ -148,12 +154,13 @@ def _table(found: Measures, judge: Encoder, taps: tuple[str, ...]) -> list[str]:
         shown = others if len(row) <= SHOWN else [min(others)]
         distances = "  ".join(f"{value:.4f}" for value in shown) + (" at least" if len(row) > SHOWN else "")
         lines.append(f"{name:{width}}  {100 * area:4.0f}%  {row[i]:10.4f}  {distances}".rstrip())
-    content = f"{judge.name} has no relu4_1" if found.content is None else f"{found.content:.4f}"
+    content = f"{judge.name} has no {found.content_tap}" if found.content is None else f"{found.content:.4f}"
     lines += ["", f"{'content distance':{width}}  {content}", f"{'structural similarity':{width}}  {found.ssim:.4f}"]
+    lines += [f"{name:{width}}  {value:.2f}" for name, value in zip(SPECKLE, found.speckle, strict=True)]
     if found.borders:
         lines += ["", f"{'border score':{width}}  (0 = no seam, above: a line, below: a smooth band)"]
         lines += [f"{' / '.join(one.between):{width}}  {one.score:+.3f}" for one in found.borders]
     if found.bands:
         bands = " ".join(f"{band:.4f}" for band in found.bands)
         lines += ["", f"{'gap score':{width}}  {found.gap:.4f}", f"{'its bands':{width}}  {bands}"]
-    return lines
+    return [*lines, "", f"{'all in all':{width}}  {found.together}"]

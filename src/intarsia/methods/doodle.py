@@ -16,8 +16,8 @@ from intarsia.methods.gatys import Gatys
 class Patchwise(Gatys):
     """By patches: for a label map with a photograph below it."""
 
-    steps: Annotated[int, Field(ge=1, le=100_000)] = 200
-    """Evaluations of loss and gradient in all, most of them at the coarse sizes."""
+    chroma_smoothing: Annotated[int, Field(ge=0, le=16)] = 1
+    """Times that colors, but not their luminance, are smoothed over 3 x 3 pixels: no colored specks."""
     loss: Literal["gram", "moments", "wasserstein", "patches"] = "patches"
     """What a texture is: its Gram matrix, its mean and covariance, the Gaussian they make (Wasserstein distance), or
     its patches beside its Gram matrix."""
