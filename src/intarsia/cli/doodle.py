@@ -6,7 +6,7 @@ from typing import Annotated
 from cyclopts import App, Group, Parameter
 
 from intarsia.cli import as_typed
-from intarsia.cli.stylize import RUN, ByName, Outputs, Shown, paint
+from intarsia.cli.stylize import RUN, ByName, Outputs, Shown, paint, value_of
 from intarsia.errors import UsageError
 from intarsia.methods import settings_of
 from intarsia.methods.doodle import Doodle, Patchwise
@@ -18,8 +18,7 @@ SETTINGS = Group("Settings of the painting", sort_key=4)
 def doodle_command(app: App, arguments: Sequence[str]) -> None:
     """Adds `doodle` to the app. With a photograph its shapes count by default, as in `stylize`; without, nothing but
     the map does."""
-    photo = any(argument == "--content" or argument.startswith("--content=") for argument in arguments)
-    kind = Patchwise if photo else Doodle
+    kind = Doodle if value_of("--content", arguments) is None else Patchwise
 
     def doodle(
         map: str,

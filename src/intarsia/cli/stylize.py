@@ -148,15 +148,16 @@ def _show(events: Iterator[Event], report: Reporter, output: str | None) -> bool
 def asked_for(arguments: Sequence[str]) -> tuple[Recipe | None, str]:
     """The recipe and the method that the arguments name, before they are parsed, since these decide what flags there
     are."""
-    named = _value_of("--recipe", arguments)
+    named = value_of("--recipe", arguments)
     base = None if named is None else read_recipe(named)
-    method = _value_of("--method", arguments) or (base.method if base else "gatys")
+    method = value_of("--method", arguments) or (base.method if base else "gatys")
     if method not in METHODS:
         raise UsageError(unknown("method", method, METHODS))
     return base, method
 
 
-def _value_of(flag: str, arguments: Sequence[str]) -> str | None:
+def value_of(flag: str, arguments: Sequence[str]) -> str | None:
+    """What a flag is given, before the arguments are parsed; None where it is not."""
     for i, argument in enumerate(arguments):
         if argument == flag and i + 1 < len(arguments):
             return arguments[i + 1]

@@ -1,6 +1,5 @@
 """`intarsia texture`: noise becomes a texture like a picture's. The same job as `stylize`, on noise."""
 
-import itertools
 import re
 from collections.abc import Sequence
 from typing import Annotated, Literal
@@ -8,7 +7,7 @@ from typing import Annotated, Literal
 from cyclopts import App, Group, Parameter
 
 from intarsia.cli import as_typed
-from intarsia.cli.stylize import RUN, ByName, Outputs, Shown, paint
+from intarsia.cli.stylize import RUN, ByName, Outputs, Shown, paint, value_of
 from intarsia.errors import UsageError
 from intarsia.methods import settings_of
 from intarsia.methods.texture import QuickTexture, Texture
@@ -19,7 +18,7 @@ SETTINGS = Group("Settings of the method", sort_key=4)
 
 def texture_command(app: App, arguments: Sequence[str]) -> None:
     """Adds `texture` to the app, with the flags of the method that is asked for."""
-    quick = "--method=wct" in arguments or ("--method", "wct") in itertools.pairwise(arguments)
+    quick = value_of("--method", arguments) == "wct"
     kind = QuickTexture if quick else Texture
 
     def texture(
