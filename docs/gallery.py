@@ -169,6 +169,7 @@ PAINTINGS = {
     "face-specks": "astronaut.png swatch:starry --chroma-smoothing 0",
     "texture-quick": "texture starry.png --size 512x384 --method wct",
     "cat-impasto": "cat.png swatch:impasto",
+    "cat-copied": "cat.png swatch:impasto --copy-patches",
     "cat-woodcut": "cat.png swatch:woodcut",
     "rocket-starry": "rocket.png swatch:starry",
     "cup-regions": CUP_REGIONS,
@@ -185,6 +186,7 @@ PAINTINGS = {
     "rocket-labels": ROCKET,
     "rocket-patches": f"{ROCKET} --content-patch 96 --style-patch 128",
     "doodle-painted": "doodle doodle.png --style starry.png --style-map starry-map.png",
+    "doodle-soft": "doodle doodle.png --style starry.png --style-map starry-map.png --no-copy-patches",
     "auto": "cup.png swatch:woodcut --auto-regions 2",
     "cup-woodcut": "cup.png swatch:woodcut",
     "cup-wct": "cup.png swatch:starry --method wct",
@@ -260,6 +262,10 @@ SHEETS: dict[str, list[Tile]] = {
     "quality-rocket": tiles("rocket-gram | defaults before", "rocket-starry | defaults now"),
     "quality-wct": tiles("face-wct-5 | levels 5 4 3 2 1", "face-wct | levels 3 2 1 (default)"),
     "quality-specks": tiles("face-specks/detail | not smoothed", "astronaut-starry/detail | smoothed twice"),
+    "quality-doodle": tiles(
+        "doodle-soft/detail | --no-copy-patches", "doodle-painted/detail | patches copied at the end (default)"
+    ),
+    "copy-patches": tiles("cat", "cat-impasto | default", "cat-copied | --copy-patches"),
     "color": tiles("cup-starry | none", *(f"cup-{rule} | {rule}" for rule in ("match", "luminance", "histogram"))),
     "blends": tiles("cat-ramp-no-blends | --no-blends", "cat-ramp | blends (default)"),
     "mixture": tiles("cup-starry | starry", "cup-mixture | one to one", "cup-scream | scream"),

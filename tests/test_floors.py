@@ -8,7 +8,7 @@ import pytest
 ROOT = Path(__file__).parents[1] / "src" / "intarsia"
 FLOORS = [
     ["errors", "types"],
-    ["cache", "large", "picture", "color", "sizes", "moments", "match", "weights", "swatches"],
+    ["cache", "large", "picture", "color", "sizes", "moments", "match", "patchmatch", "weights", "swatches"],
     ["maps", "geometry", "composite"],
     ["guide", "losses", "transforms", "encoders", "decoders", "networks"],
     ["engine", "recolor", "styles", "scene", "measure"],

@@ -1,7 +1,8 @@
 """Doodle to painting (Champandard 2016): Gatys' method with the settings for a label map in place of a photograph.
 
 Departures from the paper: Gram matrices of each region beside its patches, which keep the region's colors and rule out
-that one patch is repeated everywhere; and the start, noise in each region's own colors.
+that one patch is repeated everywhere; the start, noise in each region's own colors; and the end, patches copied from
+the style, without which strokes are soft (docs/quality.md shows both).
 """
 
 from typing import Annotated, Literal
@@ -21,6 +22,9 @@ class Patchwise(Gatys):
     loss: Literal["gram", "moments", "wasserstein", "patches"] = "patches"
     """What a texture is: its Gram matrix, its mean and covariance, the Gaussian they make (Wasserstein distance), or
     its patches beside its Gram matrix."""
+    copy_patches: bool = True
+    """At the end every small patch gives way to the one of its style that resembles it most: the painter's own
+    strokes."""
 
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid", allow_inf_nan=False))

@@ -9,7 +9,8 @@ paper, so that the weights mean the same for every style, size and encoder; `pap
 layers and weights. Other defaults of ours, each with its figures in docs/quality.md: the distance between textures is
 Wasserstein's; relu5_1 has no say; the content is seen at relu3_1; and X is the optimized picture with its colors
 smoothed. Soft borders between regions are constrained as mixtures (`guide.blends`), not one region at a time.
-`loss="patches"` adds the nearest-neighbor patch term (`patchwork.py`).
+`loss="patches"` adds the nearest-neighbor patch term (`patchwork.py`), and `copy_patches` ends with patches of the
+styles themselves (`copying.py`).
 """
 
 import dataclasses
@@ -32,7 +33,7 @@ from intarsia.large import Box, Features, Statistics, Tile, by_tiles, check_memo
 from intarsia.large.forecast import Forecast, Plan, room_for
 from intarsia.losses import LOSSES, Distances, gram_loss, outside_range, patch_loss, total_variation
 from intarsia.match import Votes
-from intarsia.methods import papers
+from intarsia.methods import copying, papers
 from intarsia.methods.codes import DEEP, FEWEST, inside, maps_of, mean_shares
 from intarsia.methods.patchwork import Patchwork, patchworks
 from intarsia.moments import Moments, Support, moments
@@ -86,6 +87,9 @@ class Gatys:
     """From each size to the next."""
     blends: bool = True
     """Treat soft borders as mixtures of the styles; off: one constraint per region, as in the papers."""
+    copy_patches: bool = False
+    """At the end every small patch gives way to the one of its style that resembles it most: the painter's own strokes,
+    at the cost of fine shapes."""
     paper: Literal["none", "gatys2016", "partial"] = "none"
     """A paper's own layers, weights and Gram loss in place of ours: Gatys et al. 2016, or partial style transferring
     (Zhou)."""
@@ -115,9 +119,11 @@ class Gatys:
         encoder.check_taps(_every_tap(self, encoder))
         forecast = self.forecast(encoder, scene.size)
         room = room_for(forecast, self._whole, encoder.device) if state is None else float(state["room"])
-        check_memory(forecast.announced(self._plan(forecast, room)), scene.size, encoder.device)
+        copies = self.copy_patches * math.prod(scene.size)
+        needed = forecast.announced(self._plan(forecast, room)) + copying.BYTES * copies
+        check_memory(needed, scene.size, encoder.device)
         rounds = self._rounds(scene.size)
-        costs = [count * (h * w + 4096) for (h, w), count in rounds]
+        costs = [*(count * (h * w + 4096) for (h, w), count in rounds), copying.STEPS * copies]
         image, goal = scene.start, None
         for level, (size, count) in list(enumerate(rounds))[0 if state is None else int(state["level"]) :]:
             plan, before = self._plan(self.forecast(encoder, size), room), sum(n for _, n in rounds[:level])
@@ -129,10 +135,13 @@ class Gatys:
                 image = self._first(goal.view) if image is None else resize(image, size)
             goal, first = goal.matched(image, state), 0 if state is None else int(state["step"])
             if first == self.steps - before:  # the state of a finished run: nothing is left to do
+                image = self._finished(image, goal.view)
                 yield Frame(scene.shown(image), self.steps, self.steps, {}, 1.0, functools.partial(dict, state or {}))
             for i, (now, losses, inner) in enumerate(self._descent(goal, image, count, plan, state), start=first + 1):
                 image = goal.view.composed(self._shown(now["image"]).clamp(0, 1))
                 done = (sum(costs[:level]) + costs[level] * i / count) / sum(costs)
+                if before + i == self.steps:
+                    image, done = self._finished(image, goal.view), 1.0
                 kept = _at_level(inner, level, room, goal)
                 yield Frame(scene.shown(image), before + i, self.steps, losses, done, kept)
             state = None
@@ -164,6 +173,12 @@ class Gatys:
         """The picture that an optimized one stands for. Without the smoothing, specks of color hide in what the network
         hardly sees."""
         return image if self.paper != "none" else smooth_chroma(image, self.chroma_smoothing)
+
+    def _finished(self, image: Image, view: View) -> Image:
+        """What is shown of the last step."""
+        if not self.copy_patches:
+            return image
+        return view.composed(self._shown(copying.made_of_patches(image, view, self.seed)))
 
     @property
     def distance(self) -> Callable[[Moments, Moments], Distances]:

@@ -23,6 +23,8 @@ class Texture(Gatys):
     """What the texture starts as: the noise itself, other noise, or noise in the styles' colors."""
     coarsest: Annotated[int, Field(ge=16)] = 64
     """Long side of the first, coarsest size."""
+    copy_patches: bool = True
+    """At the end every small patch gives way to the one of the picture that resembles it most."""
 
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid", allow_inf_nan=False))
