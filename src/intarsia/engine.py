@@ -1,8 +1,9 @@
 """What a method yields, a frame, and the descent of those that optimize."""
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Float
@@ -10,6 +11,7 @@ from torch import Tensor
 
 from intarsia.errors import DivergedError
 from intarsia.large import copied
+from intarsia.optimizers import LBFGS, OPTIMIZERS, Adam
 from intarsia.types import Image
 
 State = dict[str, Tensor]  # flat and made of tensors alone, so that it can be kept in a safetensors file
@@ -59,109 +61,73 @@ def descend(
     public code uses it) or "adam". state: go on from there; it is exact. When the loss or a parameter stops being
     finite, the last finite ones are restored and the rate halved, once; the second time DivergedError, with them as
     `.parameters`."""
-    now = {name: value.detach().clone().requires_grad_(True) for name, value in start.items()}
-    del start
+    flat = torch.cat([value.detach().flatten() for value in start.values()])
+    now = _named(flat, start)
+    good, first, retried = flat.clone(), 0, False
     rate = rate if rate is not None else {"lbfgs": 1.0, "adam": 0.02}[optimizer]
-    good, first, retried = {name: value.detach().clone() for name, value in now.items()}, 0, False
-    descent = _optimizer(optimizer, now, rate, history)
     if state is not None:
-        for name, value in now.items():
-            value.data.copy_(state[f"parameter.{name}"])
-            good[name].copy_(state[f"good.{name}"])
-        first, retried = int(state["step"]), bool(state["retried"])
-        descent = _optimizer(optimizer, now, float(state["rate"]), history)
-        _restore(descent, state)
+        flat.copy_(torch.cat([state[f"parameter.{name}"].flatten() for name in now]))
+        good.copy_(torch.cat([state[f"good.{name}"].flatten() for name in now]))
+        first, retried, rate = int(state["step"]), bool(state["retried"]), float(state["rate"])
+    descent = OPTIMIZERS[optimizer](flat, rate, history)
+    if state is not None:
+        kept = (key for key in state if key.startswith("optimizer."))
+        descent.restore({key.removeprefix("optimizer."): state[key] for key in kept})
+    del start
     step = first
     while step < steps:
-        terms: dict[str, Tensor] = {}
-
-        def closure() -> Tensor:
-            descent.zero_grad()  # noqa: B023 (called before the next turn)
-            terms.update(objective(now))  # noqa: B023
-            loss = torch.stack(list(terms.values())).sum()  # noqa: B023
-            if loss.requires_grad:
-                loss.backward()
-            if bool(torch.isfinite(loss)):
-                _copy(now, good)
-            return loss.detach()
-
-        loss = cast(Tensor, descent.step(closure))  # pyright: ignore[reportCallIssue, reportArgumentType]
-        if bool(torch.isfinite(loss)) and all(bool(value.detach().sum().isfinite()) for value in now.values()):
-            step += 1
-            losses = {name: float(value.detach()) for name, value in terms.items()}
-            detached = {name: value.detach() for name, value in now.items()}
-            yield Descent(detached, losses, _state_of(descent, detached, good, step, retried))
-            continue
+        for value in now.values():
+            value.grad = None
+            value.requires_grad_(True)
+        terms = objective(now)
+        loss = torch.stack(list(terms.values())).sum()
+        if loss.requires_grad:
+            loss.backward()
+        losses = {name: float(value.detach()) for name, value in terms.items()}
+        for value in now.values():
+            value.requires_grad_(False)
+        if math.isfinite(float(loss.detach())):
+            good.copy_(flat)
+            descent.move(flat, torch.cat([_gradient(value) for value in now.values()]))
+            if bool(flat.sum().isfinite()):
+                step += 1
+                yield Descent(now, losses, _state_of(descent, flat, good, now, step, retried))
+                continue
         if retried:
             error = DivergedError(
                 f"the optimization left the finite numbers at step {step + 1} of {steps}, twice. "
                 "Try a smaller `rate`, or the other `optimizer`."
             )
-            error.parameters = good
+            error.parameters = _named(good, now)
             raise error
         retried = True
-        _copy(good, now)
-        descent = _optimizer(optimizer, now, descent.param_groups[0]["lr"] / 2, history)
+        flat.copy_(good)
+        descent = OPTIMIZERS[optimizer](flat, descent.rate / 2, history)
 
 
-def _copy(source: Parameters, target: Parameters) -> None:
-    for name, value in source.items():
-        target[name].detach().copy_(value.detach())
+def _named(flat: Tensor, like: Parameters) -> Parameters:
+    """Views of the parts of a flat vector, in the shapes of `like`."""
+    parts = flat.split([value.numel() for value in like.values()])
+    return {name: part.view_as(value) for part, (name, value) in zip(parts, like.items(), strict=True)}
 
 
-def _optimizer(name: str, parameters: Parameters, rate: float, history: int) -> torch.optim.Optimizer:
-    values = list(parameters.values())
-    if name == "adam":
-        return torch.optim.Adam(values, rate)
-    return torch.optim.LBFGS(values, rate, max_iter=1, history_size=history, tolerance_grad=0, tolerance_change=0)
+def _gradient(value: Tensor) -> Tensor:
+    return torch.zeros_like(value).flatten() if value.grad is None else value.grad.flatten()
 
 
 def _state_of(
-    descent: torch.optim.Optimizer, now: Parameters, good: Parameters, step: int, retried: bool
+    descent: LBFGS | Adam, flat: Tensor, good: Tensor, named: Parameters, step: int, retried: bool
 ) -> Callable[[], State]:
-    """Without a copy of what is never written to again: the history of L-BFGS, which is most of it."""
-
     def state() -> State:
-        out = {f"parameter.{name}": _copy_of(value) for name, value in now.items()}
-        out |= {f"good.{name}": _copy_of(value) for name, value in good.items()} | {"step": torch.tensor(step)}
-        out |= {"retried": torch.tensor(int(retried)), "rate": _as_tensor(float(descent.param_groups[0]["lr"]))}
-        for i, values in enumerate(descent.param_groups[0]["params"]):
-            for name, value in descent.state[values].items():
-                if name == "al":  # scratch space of torch's L-BFGS
-                    continue
-                if isinstance(value, list):
-                    out[f"list.{i}.{name}"] = torch.tensor(len(value))
-                    out |= {f"optimizer.{i}.{name}.{j}": item.detach() for j, item in enumerate(value)}
-                elif name == "d":
-                    out[f"optimizer.{i}.{name}"] = value.detach()
-                elif value is not None:
-                    out[f"optimizer.{i}.{name}"] = _as_tensor(value)
-        return out
+        out = {f"parameter.{name}": _copy_of(value) for name, value in _named(flat, named).items()}
+        out |= {f"good.{name}": _copy_of(value) for name, value in _named(good, named).items()}
+        out |= {"step": torch.tensor(step), "retried": torch.tensor(int(retried))}
+        out |= {"rate": torch.tensor(descent.rate, dtype=torch.float64)}
+        return out | {f"optimizer.{name}": _copy_of(value) for name, value in descent.state().items()}
 
     return state
 
 
 def _copy_of(value: Tensor) -> Tensor:
     """Of a picture on the disk, where it is large."""
-    return copied(value) if value.ndim > 1 else value.clone()
-
-
-def _as_tensor(value: Tensor | float | int) -> Tensor:
-    """Python numbers become 0-d int64 or float64, which no tensor of ours is."""
-    if isinstance(value, Tensor):
-        return value.detach().clone()
-    return torch.tensor(value, dtype=torch.int64 if isinstance(value, int) else torch.float64)
-
-
-def _restore(descent: torch.optim.Optimizer, state: State) -> None:
-    """Copies, also of what is not written to: tensors of a file lie where sums are rounded in another order."""
-    values = descent.param_groups[0]["params"]
-    for key, value in state.items():
-        kind, *rest = key.split(".")
-        if kind == "list":
-            i, name = rest
-            listed = [state[f"optimizer.{i}.{name}.{j}"].clone() for j in range(int(value))]
-            descent.state[values[int(i)]][name] = listed
-        elif kind == "optimizer" and len(rest) == 2:
-            plain = value.ndim == 0 and value.dtype in (torch.int64, torch.float64)
-            descent.state[values[int(rest[0])]][rest[1]] = value.item() if plain else value.clone()
+    return copied(value.reshape(1, -1)).view_as(value) if value.numel() > 2**20 else value.clone()

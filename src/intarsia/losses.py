@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from intarsia.match import Votes
-from intarsia.moments import Moments
+from intarsia.moments import BLOCK, Moments
 
 Distances = Float[Tensor, " r"]
 
@@ -19,9 +19,37 @@ def content_loss(
     features: Float[Tensor, "c h w"], target: Float[Tensor, "c h w"], weight: Float[Tensor, "h w"] | None = None
 ) -> Float[Tensor, ""]:
     """Relative squared error of features, each position counted `weight` times (Gatys et al. 2016, eq. 1)."""
-    wrong = (features.float() - target.float()).square()
-    wrong = wrong if weight is None else wrong * weight
-    return wrong.sum() / target.float().square().sum().clamp_min(1e-12)
+    weight = torch.ones_like(target[0], dtype=torch.float32) if weight is None else weight
+    return squared_error(features, target, weight) / target.float().square().sum().clamp_min(1e-12)
+
+
+def squared_error(
+    features: Float[Tensor, "c h w"], target: Float[Tensor, "c h w"], weight: Float[Tensor, "h w"]
+) -> Float[Tensor, ""]:
+    """Sum of squares of the difference, each position counted `weight` times; differentiable in the features."""
+    return _SquaredError.apply(features, target, weight)
+
+
+class _SquaredError(torch.autograd.Function):
+    """With its gradient formed in passing, block by block: what a processor's cache holds is read but once."""
+
+    @staticmethod
+    def forward(ctx, features: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+        ours, theirs = (x.permute(1, 2, 0).flatten(0, 1) for x in (features, target))
+        slope, total = torch.empty_like(ours), weight.new_zeros(())
+        block = BLOCK if ours.is_cpu else max(1, len(ours))
+        for i in range(0, len(ours), block):
+            some = slice(i, i + block)
+            wrong = ours[some].float() - theirs[some].float()
+            weighted = wrong * weight.flatten()[some, None]
+            total += torch.dot(wrong.flatten(), weighted.flatten())
+            slope[some] = weighted.mul_(2)
+        ctx.save_for_backward(slope.view(*features.shape[1:], -1).permute(2, 0, 1))
+        return total
+
+    @staticmethod
+    def backward(ctx, by_total: Tensor):  # pyright: ignore[reportIncompatibleMethodOverride]
+        return ctx.saved_tensors[0] * by_total.to(ctx.saved_tensors[0].dtype), None, None
 
 
 def gram_loss(image: Moments, style: Moments) -> Distances:
@@ -36,21 +64,43 @@ def gaussian_loss(image: Moments, style: Moments) -> Distances:
 
 def wasserstein_loss(image: Moments, style: Moments) -> Distances:
     """Squared Wasserstein distance of the two Gaussians over the style's own second moment:
-    |μ - ν|² + tr(Σ + Τ - 2 (Τ^½ Σ Τ^½)^½), the Bures distance of the covariances; in fp64.
+    |μ - ν|² + tr(Σ + Τ - 2 (Τ^½ Σ Τ^½)^½), the Bures distance of the covariances; in fp64. Not a number where the
+    image's moments are not finite."""
+    return _Wasserstein.apply(image.mass, image.first, image.second, style.mean().double(), style.root)
 
-    Only eigenvalues are differentiated, so nearly equal ones do no harm. Not a number where the image's moments are
-    not finite."""
-    mean, target = image.mean().double(), style.mean().double()
-    if not bool(image.second.isfinite().all()):
-        return (mean.sum(-1) * torch.nan).float()
-    root = _square_root(style.covariance().double())
-    spread = image.covariance().double()
-    both = torch.linalg.eigvalsh(root @ spread @ root)
-    floor = 1e-10 * both.detach().amax(-1, keepdim=True).clamp_min(1e-30)
-    overlap = both.clamp_min(floor).sqrt().sum(-1)
-    bures = _trace(spread) + _trace(root @ root) - 2 * overlap
-    scale = (target.square().sum(-1) + _trace(root @ root)).clamp_min(1e-12)
-    return (((mean - target).square().sum(-1) + bures.clamp_min(0)) / scale).float()
+
+class _Wasserstein(torch.autograd.Function):
+    """With its gradient in closed form: the differential of tr (R Σ R)^½ is tr(R (R Σ R)^-½ R dΣ) / 2. Eigenvalues that
+    are 0 but for rounding have no say in it."""
+
+    @staticmethod
+    def forward(ctx, mass: Tensor, first: Tensor, second: Tensor, target: Tensor, root: Tensor) -> Distances:
+        if not bool(second.isfinite().all()):
+            ctx.slopes = torch.full_like(first, torch.nan), torch.full_like(second, torch.nan)
+            return (first.sum(-1) * torch.nan).float()
+        mass = mass.double().clamp_min(1e-12)[:, None]
+        mean = first.double() / mass
+        spread = torch.baddbmm(second.double() / mass[:, None], mean[:, :, None], mean[:, None], alpha=-1)
+        values, vectors = torch.linalg.eigh(root @ spread @ root)
+        floor = 1e-10 * values[:, -1:].clamp_min(1e-30)
+        roots = values.clamp_min(floor).sqrt()
+        own = root.square().sum((1, 2))
+        bures = _trace(spread) + own - 2 * roots.sum(-1)
+        scale = (target.square().sum(-1) + own).clamp_min(1e-12)
+        through = root @ vectors
+        by_spread = (through * ((values > floor) / -roots)[:, None]) @ through.mT
+        by_spread.diagonal(dim1=1, dim2=2).add_(1)
+        by_spread = by_spread * ((bures > 0) / scale)[:, None, None]
+        away = mean - target
+        by_mean = 2 * (away / scale[:, None] - (by_spread @ mean[:, :, None])[:, :, 0])
+        ctx.slopes = (by_mean / mass).to(first), (by_spread / mass[:, None]).to(second)
+        return ((away.square().sum(-1) + bures.clamp_min(0)) / scale).float()
+
+    @staticmethod
+    def backward(ctx, by_distances: Tensor):  # pyright: ignore[reportIncompatibleMethodOverride]
+        by_first, by_second = ctx.slopes
+        weight = by_distances.to(by_first)[:, None]
+        return None, weight * by_first, weight[:, None] * by_second, None, None
 
 
 def patch_loss(features: Float[Tensor, "c h w"], votes: Votes) -> Float[Tensor, ""]:
@@ -63,9 +113,28 @@ def patch_loss(features: Float[Tensor, "c h w"], votes: Votes) -> Float[Tensor, 
 
 def total_variation(image: Float[Tensor, "c h w"]) -> Float[Tensor, ""]:
     """Mean squared difference of neighboring pixels."""
-    down = F.mse_loss(image[:, 1:], image[:, :-1], reduction="sum")
-    right = F.mse_loss(image[:, :, 1:], image[:, :, :-1], reduction="sum")
-    return (down + right) / image[0].numel()
+    return _Variation.apply(image)
+
+
+class _Variation(torch.autograd.Function):
+    """With its gradient formed in passing."""
+
+    @staticmethod
+    def forward(ctx, image: Tensor) -> Tensor:
+        total, slope = image.new_zeros(()), torch.zeros_like(image)
+        for side in (1, 2):
+            length = image.shape[side] - 1
+            step = image.narrow(side, 1, length) - image.narrow(side, 0, length)
+            total += torch.dot(step.flatten(), step.flatten())
+            slope.narrow(side, 1, length).add_(step)
+            slope.narrow(side, 0, length).sub_(step)
+        ctx.save_for_backward(slope)
+        return total / image[0].numel()
+
+    @staticmethod
+    def backward(ctx, by_total: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
+        (slope,) = ctx.saved_tensors
+        return slope * (by_total * 2 / slope[0].numel())
 
 
 def outside_range(image: Float[Tensor, "c h w"]) -> Float[Tensor, ""]:
@@ -79,11 +148,6 @@ LOSSES = {"gram": gram_loss, "moments": gaussian_loss, "wasserstein": wasserstei
 def _relative(value: Float[Tensor, "r *c"], target: Float[Tensor, "r *c"]) -> Distances:
     wrong, whole = (value - target).square().flatten(1).sum(1), target.square().flatten(1).sum(1)
     return wrong / whole.clamp_min(1e-12)
-
-
-def _square_root(matrices: Float[Tensor, "r c c"]) -> Float[Tensor, "r c c"]:
-    values, vectors = torch.linalg.eigh(matrices)
-    return (vectors * values.clamp_min(0).sqrt()[:, None, :]) @ vectors.mT
 
 
 def _trace(matrices: Float[Tensor, "r c c"]) -> Float[Tensor, " r"]:

@@ -6,6 +6,7 @@ Wasserstein loss speak of. Dividing by the mass of the map, and not by the area 
 texture give the same Gram matrix whatever the size of its region.
 """
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -44,6 +45,12 @@ class Moments:
     def covariance(self) -> Float[Tensor, "r c c"]:
         mean = self.mean()
         return self.gram() - mean[:, :, None] * mean[:, None, :]
+
+    @functools.cached_property
+    def root(self) -> Float[Tensor, "r c c"]:
+        """The square root of the covariance, symmetric, in fp64: what a style is compared by at every step."""
+        values, vectors = torch.linalg.eigh(self.covariance().double())
+        return (vectors * values.clamp_min(0).sqrt()[:, None, :]) @ vectors.mT
 
     def to(self, device: torch.device) -> "Moments":
         return Moments(*(sums.to(device, _widest(device)) for sums in (self.mass, self.first, self.second)))

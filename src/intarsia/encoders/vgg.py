@@ -1,5 +1,6 @@
 """The trunk of VGG-19 (Simonyan & Zisserman 2014) at any widths: `vgg19` and `compact` are both this network."""
 
+import itertools
 from collections.abc import Iterable, Sequence
 from typing import cast
 
@@ -61,14 +62,23 @@ class VGG(nn.Module):
         """Features at `taps`, from RGB in 0..1; nothing below the deepest tap is computed. plain: taps of them whose
         own features are returned, without the basis."""
         wanted, based = set(taps), self.bases - set(plain)
-        deepest = max(TAPS.index(tap) for tap in wanted)
-        found, x = {}, images.contiguous(memory_format=torch.channels_last)
-        for layer in LAYERS[: deepest + 1]:
-            if layer in POOLED:
-                x = self.pool(x, 2)
-            padded = _pad_edge(x) if layer == "1_1" and self.first_padding == "replicate" else pad_one(x)
-            x = F.relu_(self.conv(layer)(padded))
-            tap = f"relu{layer}"
+        layers = LAYERS[: 1 + max(TAPS.index(tap) for tap in wanted)]
+        x = images.contiguous(memory_format=torch.channels_last)
+        if torch.is_autocast_enabled(x.device.type):
+            x = x.to(torch.get_autocast_dtype(x.device.type))
+        found: dict[str, Tensor] = {}
+        padded = _pad_edge(x) if self.first_padding == "replicate" else pad_one(x)
+        for layer, following in itertools.zip_longest(layers, layers[1:]):
+            conv, tap, pooled = self.conv(layer), f"relu{layer}", following in POOLED
+            if pooled and tap not in wanted and self.pool is F.max_pool2d:
+                padded = relu_pad_one(self.pool(conv(padded), 2))  # a quarter of the work: the largest stays so
+                continue
+            if following is None or pooled or min(padded.shape[-2:]) == 3:
+                x = F.relu_(conv(padded))
+                padded = pad_one(self.pool(x, 2) if pooled else x) if following else padded
+            else:
+                weight, bias = (value.to(padded.dtype) for value in (conv.weight, conv.bias))
+                x, padded = ConvReluPad.apply(padded, weight, bias, tap in wanted)
             if tap in wanted:
                 found[tap] = self.get_submodule(f"basis{layer}")(x) if tap in based else x
         return found
@@ -79,29 +89,102 @@ def pad_one(x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h+2 w+2"]:
     return ReflectPad.apply(x) if min(x.shape[-2:]) > 1 else _pad_edge(x)
 
 
+def relu_pad_one(x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h+2 w+2"]:
+    """`pad_one(relu(x))`, for what only convolutions take: its gradient is overwritten."""
+    return ReluPad.apply(x) if min(x.shape[-2:]) > 1 else _pad_edge(F.relu(x))
+
+
 def _pad_edge(x: Tensor) -> Tensor:
     return F.pad(x, (1, 1, 1, 1), mode="replicate").contiguous(memory_format=torch.channels_last)
 
 
 class ReflectPad(torch.autograd.Function):
-    """`F.pad(x, (1, 1, 1, 1), mode="reflect")` that keeps channels last: torch's own leaves that layout, and a
-    forward and backward pass of the compact encoder then takes 1.2 times as long."""
+    """`F.pad(x, (1, 1, 1, 1), mode="reflect")` that keeps channels last, which torch's own does not."""
 
     @staticmethod
     def forward(ctx, x: Tensor) -> Tensor:
-        b, c, h, w = x.shape
-        out = torch.empty((b, c, h + 2, w + 2), dtype=x.dtype, device=x.device, memory_format=torch.channels_last)
-        out[:, :, 1:-1, 1:-1] = x
-        out[:, :, 0, 1:-1], out[:, :, -1, 1:-1] = x[:, :, 1], x[:, :, -2]
-        out[:, :, :, 0], out[:, :, :, -1] = out[:, :, :, 2], out[:, :, :, -3]
+        out = _frame(x)
+        _inner(out).copy_(x)
+        return _reflect(out)
+
+    @staticmethod
+    def backward(ctx, grad: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
+        folded = _folded(grad.clone(memory_format=torch.channels_last))
+        return folded.contiguous(memory_format=torch.channels_last)
+
+
+class ReluPad(torch.autograd.Function):
+    """Both in one pass through memory in either direction, which costs more here than the convolutions between."""
+
+    @staticmethod
+    def forward(ctx, x: Tensor) -> Tensor:
+        out = _frame(x)
+        torch.clamp_min(x, 0, out=_inner(out))
+        ctx.save_for_backward(_reflect(out))  # which the next convolution keeps anyway
         return out
 
     @staticmethod
     def backward(ctx, grad: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
-        rows = grad[:, :, 1:-1].clone(memory_format=torch.channels_last)
-        rows[:, :, 1] += grad[:, :, 0]
-        rows[:, :, -2] += grad[:, :, -1]
-        columns = rows[:, :, :, 1:-1]
-        columns[:, :, :, 1] += rows[:, :, :, 0]
-        columns[:, :, :, -2] += rows[:, :, :, -1]
-        return columns.contiguous(memory_format=torch.channels_last)
+        return _where_positive(_folded(grad), ctx.saved_tensors[0])
+
+
+class ConvReluPad(torch.autograd.Function):
+    """A layer between two others: relu(conv(padded)), if it is kept, and the same padded for the next one. On a
+    processor convolution and ReLU are one call, as torch's compiler would have them."""
+
+    @staticmethod
+    def forward(ctx, padded: Tensor, weight: Tensor, bias: Tensor, keep: bool) -> tuple[Tensor | None, Tensor]:
+        x = _conv_relu(padded, weight, bias)
+        out = _frame(x)
+        _inner(out).copy_(x)
+        ctx.set_materialize_grads(False)
+        ctx.save_for_backward(_reflect(out), padded, weight)
+        return x if keep else None, out
+
+    @staticmethod
+    def backward(ctx, grad_kept: Tensor | None, grad: Tensor | None):  # pyright: ignore[reportIncompatibleMethodOverride]
+        out, padded, weight = ctx.saved_tensors
+        both = grad_kept if grad is None else _folded(grad)
+        if grad is not None and grad_kept is not None:
+            both = both.add_(grad_kept)
+        both = _where_positive(both, out)
+        wanted = list(ctx.needs_input_grad[:3])
+        sides = [1, 1], [0, 0], [1, 1], False, [0, 0], 1  # stride, padding, dilation, not transposed, groups
+        return *torch.ops.aten.convolution_backward(both, padded, weight, [len(weight)], *sides, wanted), None
+
+
+def _conv_relu(padded: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    if padded.is_cpu and hasattr(torch.ops.mkldnn, "_convolution_pointwise"):
+        sides = [0, 0], [1, 1], [1, 1], 1
+        return torch.ops.mkldnn._convolution_pointwise(padded, weight, bias, *sides, "relu", [], "")
+    return F.relu_(F.conv2d(padded, weight, bias))
+
+
+def _frame(x: Tensor) -> Tensor:
+    b, c, h, w = x.shape
+    return torch.empty((b, c, h + 2, w + 2), dtype=x.dtype, device=x.device, memory_format=torch.channels_last)
+
+
+def _inner(framed: Tensor) -> Tensor:
+    return framed[:, :, 1:-1, 1:-1]
+
+
+def _where_positive(grad: Tensor, framed: Tensor) -> Tensor:
+    """The gradient before a ReLU whose answer is the inner part."""
+    return torch.ops.aten.threshold_backward(grad, _inner(framed), 0)
+
+
+def _reflect(framed: Tensor) -> Tensor:
+    """Fills the frame from the inner part."""
+    framed[:, :, 0, 1:-1], framed[:, :, -1, 1:-1] = framed[:, :, 2, 1:-1], framed[:, :, -3, 1:-1]
+    framed[:, :, :, 0], framed[:, :, :, -1] = framed[:, :, :, 2], framed[:, :, :, -3]
+    return framed
+
+
+def _folded(grad: Tensor) -> Tensor:
+    """The inner part with the frame's gradient added to where it was copied from, in place."""
+    grad[:, :, :, 2] += grad[:, :, :, 0]
+    grad[:, :, :, -3] += grad[:, :, :, -1]
+    grad[:, :, 2, 1:-1] += grad[:, :, 0, 1:-1]
+    grad[:, :, -3, 1:-1] += grad[:, :, -1, 1:-1]
+    return _inner(grad)

@@ -31,7 +31,7 @@ from intarsia.engine import Descent, Frame, Parameters, State, descend
 from intarsia.guide import Region, blends
 from intarsia.large import Box, Features, Statistics, Tile, by_tiles, check_memory, tiles_of
 from intarsia.large.forecast import Forecast, Plan, room_for
-from intarsia.losses import LOSSES, Distances, gram_loss, outside_range, patch_loss, total_variation
+from intarsia.losses import LOSSES, Distances, gram_loss, outside_range, patch_loss, squared_error, total_variation
 from intarsia.match import Votes
 from intarsia.methods import copying, papers
 from intarsia.methods.codes import DEEP, FEWEST, inside, maps_of, mean_shares
@@ -337,8 +337,8 @@ class Goal:
     def places(self, features: Features, tile: Tile) -> Float[Tensor, ""]:
         """The content's term (Gatys et al. 2016, eq. 1)."""
         cells = tile.box.cells(self.encoder.strides[self.content_tap])
-        wrong = features[self.content_tap].float() - cells.of(self.content_features).float()
-        return (wrong.square() * cells.of(self.content_importance)).sum()
+        ours, theirs = features[self.content_tap], cells.of(self.content_features)
+        return squared_error(ours, theirs, cells.of(self.content_importance))
 
     def pixels(self, image: Image) -> dict[str, Float[Tensor, ""]]:
         smooth = total_variation(self.view.kept(image, Box.whole(size_of(image))))
