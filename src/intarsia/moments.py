@@ -177,14 +177,17 @@ def _sums(
 
 def _add(rows: Float[Tensor, "m c"], weight: Float[Tensor, " m"] | None, z: Tensor, first: Tensor, second: Tensor):
     """Adds the sums of f - z to `first` and `second`, in place, and puts w f in the place of f."""
-    block = BLOCK if rows.is_cpu else max(1, len(rows))
-    for i in range(0, len(rows), block):
-        some = rows[i : i + block].to(z.dtype)
-        weighted = off = some - z
-        if weight is not None:
+    block = min(len(rows), BLOCK) if rows.is_cpu else len(rows)
+    room = z.new_empty(block, len(z))
+    for i in range(0, len(rows), max(1, block)):
+        some = rows[i : i + block]
+        off = room[: len(some)].copy_(some)
+        if weight is None:
+            weighted = off.sub_(z)
+        else:
             part = weight[i : i + block, None]
-            weighted = off * part
-            rows[i : i + block] = some * part
+            some.copy_(off * part)
+            weighted = off.sub_(z) * part
         first += weighted.sum(0)
         second.addmm_(weighted.T, off)
 

@@ -129,12 +129,12 @@ class ReluPad(torch.autograd.Function):
 
 
 class ConvReluPad(torch.autograd.Function):
-    """A layer between two others: relu(conv(padded)), if it is kept, and the same padded for the next one. On a
-    processor convolution and ReLU are one call, as torch's compiler would have them."""
+    """A layer between two others: relu(conv(padded)), if it is kept, and the same padded for the next one,
+    which alone may take it: its gradient is overwritten."""
 
     @staticmethod
     def forward(ctx, padded: Tensor, weight: Tensor, bias: Tensor, keep: bool) -> tuple[Tensor | None, Tensor]:
-        x = _conv_relu(padded, weight, bias)
+        x = F.relu_(F.conv2d(padded, weight, bias))
         out = _frame(x)
         _inner(out).copy_(x)
         ctx.set_materialize_grads(False)
@@ -151,13 +151,6 @@ class ConvReluPad(torch.autograd.Function):
         wanted = list(ctx.needs_input_grad[:3])
         sides = [1, 1], [0, 0], [1, 1], False, [0, 0], 1  # stride, padding, dilation, not transposed, groups
         return *torch.ops.aten.convolution_backward(both, padded, weight, [len(weight)], *sides, wanted), None
-
-
-def _conv_relu(padded: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    if padded.is_cpu and hasattr(torch.ops.mkldnn, "_convolution_pointwise"):
-        sides = [0, 0], [1, 1], [1, 1], 1
-        return torch.ops.mkldnn._convolution_pointwise(padded, weight, bias, *sides, "relu", [], "")
-    return F.relu_(F.conv2d(padded, weight, bias))
 
 
 def _frame(x: Tensor) -> Tensor:
