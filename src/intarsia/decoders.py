@@ -23,7 +23,7 @@ from torch import Tensor, nn
 
 from intarsia.encoders import Encoder
 from intarsia.encoders.toy import Toy
-from intarsia.encoders.vgg import LAYERS, pad_one
+from intarsia.encoders.vgg import LAYERS, pad_one, relu_pad_one
 from intarsia.errors import UsageError
 from intarsia.weights import check_tensors, read_tensors, verify
 
@@ -78,19 +78,25 @@ class Mirror(nn.Module):
 
     def forward(self, features: Float[Tensor, "b c h w"]) -> Float[Tensor, "b 3 h2 w2"]:
         """Pictures of 2^(level - 1) times the size, in fp32, about 0..1 but not clamped."""
-        x = self.through(features, len(self.layers) - 1)
-        with torch.autocast(x.device.type, enabled=False):  # bf16 has no more than 8 bits, as the file has
-            return self._layer(x.float(), len(self.layers) - 1)
+        padded = self._entering(features, len(self.layers) - 1)
+        with torch.autocast(padded.device.type, enabled=False):  # bf16 has no more than 8 bits, as the file has
+            return self._layer(padded.float(), len(self.layers) - 1)
 
     def through(self, features: Float[Tensor, "b c h w"], count: int) -> Float[Tensor, "b d h2 w2"]:
         """What comes out of the first `count` layers; all but the last layer of a decoder end with ReLU."""
-        x = features.contiguous(memory_format=torch.channels_last)
-        for index in range(count):
-            x = F.relu_(self._layer(x, index))
-        return x
+        if not count:
+            return features.contiguous(memory_format=torch.channels_last)
+        return F.relu_(self._layer(self._entering(features, count - 1), count - 1))
 
-    def _layer(self, x: Tensor, index: int) -> Tensor:
-        conv, padded = self.conv(index), pad_one(x)
+    def _entering(self, features: Tensor, index: int) -> Tensor:
+        """What enters a layer: with a border of one position."""
+        padded = pad_one(features.contiguous(memory_format=torch.channels_last))
+        for before in range(index):
+            padded = relu_pad_one(self._layer(padded, before))
+        return padded
+
+    def _layer(self, padded: Tensor, index: int) -> Tensor:
+        conv = self.conv(index)
         if not self.layers[index].grows:
             return conv(padded)
         return F.pixel_shuffle(F.conv2d(padded, *evened(conv.weight, cast(Tensor, conv.bias))), 2)

@@ -27,28 +27,26 @@ class LBFGS:
         self.pairs = torch.empty(2, history, len(like), dtype=like.dtype, device=like.device)  # steps, their changes
         self.order: list[int] = []  # rows of it that hold a pair, from the oldest to the newest
         self.products = np.zeros((2, history, history))  # of step i, of change i with change j, if i is no newer
-        self.last: Vector | None = None  # gradient
-        self.step: Vector | None = None  # that came of it
+        self.last: tuple[Vector, Vector] | None = None  # gradient, and the step that came of it
 
     def move(self, values: Vector, gradient: Vector) -> None:
         """Moves `values`, in place. gradient: is kept."""
         if self.last is not None:
-            self._remember(gradient)
+            self._remember(torch.sub(gradient, self.last[0], out=self.last[0]), self.last[1])
         direction = self._direction(gradient) if self.order else None
         if direction is None or not float(direction @ gradient) < 0:
             self.order = []
             direction = gradient * -min(1.0, 1.0 / max(float(gradient.abs().sum()), 1e-30))
-        self.last, self.step = gradient, direction.mul_(self.rate)
-        values.add_(self.step)
+        self.last = gradient, direction.mul_(self.rate)
+        values.add_(direction)
 
-    def _remember(self, gradient: Vector) -> None:
-        """What the last step changed in the gradient."""
-        change = torch.sub(gradient, self.last, out=self.last)
-        if not float(change @ self.step) > LEAST:
+    def _remember(self, change: Vector, step: Vector) -> None:
+        """What a step changed in the gradient."""
+        if not float(change @ step) > LEAST:
             return
         row = self.order.pop(0) if len(self.order) == self.history else len(self.order)
         self.order.append(row)
-        self.pairs[0, row], self.pairs[1, row] = self.step, change
+        self.pairs[0, row], self.pairs[1, row] = step, change
         self.products[:, :, row] = self._with(change)
         self.products[1, row] = self.products[1, :, row]
 
@@ -80,13 +78,14 @@ class LBFGS:
         """All of it, as tensors, which later moves overwrite."""
         order, products = torch.tensor(self.order, dtype=torch.int64), torch.from_numpy(self.products)
         out = {"order": order, "products": products, "pairs": self.pairs[:, : len(self.order)]}
-        return out | ({} if self.last is None else {"last": self.last, "step": self.step})
+        return out if self.last is None else out | dict(zip(("last", "step"), self.last, strict=True))
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
         self.order, self.products = state["order"].tolist(), state["products"].cpu().numpy().copy()
         self.pairs[:, : len(self.order)] = state["pairs"]
         if "last" in state:  # copied, since tensors of a file lie where sums are rounded in another order
-            self.last, self.step = (state[name].to(self.pairs.device, copy=True) for name in ("last", "step"))
+            last, step = (state[name].to(self.pairs.device, copy=True) for name in ("last", "step"))
+            self.last = last, step
 
 
 class Adam:

@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from intarsia.moments import Moments, Support, supports
+from intarsia.moments import BLOCK, Moments, Support, supports
 
 CUT = 1e-5  # eigenvalues below this part of the largest are taken for zero
 NOISE = 3e-7  # and variances below this part of the second moment: nothing that can be seen, and not to be amplified
@@ -44,16 +44,24 @@ class Affine:
             shares = [Support(None, None, float(h * w), fresh=True)]
         elif isinstance(shares, Tensor):
             shares = supports(shares)
-        rows = features.permute(1, 2, 0).reshape(h * w, c).float()
-        out = rows.clone()
-        for support, moved in zip(shares, self._moves(rows.device), strict=True):
-            here = rows if support.index is None else rows[support.index]
-            move = torch.addmm(moved[1], here, moved[0].T)
-            move = move if support.weight is None else support.weight[:, None] * move
-            if support.index is None:
-                out += move
-            else:
-                out.index_copy_(0, support.index, out[support.index] + move)
+        rows, moves = features.permute(1, 2, 0).reshape(h * w, c), self._moves(features.device)
+        if len(shares) == 1 and shares[0].index is None:
+            weight = torch.ones(h * w, device=rows.device) if shares[0].weight is None else shares[0].weight.float()
+            out, block = torch.empty_like(rows), BLOCK if rows.is_cpu else h * w
+            for some in (slice(i, i + block) for i in range(0, h * w, block)):  # what a cache holds is read once
+                here = rows[some].float()
+                out[some] = here.addcmul(weight[some, None], torch.addmm(moves[0][1], here, moves[0][0].T))
+        else:
+            rows = rows.float()
+            out = rows.clone()
+            for support, moved in zip(shares, moves, strict=True):
+                here = rows if support.index is None else rows[support.index]
+                move = torch.addmm(moved[1], here, moved[0].T)
+                move = move if support.weight is None else support.weight[:, None] * move
+                if support.index is None:
+                    out += move
+                else:
+                    out.index_copy_(0, support.index, out[support.index] + move)
         return out.to(features.dtype).reshape(h, w, c).permute(2, 0, 1)
 
     def _moves(self, device: torch.device) -> list[tuple[Tensor, Tensor]]:

@@ -75,9 +75,9 @@ class VGG(nn.Module):
                 continue
             if following is None or pooled or min(padded.shape[-2:]) == 3:
                 x = F.relu_(conv(padded))
-                padded = pad_one(self.pool(x, 2) if pooled else x) if following else padded
+                padded = pad_one(self.pool(x, 2).to(x.dtype) if pooled else x) if following else padded
             else:
-                weight, bias = (value.to(padded.dtype) for value in (conv.weight, conv.bias))
+                weight, bias = (conv.get_parameter(name).to(padded.dtype) for name in ("weight", "bias"))
                 x, padded = ConvReluPad.apply(padded, weight, bias, tap in wanted)
             if tap in wanted:
                 found[tap] = self.get_submodule(f"basis{layer}")(x) if tap in based else x
@@ -95,7 +95,8 @@ def relu_pad_one(x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h+2 w+2"]:
 
 
 def _pad_edge(x: Tensor) -> Tensor:
-    return F.pad(x, (1, 1, 1, 1), mode="replicate").contiguous(memory_format=torch.channels_last)
+    padded = F.pad(x, (1, 1, 1, 1), mode="replicate")  # which comes in fp32 under autocast, as averages do
+    return padded.to(x.dtype, memory_format=torch.channels_last)
 
 
 class ReflectPad(torch.autograd.Function):
@@ -144,10 +145,8 @@ class ConvReluPad(torch.autograd.Function):
     @staticmethod
     def backward(ctx, grad_kept: Tensor | None, grad: Tensor | None):  # pyright: ignore[reportIncompatibleMethodOverride]
         out, padded, weight = ctx.saved_tensors
-        both = grad_kept if grad is None else _folded(grad)
-        if grad is not None and grad_kept is not None:
-            both = both.add_(grad_kept)
-        both = _where_positive(both, out)
+        given = [x for x in (None if grad is None else _folded(grad), grad_kept) if x is not None]
+        both = _where_positive(given[0] if len(given) == 1 else given[0].add_(given[1]), out)
         wanted = list(ctx.needs_input_grad[:3])
         sides = [1, 1], [0, 0], [1, 1], False, [0, 0], 1  # stride, padding, dilation, not transposed, groups
         return *torch.ops.aten.convolution_backward(both, padded, weight, [len(weight)], *sides, wanted), None

@@ -115,7 +115,7 @@ class Target(Form):
 
     def show(self, frame: Frame) -> str | None:
         """The preview, where one was due and could be written; what cannot be shown does not stop the painting."""
-        if self.preview is None or (frame.step % self.every and frame.step != frame.steps):
+        if self.preview is None or (frame.step % self.every and frame.step not in (1, frame.steps)):
             return None
         try:
             picture.write(self.preview, frame.image.cpu())
