@@ -57,9 +57,9 @@ def left() -> str:
 
 def test_the_events_of_a_run_in_their_order(recipe):
     events = ran(recipe().model_copy(update={"size": 32}), preview="now.png", every=2, keep_every=0)
-    assert kinds(events)[3] is Kept  # and later at most in a twentieth of the time
+    assert kinds(events)[4] is Kept  # and later at most in a twentieth of the time
     ordered = [kind for kind in kinds(events) if kind is not Kept]
-    assert ordered == [Noticed, Started, Step, Step, Previewed, Step, Step, Previewed, Done]
+    assert ordered == [Noticed, Started, Step, Previewed, Step, Previewed, Step, Step, Previewed, Done]
     assert notices(events) == ["content.png: 64 x 48 is reduced to 32 x 24 (`size`)."]
     assert steps(events) == [1, 2, 3, 4]
     done = events[-1]
@@ -138,7 +138,7 @@ def test_previews_are_whole_pictures(recipe):
     for event in Run(recipe(7), Target(preview="now.jpg", every=3))():
         if isinstance(event, Previewed):
             seen.append(image(event.path).shape[-1])
-    assert len(seen) == 3  # after steps 3 and 6, and the last
+    assert len(seen) == 4  # after steps 1, 3 and 6, and the last
     assert seen[-1] == 64
 
 
