@@ -8,7 +8,7 @@ from intarsia.recipe.data import Guidance, Recipe, read_recipe, stored_recipe
 from intarsia.recipe.files import Files
 from intarsia.recipe.guidefile import maps_of_guide, read_guide, write_guide
 from intarsia.recipe.job import Job, Result, stylize
-from intarsia.recipe.states import differences, load_state, save_state
+from intarsia.recipe.states import differences, load_state, save_state, threads_of
 
 __all__ = [
     "Files",
@@ -26,5 +26,6 @@ __all__ = [
     "save_state",
     "stored_recipe",
     "stylize",
+    "threads_of",
     "write_guide",
 ]

@@ -15,7 +15,7 @@ from intarsia.errors import RecipeError
 from intarsia.large import let_go
 from intarsia.recipe.data import Recipe
 
-FORMAT = "2"  # of what methods put into a state; an earlier one has no number
+FORMAT = "3"  # of what methods put into a state; an earlier one has no number
 _DTYPES = {
     torch.float64: "F64",
     torch.float32: "F32",
@@ -52,18 +52,27 @@ def _write(stream: BufferedWriter, tensors: State, about: dict[str, str]) -> Non
 
 def load_state(path: Path, recipe: Recipe) -> State:
     """The state of a run that had the same recipe and the same inputs. Raises RecipeError, naming what differs."""
-    try:
-        with safe_open(path, "pt") as file:
-            then = _recipe_of(path, file.metadata() or {})
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dictionary)
-    except (SafetensorError, OSError) as error:
-        raise RecipeError(f"{path} is not a saved state: {error}. Delete it to start anew.") from None
+    then, tensors = _read(path)
     if differing := differences(then, recipe):
         raise RecipeError(
             f"{path} belongs to another run: {'; '.join(differing[:3])}. Repeat that run's settings, or leave `resume` "
             "away to start anew."
         )
     return tensors
+
+
+def threads_of(path: Path) -> int | None:
+    """The number of threads that a kept state was made with, which is to go on with them. Raises RecipeError."""
+    return _read(path, tensors=False)[0].threads
+
+
+def _read(path: Path, tensors: bool = True) -> tuple[Recipe, State]:
+    try:
+        with safe_open(path, "pt") as file:
+            names = file.keys() if tensors else []
+            return _recipe_of(path, file.metadata() or {}), {name: file.get_tensor(name) for name in names}
+    except (SafetensorError, OSError) as error:
+        raise RecipeError(f"{path} is not a saved state: {error}. Delete it to start anew.") from None
 
 
 def _recipe_of(path: Path, about: dict[str, str]) -> Recipe:

@@ -19,12 +19,13 @@ from pathlib import Path
 
 import torch
 
-from intarsia.encoders import Encoder
+from intarsia.encoders import Encoder, choose_device
 from intarsia.engine import Frame, State
 from intarsia.errors import DivergedError, OutputError, listening, notice
 from intarsia.networks import Networks
 from intarsia.recipe import Job, Recipe, Result
 from intarsia.run.target import Target
+from intarsia.run.threads import choose_threads
 
 
 @dataclass(frozen=True)
@@ -105,17 +106,24 @@ class Run:
 
     def _events(self, stopping: Callable[[], bool]) -> Iterator[Event]:
         self.target.check_paths(self.recipe)
-        if self.recipe.threads is not None:
-            torch.set_num_threads(self.recipe.threads)
-        job = self.opened(self.recipe)
-        state = self.target.prepare(job)
-        yield Started(job)
-        encoder = self.encoder or (yield from _loaded(job.method.networks))
-        frame = yield from self._painted(job, state, encoder, stopping)
-        if frame.step < frame.steps:
-            yield from self._stopped(job, frame)
-        else:
-            yield from self._finished(job, frame)
+        before, threads = torch.get_num_threads(), self.recipe.threads or self.target.threads_then()
+        if threads is not None:
+            torch.set_num_threads(threads)
+        elif self.recipe.method == "gatys" and choose_device("auto").type == "cpu":  # long enough for it to pay
+            choose_threads()
+        try:
+            job = self.opened(self.recipe)
+            state = self.target.prepare(job)
+            yield Started(job)
+            encoder = self.encoder or (yield from _loaded(job.method.networks))
+            frame = yield from self._painted(job, state, encoder, stopping)
+            if frame.step < frame.steps:
+                yield from self._stopped(job, frame)
+            else:
+                yield from self._finished(job, frame)
+        finally:
+            if self.recipe.threads is None:
+                torch.set_num_threads(before)
 
     def _painted(
         self, job: Job, state: State | None, encoder: Encoder, stopping: Callable[[], bool]

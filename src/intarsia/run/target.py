@@ -13,7 +13,7 @@ from intarsia import picture
 from intarsia.engine import Frame, State
 from intarsia.errors import OutputError, UsageError, notice
 from intarsia.large.memory import hand_back_memory
-from intarsia.recipe import Job, Recipe, Result, load_state, maps_of_guide, save_state, write_guide
+from intarsia.recipe import Job, Recipe, Result, load_state, maps_of_guide, save_state, threads_of, write_guide
 from intarsia.sizes import size_of
 
 DEEP = (".png", ".tif", ".tiff")  # suffixes of formats that hold 16 bits
@@ -83,6 +83,10 @@ class Target(Form):
                 if _is_one_of(path, taken):
                     raise UsageError(f"`{name}` {path} would replace an input or another output. Choose another name.")
                 taken.append(path)
+
+    def threads_then(self) -> int | None:
+        """With how many threads the run began that is to go on."""
+        return threads_of(self.state) if self.resume and self.state is not None and self.state.exists() else None
 
     def prepare(self, job: Job) -> State | None:
         """Writes recipe and guide, where asked for; gives the state to go on from. Raises UsageError for a picture that

@@ -1,0 +1,69 @@
+"""A run takes the number of threads that is quicker now, tells so, and goes on with it."""
+
+import pytest
+import torch
+
+from intarsia.errors import listening
+from intarsia.recipe import Recipe
+from intarsia.run import Done, Run, Target, threads
+
+
+@pytest.fixture
+def two():
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
+def busy(monkeypatch, ratio):
+    """A processor on which two threads take `ratio` times as long as one."""
+    monkeypatch.setattr(threads, "seconds", lambda count: 0.01 if count == 1 else 0.01 * ratio)
+
+
+def made_with(**target):
+    recipe = Recipe(content="content.png", styles=["style.png"], size=32, settings={"steps": 3})
+    *_, last = Run(recipe, Target(output="out.png", **target))()
+    assert isinstance(last, Done), last
+    return last.result.recipe.threads
+
+
+@pytest.mark.parametrize(("ratio", "wanted"), [(3, 1), (0.6, 2)])
+def test_takes_what_is_quicker_and_leaves_the_process_as_it_was(folder, two, monkeypatch, ratio, wanted):
+    busy(monkeypatch, ratio)
+    assert made_with() == wanted
+    assert torch.get_num_threads() == 2
+
+
+def test_tells_of_one_thread(two, monkeypatch):
+    said = []
+    with listening(said.append):
+        busy(monkeypatch, 0.9)
+        threads.choose_threads()
+        assert (said, torch.get_num_threads()) == ([], 2)
+        busy(monkeypatch, 1.1)
+        threads.choose_threads()
+    assert torch.get_num_threads() == 1
+    assert "1 thread is quicker than 2" in said[0]
+
+
+def test_what_is_asked_for_is_not_measured(folder, two, monkeypatch):
+    monkeypatch.setattr(threads, "seconds", lambda _: pytest.fail("measured"))
+    recipe = Recipe(content="content.png", styles=["style.png"], size=32, settings={"steps": 2}, threads=2)
+    *_, last = Run(recipe, Target(output="out.png"))()
+    assert isinstance(last, Done)
+
+
+def test_a_resumed_run_goes_on_with_the_threads_it_had(folder, two, monkeypatch):
+    recipe = Recipe(content="content.png", styles=["style.png"], size=32, settings={"steps": 3})
+    busy(monkeypatch, 3)
+    list(Run(recipe, Target(output="out.png"))(lambda: True))  # stops after the first step
+    busy(monkeypatch, 0.6)
+    assert made_with(resume=True) == 1
+
+
+def test_measures_both_numbers(two):
+    assert threads.seconds(2) > 0
+    assert torch.get_num_threads() == 2
+    assert threads.seconds(1) > 0
+    assert torch.get_num_threads() == 1
