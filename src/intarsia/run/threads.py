@@ -1,7 +1,8 @@
 """How many threads a run takes where nobody said.
 
-Threads wait for each other after every operation. Where another program takes a core, all of them together can be slower
-than one alone: beside a program on both of two cores a picture took 3.5 times as long, and 1.9 times with one thread."""
+Threads wait for each other after every operation. Where another program takes a core, all of them together can be
+slower than one alone: beside a program on both of two cores a picture took 3.5 times as long, and 1.9 times with one
+thread."""
 
 import statistics
 import time
