@@ -220,7 +220,8 @@ def _gradient(
         part = weighted @ both
     if slope is None:
         return part
-    return part.add_(slope if weight is None else weight[:, None].to(part.dtype) * slope)
+    weight = part.new_ones(len(part)) if weight is None else weight.to(part.dtype)
+    return part.addmm_(weight[:, None], slope[None])  # several times as fast as adding an outer product
 
 
 def _widest(device: torch.device) -> torch.dtype:
