@@ -106,9 +106,8 @@ class _Wasserstein(torch.autograd.Function):
 def patch_loss(features: Float[Tensor, "c h w"], votes: Votes) -> Float[Tensor, ""]:
     """Sum over patches of the importance-weighted squared distance to their matches (Li & Wand 2016, eq. 2); see
     `match.votes`. 0 where every patch is its match."""
-    rows = features.permute(1, 2, 0).flatten(0, 1).float()
-    wrong = (rows - votes.target).square().sum(1)
-    return (wrong * votes.weight).sum() + votes.spread
+    h, w = features.shape[1:]
+    return squared_error(features, votes.target.view(h, w, -1).permute(2, 0, 1), votes.weight.view(h, w)) + votes.spread
 
 
 def total_variation(image: Float[Tensor, "c h w"]) -> Float[Tensor, ""]:
