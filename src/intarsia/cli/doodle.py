@@ -65,7 +65,8 @@ def doodle_command(app: App, arguments: Sequence[str]) -> None:
         max_pixels
             Refuse pictures with more pixels than this.
         threads
-            Processor threads; the same number gives the same picture, to the bit.
+            Processor threads; the same number gives the same picture, to the bit. When not given all of them, or one
+            where the processor is busy.
         """
         data = {
             "content": content or map,

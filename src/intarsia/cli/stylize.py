@@ -83,7 +83,8 @@ def stylize_command(app: App, arguments: Sequence[str]) -> None:
         max_pixels
             Refuse pictures with more pixels than this.
         threads
-            Processor threads; the same number gives the same picture, to the bit.
+            Processor threads; the same number gives the same picture, to the bit. When not given all of them, or one
+            where the processor is busy.
         method
             How to paint.
         recipe

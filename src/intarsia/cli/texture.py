@@ -50,7 +50,8 @@ def texture_command(app: App, arguments: Sequence[str]) -> None:
         max_pixels
             Refuse pictures with more pixels than this.
         threads
-            Processor threads; the same number gives the same picture, to the bit.
+            Processor threads; the same number gives the same picture, to the bit. When not given all of them, or one
+            where the processor is busy.
         """
         if not styles:
             raise UsageError("no style was given. Give a picture, or a swatch such as swatch:starry.")
