@@ -66,6 +66,13 @@ def test_goes_on_exactly(optimizer, stop):
     assert torch.equal(resumed.parameters["image"], whole.parameters["image"])
 
 
+def test_goes_down_where_the_caller_wants_no_gradients():
+    *_, wanted = descend(bowl, START, 9)
+    with torch.no_grad():
+        *_, last = descend(bowl, START, 9)
+    assert torch.equal(last.parameters["image"], wanted.parameters["image"])
+
+
 def test_a_state_does_not_change_as_the_run_goes_on():
     steps = descend(bowl, START, 5)
     first = next(steps).state()

@@ -65,6 +65,18 @@ def test_a_region_takes_from_what_is_offered_to_it():
         assert torch.allclose(made[:, :, -24:], blue.expand(3, 40, 24), atol=0.02)
 
 
+@pytest.mark.parametrize("height", [1, 3, 4])
+def test_a_small_source_is_found_though_coarse_sizes_do_not_hold_it(height):
+    red, blue = (torch.tensor(color)[:, None, None] for color in ([0.9, 0.1, 0.1], [0.1, 0.1, 0.9]))
+    sources = [
+        Sheet.of(red.expand(3, height, 40), torch.tensor([1.0, 0])[:, None, None].expand(2, height, 40)),
+        Sheet.of(blue.expand(3, 40, 40), torch.tensor([0, 1.0])[:, None, None].expand(2, 40, 40)),
+    ]
+    wanted = torch.tensor([1.0, 0])[:, None, None].expand(2, 32, 32)
+    made = copied(0.5 + 0.1 * torch.rand(3, 32, 32), wanted, sources)
+    assert torch.allclose(made, red.expand(3, 32, 32), atol=0.02)
+
+
 def test_what_another_region_may_use_too_is_open_to_all(style):
     """Only what is not offered counts against a place."""
     both = Sheet.of(style, everywhere(style, 2))

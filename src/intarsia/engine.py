@@ -79,10 +79,11 @@ def descend(
         for value in now.values():
             value.grad = None
             value.requires_grad_(True)
-        terms = objective(now)
-        loss = torch.stack(list(terms.values())).sum()
-        if loss.requires_grad:
-            loss.backward()
+        with torch.enable_grad():  # whatever the caller has
+            terms = objective(now)
+            loss = torch.stack(list(terms.values())).sum()
+            if loss.requires_grad:
+                loss.backward()
         losses = {name: float(value.detach()) for name, value in terms.items()}
         for value in now.values():
             value.requires_grad_(False)
@@ -130,4 +131,4 @@ def _state_of(
 
 def _copy_of(value: Tensor) -> Tensor:
     """Of a picture on the disk, where it is large."""
-    return copied(value.reshape(1, -1)).view_as(value) if value.numel() > 2**20 else value.clone()
+    return copied(value) if value.ndim > 1 else copied(value[None])[0] if value.numel() > 2**20 else value.clone()

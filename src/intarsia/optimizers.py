@@ -77,12 +77,14 @@ class LBFGS:
     def state(self) -> dict[str, Tensor]:
         """All of it, as tensors, which later moves overwrite."""
         order, products = torch.tensor(self.order, dtype=torch.int64), torch.from_numpy(self.products)
-        out = {"order": order, "products": products, "pairs": self.pairs[:, : len(self.order)]}
+        steps, changes = self.pairs[:, : len(self.order)]
+        out = {"order": order, "products": products, "steps": steps, "changes": changes}
         return out if self.last is None else out | dict(zip(("last", "step"), self.last, strict=True))
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
         self.order, self.products = state["order"].tolist(), state["products"].cpu().numpy().copy()
-        self.pairs[:, : len(self.order)] = state["pairs"]
+        for rows, name in zip(self.pairs, ("steps", "changes"), strict=True):
+            rows[: len(self.order)] = state[name]
         if "last" in state:  # copied, since tensors of a file lie where sums are rounded in another order
             last, step = (state[name].to(self.pairs.device, copy=True) for name in ("last", "step"))
             self.last = last, step

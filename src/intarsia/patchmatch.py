@@ -141,8 +141,8 @@ class _Search:
     def found(self) -> _Field:
         for sweep in range(SWEEPS):
             coherence = 0.0 if self.fresh and sweep == 0 else COHERENCE  # neighbors of what is random say nothing
-            for _ in range(DRAWS if self.fresh and sweep == 0 else 0):
-                self.consider(self.anywhere(), coherence)
+            for _ in range((DRAWS if self.fresh else 1) * (sweep == 0)):  # one more for what was too small till now
+                self.consider(self.anywhere(), 0.0)
             for step in (16, 8, 4, 2, 1) if sweep == 0 else (4, 2, 1, 1):
                 for dy, dx in BESIDE:
                     self.consider(_from(step * dy, step * dx, self.offset), coherence)

@@ -47,6 +47,7 @@ def test_the_last_frame_alone_is_copied_and_its_state_gives_it_again():
         assert ours.done < theirs.done
     assert not torch.equal(frames[-1].image, before[-1].image)
     assert frames[-1].done == 1
+    assert 0 <= float(frames[-1].image.min()) <= float(frames[-1].image.max()) <= 1
     (again,) = method(drawn, Guide.everywhere(style), state=frames[-1].state())
     assert torch.equal(again.image, frames[-1].image)
     *_, resumed = method(drawn, Guide.everywhere(style), state=frames[3].state())

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from intarsia.errors import listening
+from intarsia.errors import PictureError, listening
 from intarsia.recipe import Recipe
 from intarsia.run import Done, Run, Target, threads
 
@@ -67,3 +67,18 @@ def test_measures_both_numbers(two):
     assert torch.get_num_threads() == 2
     assert threads.seconds(1) > 0
     assert torch.get_num_threads() == 1
+
+
+def test_an_error_and_a_second_run_leave_the_process_as_it_was(folder, two, monkeypatch):
+    busy(monkeypatch, 3)
+    with pytest.raises(PictureError):
+        list(Run(Recipe(content="missing.png", styles=["style.png"]), Target(output="out.png"))())
+    assert torch.get_num_threads() == 2
+    first, second = threads.kept_threads(), threads.kept_threads()
+    first.__enter__()
+    torch.set_num_threads(1)
+    second.__enter__()
+    first.__exit__(None, None, None)
+    assert torch.get_num_threads() == 1
+    second.__exit__(None, None, None)
+    assert torch.get_num_threads() == 2

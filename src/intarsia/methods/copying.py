@@ -1,16 +1,28 @@
 """The last step where the style's own strokes are wanted: every patch of the painting gives way to the patch of its
 region's style that resembles it most."""
 
+import math
+
 import torch
 
-from intarsia.patchmatch import Sheet, copied
+from intarsia.guide import Guide
+from intarsia.patchmatch import KEPT, Sheet, copied
 from intarsia.scene import View
-from intarsia.sizes import size_of
+from intarsia.sizes import fit, size_of
 from intarsia.styles import styles_once
-from intarsia.types import Image
+from intarsia.types import Image, Size
 
 STEPS = 20  # optimization steps at the same size that take as long
-BYTES = 320  # that it takes, a pixel
+
+
+def memory(size: Size, guide: Guide) -> float:
+    """Bytes that it takes, a little more than was measured with one to eight regions and styles: tables of both sides'
+    patches in half precision, places, pictures and maps."""
+    r = len(guide.regions)
+    styles = {(id(one.style), one.style_scale): size_of(one.style) for one in guide.regions}
+    offered = sum(math.prod(fit(*at, max(16, round(max(size) * scale)))) for (_, scale), at in styles.items())
+    table = 2 * (KEPT + 2 * r)
+    return (table + 200 + 4 * r) * math.prod(size) + (table + 100 + 8 * (3 + r)) * offered + 2**27
 
 
 @torch.no_grad()

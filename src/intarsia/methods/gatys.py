@@ -119,11 +119,11 @@ class Gatys:
         encoder.check_taps(_every_tap(self, encoder))
         forecast = self.forecast(encoder, scene.size)
         room = room_for(forecast, self._whole, encoder.device) if state is None else float(state["room"])
-        copies = self.copy_patches * math.prod(scene.size)
-        needed = forecast.announced(self._plan(forecast, room)) + copying.BYTES * copies
-        check_memory(needed, scene.size, encoder.device)
+        copies = copying.memory(scene.size, scene.guide) if self.copy_patches else 0.0
+        check_memory(forecast.announced(self._plan(forecast, room)) + copies, scene.size, encoder.device)
         rounds = self._rounds(scene.size)
-        costs = [*(count * (h * w + 4096) for (h, w), count in rounds), copying.STEPS * copies]
+        last = copying.STEPS * self.copy_patches * math.prod(scene.size)
+        costs = [*(count * (h * w + 4096) for (h, w), count in rounds), last]
         image, goal = scene.start, None
         for level, (size, count) in list(enumerate(rounds))[0 if state is None else int(state["level"]) :]:
             plan, before = self._plan(self.forecast(encoder, size), room), sum(n for _, n in rounds[:level])
@@ -178,7 +178,7 @@ class Gatys:
         """What is shown of the last step."""
         if not self.copy_patches:
             return image
-        return view.composed(self._shown(copying.made_of_patches(image, view, self.seed)))
+        return view.composed(self._shown(copying.made_of_patches(image, view, self.seed)).clamp(0, 1))
 
     @property
     def distance(self) -> Callable[[Moments, Moments], Distances]:

@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future
-from contextlib import closing
+from contextlib import closing, nullcontext
 from contextvars import copy_context
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,7 +25,7 @@ from intarsia.errors import DivergedError, OutputError, listening, notice
 from intarsia.networks import Networks
 from intarsia.recipe import Job, Recipe, Result
 from intarsia.run.target import Target
-from intarsia.run.threads import choose_threads
+from intarsia.run.threads import choose_threads, kept_threads
 
 
 @dataclass(frozen=True)
@@ -106,12 +106,8 @@ class Run:
 
     def _events(self, stopping: Callable[[], bool]) -> Iterator[Event]:
         self.target.check_paths(self.recipe)
-        before, threads = torch.get_num_threads(), self.recipe.threads or self.target.threads_then()
-        if threads is not None:
-            torch.set_num_threads(threads)
-        elif self.recipe.method == "gatys" and choose_device("auto").type == "cpu":  # long enough for it to pay
-            choose_threads()
-        try:
+        with kept_threads() if self.recipe.threads is None else nullcontext():
+            self._take_threads()
             job = self.opened(self.recipe)
             state = self.target.prepare(job)
             yield Started(job)
@@ -121,9 +117,12 @@ class Run:
                 yield from self._stopped(job, frame)
             else:
                 yield from self._finished(job, frame)
-        finally:
-            if self.recipe.threads is None:
-                torch.set_num_threads(before)
+
+    def _take_threads(self) -> None:
+        if (threads := self.recipe.threads or self.target.threads_then()) is not None:
+            torch.set_num_threads(threads)
+        elif self.recipe.method == "gatys" and choose_device("auto").type == "cpu":  # long enough for it to pay
+            choose_threads()
 
     def _painted(
         self, job: Job, state: State | None, encoder: Encoder, stopping: Callable[[], bool]

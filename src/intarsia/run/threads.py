@@ -4,8 +4,11 @@ Threads wait for each other after every operation. Where another program takes a
 slower than one alone: beside a program on both of two cores a picture took 3.5 times as long, and 1.9 times with one
 thread."""
 
+import contextlib
 import statistics
+import threading
 import time
+from collections.abc import Iterator
 
 import torch
 
@@ -14,6 +17,26 @@ from intarsia.errors import notice
 
 SIDE = 224  # of the picture that is looked at: passes of a few ms, as most of a run's are
 PASSES = 3  # by each number of threads, less one to warm up
+
+
+_lock, _counts = threading.Lock(), {"running": 0, "before": 0}
+
+
+@contextlib.contextmanager
+def kept_threads() -> Iterator[None]:
+    """Within it the number of threads may change; when the last of those within it at a time is left, it is what it was
+    before the first."""
+    with _lock:
+        if not _counts["running"]:
+            _counts["before"] = torch.get_num_threads()
+        _counts["running"] += 1
+    try:
+        yield
+    finally:
+        with _lock:
+            _counts["running"] -= 1
+            if not _counts["running"]:
+                torch.set_num_threads(_counts["before"])
 
 
 def choose_threads() -> None:
@@ -31,10 +54,11 @@ def seconds(threads: int) -> float:
     """Of a pass to the encoder's taps and back."""
     torch.set_num_threads(threads)
     encoder = load("compact", device="cpu")
-    image, spent = torch.rand(3, SIDE, SIDE), []
+    image, spent = torch.linspace(0, 1, 3 * SIDE * SIDE).view(3, SIDE, SIDE).requires_grad_(), []
     for _ in range(1 + PASSES):
         began = time.perf_counter()
-        features = encoder(image.requires_grad_(), ["relu1_1", "relu4_1"])
-        torch.stack([one.float().sum() for one in features.values()]).sum().backward()
+        with torch.enable_grad():
+            features = encoder(image, ["relu1_1", "relu4_1"])
+            torch.stack([one.float().sum() for one in features.values()]).sum().backward()
         spent.append(time.perf_counter() - began)
     return statistics.median(spent[1:])
