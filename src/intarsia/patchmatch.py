@@ -83,9 +83,12 @@ def copied(image: Image, meaning: Float[Tensor, "r h w"], sources: Sequence[Shee
         wanted, offered = [wanted[0].halved(), *wanted], [offered[0].halved(), *offered]
     generator = torch.Generator().manual_seed(seed)
     field = None
+    whole = True  # whether the size before had something for every region
     for ours, theirs in zip(wanted, offered, strict=True):
-        if bool(theirs.usable.any()):  # at a coarse size a small picture has no place left
-            field = _Search(ours, theirs, field, generator).found()
+        held = ((theirs.meaning > 0) & theirs.usable).flatten(1).any(1)
+        if bool(held.any()):  # at a coarse size a small picture has no place left
+            field = _Search(ours, theirs, field, generator).found(DRAWS if field is None else 0 if whole else 1)
+            whole = bool(held.all())
     assert field is not None
     return _voted(field, offered[-1].colors)[:, :h, :w]
 
@@ -138,11 +141,12 @@ class _Search:
         self.offset = self.anywhere() if field is None else field.doubled().offset
         self.far = self.distance(self.offset)
 
-    def found(self) -> _Field:
+    def found(self, draws: int) -> _Field:
+        """draws: places that each pixel tries before its neighbors' and what is near."""
+        for _ in range(draws):
+            self.consider(self.anywhere(), 0.0)
         for sweep in range(SWEEPS):
             coherence = 0.0 if self.fresh and sweep == 0 else COHERENCE  # neighbors of what is random say nothing
-            for _ in range((DRAWS if self.fresh else 1) * (sweep == 0)):  # one more for what was too small till now
-                self.consider(self.anywhere(), 0.0)
             for step in (16, 8, 4, 2, 1) if sweep == 0 else (4, 2, 1, 1):
                 for dy, dx in BESIDE:
                     self.consider(_from(step * dy, step * dx, self.offset), coherence)

@@ -38,10 +38,10 @@ def test_takes_what_is_quicker_and_leaves_the_process_as_it_was(folder, two, mon
 def test_tells_of_one_thread(two, monkeypatch):
     said = []
     with listening(said.append):
-        busy(monkeypatch, 0.9)
+        busy(monkeypatch, 1.1)
         threads.choose_threads()
         assert (said, torch.get_num_threads()) == ([], 2)
-        busy(monkeypatch, 1.1)
+        busy(monkeypatch, 1.5)
         threads.choose_threads()
     assert torch.get_num_threads() == 1
     assert "1 thread is quicker than 2" in said[0]

@@ -5,7 +5,6 @@ slower than one alone: beside a program on both of two cores a picture took 3.5 
 thread."""
 
 import contextlib
-import statistics
 import threading
 import time
 from collections.abc import Iterator
@@ -16,7 +15,8 @@ from intarsia.encoders import load
 from intarsia.errors import notice
 
 SIDE = 224  # of the picture that is looked at: passes of a few ms, as most of a run's are
-PASSES = 3  # by each number of threads, less one to warm up
+PASSES = 4  # by each number of threads, less one to warm up; the quickest counts
+PLAIN = 0.8  # of the time of all threads, below which one is quicker beyond chance
 
 
 _lock, _counts = threading.Lock(), {"running": 0, "before": 0}
@@ -45,8 +45,9 @@ def choose_threads() -> None:
     if most == 1:
         return
     alone, together = seconds(1), seconds(most)
-    torch.set_num_threads(1 if alone < together else most)
-    if alone < together:
+    busy = alone < PLAIN * together
+    torch.set_num_threads(1 if busy else most)
+    if busy:
         notice(f"the processor is busy: 1 thread is quicker than {most} now, so this run takes one (`threads`).")
 
 
@@ -61,4 +62,4 @@ def seconds(threads: int) -> float:
             features = encoder(image, ["relu1_1", "relu4_1"])
             torch.stack([one.float().sum() for one in features.values()]).sum().backward()
         spent.append(time.perf_counter() - began)
-    return statistics.median(spent[1:])
+    return min(spent[1:])
