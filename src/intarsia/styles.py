@@ -46,10 +46,18 @@ def styles_in_basis(
 
 
 def styles_once(guide: Guide, long_side: int) -> Iterator[tuple[tuple[int, ...], Image, Maps]]:
-    """Each style as large as it is looked at, with the numbers of the regions that use it at one scale, and their style
-    maps."""
+    """Each style as large as it is looked at, with the numbers of the regions that use it at one scale, and the style
+    maps of all regions, zero for those that take elsewhere."""
     for members, size in _groups(guide, long_side):
-        yield members, *_shown([guide.regions[r] for r in members], size)
+        style, own = _shown([guide.regions[r] for r in members], size)
+        maps = own.new_zeros(len(guide.regions), *size)
+        maps[list(members)] = own
+        yield members, style, maps
+
+
+def sizes_of_styles(guide: Guide, long_side: int) -> list[Size]:
+    """Those of `styles_once`."""
+    return [size for _, size in _groups(guide, long_side)]
 
 
 def _groups(guide: Guide, long_side: int, most: int = 0) -> Iterator[tuple[tuple[int, ...], Size]]:

@@ -99,11 +99,9 @@ def patchworks(
 
 @torch.no_grad()
 def _styles(encoder: Encoder, guide: Guide, long_side: int, taps: tuple[str, ...]):
-    """Every picture in use, encoded once, with the map of each region on it (zero for those that take elsewhere)."""
-    for members, style, own in styles_once(guide, long_side):
-        maps = torch.zeros(len(guide.regions), *size_of(style), device=encoder.device)
-        maps[list(members)] = own.to(encoder.device)
-        yield encoder(style.to(encoder.device), taps), maps
+    """Every picture in use, encoded once, with the map of each region on it."""
+    for _, style, maps in styles_once(guide, long_side):
+        yield encoder(style.to(encoder.device), taps), maps.to(encoder.device)
 
 
 def _offered(tap: str, stride: int, pictures, window: tuple[int, int]) -> Side:
