@@ -87,7 +87,8 @@ def test_four_pairs_are_met_exactly_as_by_opencv(shifts):
     found = homography(SCREEN, target)
     torch.testing.assert_close(apply(found, SCREEN.double()), target.double(), atol=1e-9, rtol=0)
     theirs = torch.from_numpy(cv2.getPerspectiveTransform(SCREEN.numpy(), target.numpy()))
-    torch.testing.assert_close(found / found[2, 2], theirs, atol=1e-5, rtol=1e-5)
+    # up to scale, and not by the last entry, which is near 0 where the horizon passes through the corner
+    torch.testing.assert_close(found / found.norm() * found[2, 2].sign(), theirs / theirs.norm(), atol=1e-5, rtol=1e-5)
     back = homography(target, SCREEN) @ found
     torch.testing.assert_close(back / back[2, 2], torch.eye(3).double(), atol=1e-8, rtol=0)
 
