@@ -5,30 +5,36 @@ write replaces the old file only when it is complete.
 """
 
 from intarsia.picture.atomic import atomic_write, sweep
-from intarsia.picture.files import Source, kind_of
+from intarsia.picture.files import Source, kind_of, path_of
 from intarsia.picture.frames import MAX_PIXELS
 from intarsia.picture.maps import read_map, write_map
+from intarsia.picture.metadata import Metadata, Policy
 from intarsia.picture.reading import Opened, read
 from intarsia.picture.recipes import read_recipe
-from intarsia.picture.targets import SUFFIXES, check_size, check_target
-from intarsia.picture.writing import to_pil, write
+from intarsia.picture.targets import SUFFIXES, check_size, check_target, tell_losses
+from intarsia.picture.writing import is_seen_through, to_pil, write
 from intarsia.sizes import fit, resize
 
 __all__ = [
     "MAX_PIXELS",
     "SUFFIXES",
+    "Metadata",
     "Opened",
+    "Policy",
     "Source",
     "atomic_write",
     "check_size",
     "check_target",
     "fit",
+    "is_seen_through",
     "kind_of",
+    "path_of",
     "read",
     "read_map",
     "read_recipe",
     "resize",
     "sweep",
+    "tell_losses",
     "to_pil",
     "write",
     "write_map",

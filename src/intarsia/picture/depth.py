@@ -1,11 +1,10 @@
-"""16-bit color, which Pillow would cut to 8.
+"""16-bit color of PNG and PPM, which Pillow would cut to 8.
 
 Pillow keeps one byte of each sample, and its name for the byte order says which. So we decode twice, once with the
 order turned round, and put the bytes together: all of Pillow's checks hold, and every compression it knows.
 """
 
 import re
-import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -14,7 +13,6 @@ from jaxtyping import UInt8, UInt16
 from PIL import ImageFile
 
 from intarsia.picture.files import File
-from intarsia.picture.frames import Tiff
 from intarsia.picture.levels import Levels
 from intarsia.picture.modes import keyed_alpha, profile_of
 
@@ -30,16 +28,17 @@ def deep_levels(file: File, image: ImageFile.ImageFile, again: Callable[[], Imag
         four = _pixels(image, "RGBA")
         pixels = _joined(four[:, :, 0::2], four[:, :, 1::2])
     else:
-        apart = rawmode.replace("a", "A")  # as if not premultiplied, for Pillow would divide the bytes one by one
-        pixels = _joined(_pixels(image, apart), _pixels(again(), _swapped(apart)))
+        pixels = _joined(_pixels(image, rawmode), _pixels(again(), _swapped(rawmode)))
     if pixels.shape[2] == 3:
         return Levels(pixels, keyed_alpha(pixels, image), profile)
-    color, alpha = pixels[:, :, :-1], pixels[:, :, -1]
-    return Levels(_unmultiplied(color, alpha) if "a" in rawmode else color, alpha, profile)
+    return Levels(pixels[:, :, :-1], pixels[:, :, -1], profile)
 
 
 def lost_depth(name: str, image: ImageFile.ImageFile) -> tuple[str, ...]:
-    """The notice that 16 bits will be read as 8, if so."""
+    """The notice that more bits will be read as 8, if so."""
+    bits = image.info.get("bit_depth", 8)  # of HEIC
+    if isinstance(bits, int) and bits > 8:
+        return (f"{name}: its {bits} bits are read as 8",)
     lost = ";16" in _rawmode(image) and not image.mode.startswith("I")
     return (f"{name}: 16 bits of this kind ({_rawmode(image)}) are read as 8",) if lost else ()
 
@@ -53,8 +52,8 @@ def _rawmode(image: ImageFile.ImageFile) -> str:
 
 def _separable(image: ImageFile.ImageFile) -> bool:
     """Not when frames are blended: there the low bytes do not come out alone."""
-    still = isinstance(image, Tiff) or (image.format == "PNG" and getattr(image, "n_frames", 1) == 1)
-    return still and re.fullmatch(r"(RGB|RGBA|RGBa|RGBX|LA);16[BLN]", _rawmode(image)) is not None
+    still = image.format == "PNG" and getattr(image, "n_frames", 1) == 1
+    return still and re.fullmatch(r"(RGB|RGBA|LA);16B", _rawmode(image)) is not None
 
 
 def _pixels(image: ImageFile.ImageFile, rawmode: str) -> UInt8[np.ndarray, "h w c"]:
@@ -66,18 +65,11 @@ def _pixels(image: ImageFile.ImageFile, rawmode: str) -> UInt8[np.ndarray, "h w 
 
 
 def _swapped(rawmode: str) -> str:
-    native = "L" if sys.byteorder == "little" else "B"
-    order = native if rawmode[-1] == "N" else rawmode[-1]
-    return rawmode[:-1] + {"L": "B", "B": "L"}[order]
+    return rawmode.removesuffix("B") + "L"
 
 
 def _joined(high: UInt8[np.ndarray, "h w c"], low: UInt8[np.ndarray, "h w c"]) -> UInt16[np.ndarray, "h w c"]:
     return (high.astype(np.uint16) << 8) | low
-
-
-def _unmultiplied(color: UInt16[np.ndarray, "h w c"], alpha: UInt16[np.ndarray, "h w"]) -> UInt16[np.ndarray, "h w c"]:
-    share = np.maximum(alpha, 1)[:, :, None].astype(np.float64) / 65535
-    return np.minimum(np.round(color / share), 65535).astype(np.uint16)
 
 
 def _ppm(data: bytes, image: ImageFile.ImageFile) -> Levels | None:

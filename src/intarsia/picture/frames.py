@@ -1,12 +1,14 @@
 """One frame of a file, opened but not decoded: by the decoder of its kind alone, and only below the limits."""
 
 import io
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from PIL import (
     AvifImagePlugin,
     BmpImagePlugin,
+    GifImagePlugin,
     Image,
     ImageFile,
     JpegImagePlugin,
@@ -20,6 +22,7 @@ from intarsia.errors import InputError, MemoryLimitError, PictureError, UsageErr
 from intarsia.picture.files import File
 
 MAX_PIXELS = 200_000_000
+_HAVE_A_MAIN_ONE = ("GIF", "HEIC")
 
 
 class Tiff(TiffImagePlugin.TiffImageFile):
@@ -39,6 +42,7 @@ _OPENERS: dict[str, Callable[..., ImageFile.ImageFile]] = {
     "WebP": WebPImagePlugin.WebPImageFile,
     "TIFF": Tiff,
     "AVIF": AvifImagePlugin.AvifImageFile,
+    "GIF": GifImagePlugin.GifImageFile,
     "BMP": BmpImagePlugin.BmpImageFile,
     "PPM": PpmImagePlugin.PpmImageFile,
 }
@@ -67,29 +71,70 @@ def decoding(name: str, kind: str) -> Iterator[None]:
 
 def first_frame(file: File, max_pixels: int) -> ImageFile.ImageFile:
     """Its header is read, and tells a size below the limit."""
-    image = _OPENERS[file.kind](io.BytesIO(file.data))
-    check_size(file.name, image, max_pixels)
+    opener = _heic_opener(file.name) if file.kind == "HEIC" else _OPENERS[file.kind]
+    image = opener(io.BytesIO(file.data))
+    check_size(file.name, image.size, max_pixels)
     return image
 
 
 def at_frame(file: File, frame: int | None, max_pixels: int) -> ImageFile.ImageFile:
-    """frame: counted from 1; None where there is but one."""
+    """frame: counted from 1; None where there is but one, or one that is the main one: the first of a GIF, and what a
+    HEIC says."""
     image = first_frame(file, max_pixels)
     count = getattr(image, "n_frames", 1)
-    if frame is None and count > 1:
-        raise PictureError(f"{file.name}: holds {count} frames or pages. Choose one with --frame N, from 1 to {count}.")
-    if frame is not None and not 1 <= frame <= count:
-        has = "1 frame" if count == 1 else f"{count} frames"
-        raise PictureError(f"{file.name}: has no frame {frame}, for it holds {has}. Choose from 1 to {count}.")
-    image.seek((frame or 1) - 1)
-    check_size(file.name, image, max_pixels)  # pages differ in size
+    if frame is not None or file.kind not in _HAVE_A_MAIN_ONE:
+        image.seek(chosen(file, frame, count) - 1)
+        check_size(file.name, image.size, max_pixels)  # pages differ in size
     if isinstance(image, Tiff):
         _check_strips(image)
     return image
 
 
-def check_size(name: str, image: Image.Image, max_pixels: int) -> None:
-    w, h = image.size
+def chosen(file: File, frame: int | None, count: int) -> int:
+    """Which of so many frames, counted from 1. Raises PictureError where that is open, or is none of them."""
+    if frame is None and count > 1:
+        raise PictureError(f"{file.name}: holds {count} frames or pages. {_way_to_choose(file.name, count)}")
+    if frame is not None and not 1 <= frame <= count:
+        has = "1 frame" if count == 1 else f"{count} frames"
+        raise PictureError(f"{file.name}: has no frame {frame}, for it holds {has}. Choose from 1 to {count}.")
+    return frame or 1
+
+
+def asked_frame(file: File, frame: int | None) -> int | None:
+    """By the name of the file, or beside it. Raises UsageError where both say one and they differ."""
+    if frame is not None and file.frame is not None and frame != file.frame:
+        raise UsageError(f"{file.name}#{file.frame}: `frame` is {frame}, and the name says {file.frame}. Give one.")
+    return file.frame if frame is None else frame
+
+
+def first_of_many(file: File, image: ImageFile.ImageFile, frame: int | None) -> tuple[str, ...]:
+    """The notice that it is an animation of which the first frame was taken."""
+    count = getattr(image, "n_frames", 1) if file.kind == "GIF" else 1
+    if frame is not None or count < 2:
+        return ()
+    return (f"{file.name}: of its {count} frames the first is taken. {_way_to_choose(file.name, count)}",)
+
+
+def _way_to_choose(name: str, count: int) -> str:
+    if os.path.lexists(name):
+        return f"Name one by its number, {name}#1 to {name}#{count}; for the content `frame` does it too."
+    return f"Choose one with `frame` N, from 1 to {count}."
+
+
+def _heic_opener(name: str) -> Callable[..., ImageFile.ImageFile]:
+    try:
+        from pillow_heif import HeifImageFile
+    except ImportError:
+        raise PictureError(
+            f"{name}: this is a HEIC photo, which needs the package pillow-heif. Install it with "
+            "pip install 'intarsia[heif]', or convert the photo to JPEG."
+        ) from None
+    return HeifImageFile
+
+
+def check_size(name: str, size: tuple[int, int], max_pixels: int) -> None:
+    """size: w, h."""
+    w, h = size
     if w * h > max_pixels:
         raise PictureError(
             f"{name}: {w} x {h} = {w * h} pixels, more than the limit of {max_pixels}. Shrink it, or raise "

@@ -2,12 +2,17 @@
 
 from typing import NamedTuple
 
+import cv2
 import numpy as np
 import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from intarsia.errors import PictureError
+from intarsia.picture.metadata import Metadata
+
+_LOOK = 24  # places along a side
+_SAME = 0.03  # mean difference of two pictures, 0..1, up to which they show the same
 
 
 class Levels(NamedTuple):
@@ -17,6 +22,7 @@ class Levels(NamedTuple):
     alpha: Shaped[np.ndarray, "h w"] | None  # same type as the color
     profile: bytes | None = None
     notices: tuple[str, ...] = ()
+    metadata: Metadata = Metadata()
 
 
 def scaled(levels: Shaped[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
@@ -25,6 +31,14 @@ def scaled(levels: Shaped[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
         return np.array(levels, np.float32, order="C")
     out = np.empty(levels.shape, np.float32)
     return np.divide(levels, np.float32(np.iinfo(levels.dtype).max), out=out)
+
+
+def show_the_same(levels: Levels, reduced: Levels) -> bool:
+    """Whether the second is a reduced copy of the first, as far as a few hundred of its places tell."""
+    h, w = reduced.color.shape[:2]
+    size = (min(w, _LOOK), min(h, _LOOK))
+    both = (cv2.resize(scaled(one.color).mean(axis=2), size, interpolation=cv2.INTER_AREA) for one in (levels, reduced))
+    return float(np.abs(np.subtract(*both)).mean()) < _SAME
 
 
 def from_array(source: np.ndarray | Tensor) -> Levels:

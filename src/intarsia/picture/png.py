@@ -8,19 +8,24 @@ import numpy as np
 from jaxtyping import Shaped, UInt8
 
 from intarsia.picture.icc import srgb_profile
+from intarsia.picture.metadata import Metadata
 from intarsia.picture.pixels import Pixels
 from intarsia.picture.recipes import KEY
 
 Lines = UInt8[np.ndarray, "h n"]
 
 
-def write_png(stream: io.BufferedIOBase, pixels: Pixels, recipe: str | None) -> None:
+def write_png(stream: io.BufferedIOBase, pixels: Pixels, recipe: str | None, metadata: Metadata) -> None:
     """Into a stream at its beginning. Pillow cannot write 16-bit color."""
     (h, w), bytes_per_pixel = pixels.size, pixels.channels * pixels.depth // 8
     stream.write(b"\x89PNG\r\n\x1a\n")
     color = {3: 2, 4: 6}[pixels.channels]
     stream.write(_chunk(b"IHDR", struct.pack(">IIBBBBB", w, h, pixels.depth, color, 0, 0, 0)))
     stream.write(_chunk(b"iCCP", b"sRGB\0\0" + zlib.compress(srgb_profile())))
+    if (dots := metadata.dots_per_inch) is not None:
+        stream.write(_chunk(b"pHYs", struct.pack(">IIB", *(round(one / 0.0254) for one in dots), 1)))
+    if metadata:
+        stream.write(_chunk(b"eXIf", metadata.exif_bytes()))
     if recipe is not None:  # not compressed: Pillow gives no compressed text beyond a megabyte
         stream.write(_chunk(b"iTXt", KEY.encode() + b"\0\0\0\0\0" + recipe.encode()))
     deflate = zlib.compressobj(strategy=zlib.Z_FILTERED)

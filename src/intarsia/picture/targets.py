@@ -5,13 +5,16 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from intarsia.errors import UsageError, unknown
+from intarsia.errors import UsageError, notice, unknown
 from intarsia.picture.atomic import check_place
+from intarsia.picture.files import path_of
 
 Target = str | os.PathLike[str]
 _FORMATS = ("PNG", "JPEG", "WebP", "TIFF", "AVIF", "BMP", "PPM")
 _KINDS = {format.lower(): format for format in _FORMATS} | {"jpg": "JPEG", "tif": "TIFF"}
 SUFFIXES = tuple(_KINDS)  # of the formats that `write` knows
+OPAQUE = ("JPEG", "BMP", "PPM")
+_MUTE = ("BMP", "PPM")  # hold no recipe and no metadata
 _MOST_SIDE = {"JPEG": 65_500, "WebP": 16_383, "AVIF": 65_536}  # pixels that the format, or its encoder, can hold
 
 
@@ -45,6 +48,21 @@ def check_size(target: Target, size: tuple[int, int]) -> None:
         )
 
 
+def tell_losses(target: Target, format: str | None = None, *, alpha: bool, notes: bool) -> None:
+    """Notices of what the format of `target` cannot hold. alpha: whether there is transparency; notes: whether there is
+    a recipe or metadata. Raises UsageError as `write` does."""
+    kind, name = kind_of_target(target, format), "standard output" if target == "-" else target
+    if alpha and kind in OPAQUE:
+        notice(
+            f"{name}: {kind} holds no transparency, so the picture is laid on white. png, tif, webp and avif keep it."
+        )
+    if notes and kind in _MUTE:
+        notice(
+            f"{name}: {kind} holds no recipe and no metadata, so it cannot be painted again from itself. "
+            "`save_recipe` writes one."
+        )
+
+
 def kind_of_target(target: Target, format: str | None = None) -> str:
     """One of the formats that can be written, by `format` or the suffix. Raises UsageError."""
     asked = (format or ("png" if target == "-" else Path(target).suffix)).lower().removeprefix(".")
@@ -61,6 +79,6 @@ def _same_file(path: Path, source: Any) -> bool:
     if not isinstance(source, str | os.PathLike) or source == "-":
         return False
     try:
-        return os.path.samefile(path, source)
+        return os.path.samefile(path, path_of(os.fspath(source)))
     except (OSError, ValueError):  # one of them is not there, or its name is no path at all
         return False

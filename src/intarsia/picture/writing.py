@@ -7,7 +7,7 @@ bytes a pixel.
 import io
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from jaxtyping import Float
 from PIL import Image
@@ -16,14 +16,15 @@ from torch import Tensor
 from intarsia.errors import OutputError, UsageError
 from intarsia.picture.atomic import atomic_write
 from intarsia.picture.icc import srgb_profile
+from intarsia.picture.metadata import Metadata
 from intarsia.picture.pixels import CannotHold, Pixels
 from intarsia.picture.png import write_png
-from intarsia.picture.recipes import exif
-from intarsia.picture.targets import Target, kind_of_target
+from intarsia.picture.recipes import comment, jpeg_comments
+from intarsia.picture.targets import OPAQUE, Target, kind_of_target, tell_losses
 from intarsia.picture.tiff import write_tiff
 
 _DEEP = ("PNG", "TIFF")
-_OPAQUE = ("JPEG", "BMP", "PPM")
+_NOTHING = Metadata()
 _JPEG_ROOM = 65_000  # bytes of EXIF: its segment ends at 65 533
 
 
@@ -34,6 +35,7 @@ def write(
     alpha: Float[Tensor, "h w"] | None = None,
     depth: int = 8,
     recipe: str | None = None,
+    metadata: Metadata = _NOTHING,
     quality: int = 95,
     format: str | None = None,
 ) -> None:
@@ -44,27 +46,34 @@ def write(
     (1 to 100) counts for JPEG, WebP and AVIF. JPEG, BMP and PPM know no transparency: there the picture is laid on
     white. An sRGB profile is embedded, except in BMP and PPM, which have no room for it.
 
-    `recipe` goes into the PNG text "intarsia" or the EXIF comment of JPEG, WebP, TIFF and AVIF; `read_recipe` gets it
-    back. It is left out, without a word, of BMP and PPM, which cannot hold it, and of a JPEG when it is longer than
-    the 65 000 bytes that fit there.
+    `recipe` goes into the PNG text "intarsia" or the EXIF comment of JPEG, WebP, TIFF and AVIF; in a JPEG, when it is
+    longer than the 65 000 bytes that fit there, into comments of the JPEG itself. `read_recipe` gets it back.
+    `metadata`, as a picture was `read` with it, goes into EXIF, its resolution also to where the format has it. BMP and
+    PPM cannot hold these. What is lost is told by a notice (see `tell_losses`).
 
     Raises UsageError for a format that is not known, OutputError when the picture cannot be written as asked;
     BrokenPipeError from standard output passes through.
     """
     kind = kind_of_target(target, format)
-    pixels = Pixels(image, alpha, depth, on_white=kind in _OPAQUE)
+    pixels = Pixels(image, alpha, depth, on_white=kind in OPAQUE)
     _check(target, kind, pixels, quality)
+    tell_losses(target, format, alpha=is_seen_through(alpha), notes=recipe is not None or bool(metadata))
+    extras = Extras(recipe, metadata, quality)
     try:
         if target == "-":
             file = io.BytesIO()
-            _encode(file, kind, pixels, recipe, quality)
+            _encode(file, kind, pixels, extras)
             sys.stdout.buffer.write(file.getbuffer())
             sys.stdout.buffer.flush()
         else:
-            atomic_write(Path(target), lambda stream: _encode(stream, kind, pixels, recipe, quality))
+            atomic_write(Path(target), lambda stream: _encode(stream, kind, pixels, extras))
     except CannotHold as fault:
         h, w = pixels.size
         raise OutputError(f"{target}: {kind} cannot hold this picture of {w} x {h} ({fault}). Try png.") from fault
+
+
+def is_seen_through(alpha: Float[Tensor, "h w"] | None) -> bool:
+    return alpha is not None and bool(alpha.min() < 1)
 
 
 def to_pil(image: Float[Tensor, "3 h w"], alpha: Float[Tensor, "h w"] | None = None) -> Image.Image:
@@ -83,31 +92,49 @@ def _check(target: Target, kind: str, pixels: Pixels, quality: int) -> None:
         raise OutputError(f"{target}: the picture holds values that are not finite, so nothing was written.")
 
 
-def _encode(stream: io.BufferedIOBase, kind: str, pixels: Pixels, recipe: str | None, quality: int) -> None:
+class Extras(NamedTuple):
+    """What is written beside the pixels."""
+
+    recipe: str | None
+    metadata: Metadata
+    quality: int
+
+
+def _encode(stream: io.BufferedIOBase, kind: str, pixels: Pixels, extras: Extras) -> None:
     """Into a stream at its beginning, which can seek. Raises CannotHold, and what the stream raises."""
     if kind == "PNG":
-        write_png(stream, pixels, recipe)
+        write_png(stream, pixels, extras.recipe, extras.metadata)
     elif kind == "TIFF":
-        write_tiff(stream, pixels, recipe)
+        write_tiff(stream, pixels, extras.recipe, extras.metadata)
     else:
-        stream.write(_through_pillow(kind, pixels, recipe, quality))
+        stream.write(_through_pillow(kind, pixels, extras))
 
 
-def _through_pillow(kind: str, pixels: Pixels, recipe: str | None, quality: int) -> memoryview:
+def _through_pillow(kind: str, pixels: Pixels, extras: Extras) -> memoryview:
     file = io.BytesIO()
     try:
-        pixels.whole().save(file, kind.upper(), **_options(kind, recipe, quality))
+        pixels.whole().save(file, kind.upper(), **_options(kind, extras))
     except (OSError, ValueError) as fault:
         raise CannotHold(str(fault)) from fault
     return file.getbuffer()
 
 
-def _options(kind: str, recipe: str | None, quality: int) -> dict[str, Any]:
+def _options(kind: str, extras: Extras) -> dict[str, Any]:
     profile: dict[str, Any] = {"icc_profile": srgb_profile()}
+    dots = extras.metadata.dots_per_inch
+    density = {"dpi": dots} if dots and kind in ("JPEG", "BMP") else {}
     if kind in ("BMP", "PPM"):
-        return profile
+        return profile | density
     # full resolution for color too: borders between regions are often borders of color alone
     sharp = {"JPEG": {"subsampling": 0}, "AVIF": {"subsampling": "4:4:4"}, "WebP": {"exact": True}}[kind]
-    note = b"" if recipe is None else exif(recipe)
-    fits = note and (kind != "JPEG" or len(note) <= _JPEG_ROOM)
-    return profile | sharp | {"quality": quality} | ({"exif": note} if fits else {})
+    return profile | sharp | density | _notes(kind, extras) | {"quality": extras.quality}
+
+
+def _notes(kind: str, extras: Extras) -> dict[str, bytes]:
+    recipe, metadata = extras.recipe, extras.metadata
+    if recipe is None:
+        return {"exif": b"Exif\0\0" + metadata.exif_bytes()} if metadata else {}
+    exif = b"Exif\0\0" + metadata.exif_bytes(comment(recipe))
+    if kind != "JPEG" or len(exif) <= _JPEG_ROOM:
+        return {"exif": exif}
+    return _notes(kind, extras._replace(recipe=None)) | {"extra": jpeg_comments(recipe)}
