@@ -7,7 +7,7 @@ import sys
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any
@@ -128,8 +128,8 @@ class Batch:
                 files.read(name)
 
     def _spare_inputs(self) -> None:
-        inputs = {os.path.realpath(name): name for name in self.recipe.files()}
-        inputs |= {os.path.realpath(one.source): one.source for one in self.pictures}
+        inputs = {os.path.realpath(picture.path_of(name)): name for name in self.recipe.files()}
+        inputs |= {os.path.realpath(picture.path_of(one.source)): one.source for one in self.pictures}
         for one in self.pictures:
             if (twin := inputs.get(os.path.realpath(self.target(one)))) is not None:
                 raise UsageError(
@@ -181,7 +181,7 @@ class Batch:
     def settings(self) -> str:
         """The sum of everything that decides the pictures beside their contents: names of files do not, what is in them
         does. Nor do the number of threads and the version, which change the rounding."""
-        recipe = self.recipe.renamed(lambda name: self._sums.get(name, name))
+        recipe = self.recipe.renamed(lambda name: self._sums.get(name, name) + name.removeprefix(picture.path_of(name)))
         data = recipe.model_dump(mode="json", exclude={*_ASIDE, "inputs"})
         data |= {"settings": every_setting(recipe.build_method()), "files": sorted(self._sums.values())} | self._form
         return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
@@ -198,7 +198,11 @@ class Batch:
 
     @property
     def _form(self) -> dict[str, Any]:
-        return {name: getattr(self.handling, name) for name in ("format", "depth", "quality")}
+        return {"format": self.handling.format} | self._form_of_each
+
+    @property
+    def _form_of_each(self) -> dict[str, Any]:
+        return {field.name: getattr(self.handling, field.name) for field in fields(Form)}
 
     # ---- the run ---------------------------------------------------------------------------------------------------
 
@@ -223,7 +227,7 @@ class Batch:
                 picture.sweep(folders)
 
     def _pool(self) -> Pool:
-        setup = {"recipe": self.recipe.to_json(), "threads": self.threads} | self._form
+        setup = {"recipe": self.recipe.to_json(), "threads": self.threads, "form": self._form_of_each}
         free = free_memory(torch.device("cpu")) if self.workers > 1 else None
         share = {} if free is None else {LIMIT: str(free // self.workers)}
         return Pool(self.command, setup, self.workers, {"OMP_NUM_THREADS": str(self.threads)} | share)
@@ -355,7 +359,7 @@ def _raised(message: dict[str, Any]) -> IntarsiaError:
 def _sum_of(name: str) -> str | None:
     """None for what cannot be read."""
     try:
-        with open(name, "rb") as file:
+        with open(picture.path_of(name), "rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError:
         return None

@@ -11,9 +11,22 @@ from intarsia import picture
 from intarsia.batch.ledger import NAME
 from intarsia.errors import PictureError, UsageError, unknown
 
-READ = (*picture.SUFFIXES, "jpe", "jfif", "dib", "pgm", "pbm", "pnm", "pfm")  # suffixes that mean a picture
-SURE = ("PNG", "JPEG", "WebP", "TIFF", "AVIF")  # kinds whose first bytes are enough, whatever the name
-USUAL = {"JPEG": "jpg", "WebP": "webp", "TIFF": "tif", "AVIF": "avif", "BMP": "bmp", "PPM": "ppm"}
+READ = (
+    *picture.SUFFIXES,
+    "jpe",
+    "jfif",
+    "dib",
+    "pgm",
+    "pbm",
+    "pnm",
+    "pfm",
+    "gif",
+    "heic",
+    "heif",
+    "hif",
+)  # suffixes that mean a picture
+SURE = ("PNG", "JPEG", "WebP", "TIFF", "AVIF", "HEIC", "GIF")  # kinds whose first bytes are enough, whatever the name
+USUAL = {"JPEG": "jpg", "HEIC": "jpg", "WebP": "webp", "TIFF": "tif", "AVIF": "avif", "BMP": "bmp", "PPM": "ppm"}
 
 
 class Picture(NamedTuple):
@@ -61,8 +74,8 @@ def _sources(given: str, out: str, passed_over: list[str]) -> Iterator[tuple[str
             raise UsageError(f"{given} is within {out}, where the results go. Choose another folder for them.")
         for path in _walked(given, out, passed_over):
             yield path, os.path.relpath(path, given)
-    elif os.path.exists(given):
-        yield given, os.path.basename(given)
+    elif os.path.exists(picture.path_of(given)):
+        yield given, _name(given)
     else:
         raise PictureError(f"{given}: there is no such file or folder. Check the path.")
 
@@ -84,6 +97,13 @@ def _walked(folder: str, out: str, passed_over: list[str]) -> Iterator[str]:
                 yield path
             elif os.path.basename(path) != NAME:
                 passed_over.append(path)
+
+
+def _name(given: str) -> str:
+    """The second page of `scan.tif`, `scan.tif#2`, becomes `scan-2.tif`."""
+    path = picture.path_of(given)
+    stem, suffix = os.path.splitext(os.path.basename(path))
+    return f"{stem}{given.removeprefix(path).replace('#', '-')}{suffix}"
 
 
 def _result(relative: str, source: str, format: str | None) -> str:

@@ -1,6 +1,6 @@
 """A process that paints pictures of a batch, one after the other. Lines of JSON come in and go out.
 
-In: first the setup (recipe, threads, depth, quality), then tasks (source, target, replace). Out: `ready`, or `fatal`
+In: first the setup (recipe, threads, form), then tasks (source, target, replace). Out: `ready`, or `fatal`
 where no picture could be painted at all; then for each task `step` now and then, and `done` or `failed`; `download` of
 weights.
 
@@ -85,6 +85,7 @@ class Painter:
             picture.check_size(target, size_of(job.content))
         except UsageError as error:  # of this picture alone
             raise OutputError(str(error)) from error
+        self.form.tell_losses(target, job)
         return job
 
     def save(self, result: Result, task: Task) -> Painted:
@@ -96,7 +97,7 @@ class Painter:
             target.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise OutputError(f"{target.parent}: the folder cannot be made ({error.strerror}).") from error
-        result.save(target, depth=self.form.depth, quality=self.form.quality)
+        self.form.save_as(target, result)
         return Painted(hashlib.sha256(target.read_bytes()).hexdigest(), result.recipe.inputs)
 
 
@@ -115,7 +116,7 @@ def main() -> None:
 def _prepared(setup: dict[str, Any], send: Send) -> Painter | None:
     torch.set_num_threads(setup["threads"])
     try:
-        recipe, form = Recipe.from_json(setup["recipe"]), Form(depth=setup["depth"], quality=setup["quality"])
+        recipe, form = Recipe.from_json(setup["recipe"]), Form(**setup["form"])
         with listening(lambda text: None):  # who gathered the batch has read the styles too, and passed notices on
             return Painter.open(recipe, form, lambda done, total: send("download", bytes=done, total=total))
     except Exception as error:
@@ -137,7 +138,8 @@ def _paint(painter: Painter, task: Task, send: Send, gone: threading.Event) -> N
                 case Noticed(text):
                     notices.append(text)
                 case Done(result):
-                    facts = painter.save(result, task)._asdict()
+                    with listening(lambda text: None):  # what is lost was told before
+                        facts = painter.save(result, task)._asdict()
                     send("done", **facts, seconds=round(time.monotonic() - began, 2), notices=notices)
     except Exception as error:
         send("failed", **_failure(error), notices=notices)

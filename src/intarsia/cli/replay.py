@@ -6,6 +6,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from intarsia import picture as pictures
 from intarsia.cli.stylize import RUN, ByName, Outputs, Shown, paint
 from intarsia.errors import RecipeError
 from intarsia.recipe import Recipe, read_recipe, stored_recipe
@@ -49,6 +50,6 @@ def show(picture: str, /) -> None:
 
 
 def _check_presence(recipe: Recipe, name: str) -> None:
-    gone = [file for file in recipe.files() if not os.path.exists(file)]
+    gone = [file for file in recipe.files() if not os.path.exists(pictures.path_of(file))]
     if gone:
         raise RecipeError(f"{name}: its recipe needs {gone[0]}, which is not there. Say with --folder where to look.")

@@ -197,14 +197,16 @@ def stored_recipe(name: str | Path) -> tuple[str, Path]:
     """The text of a recipe as it stands in its file, and the folder that its paths are relative to."""
     path = Path(name)
     try:
-        data = path.read_bytes()
+        data = Path(picture.path_of(str(path))).read_bytes()
     except OSError as error:
         raise RecipeError(f"{name}: cannot be read ({error.strerror}). Give a recipe, or a picture with one.") from None
     if path.suffix.lower() == ".json" or data.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"{":
         return data.decode("utf-8-sig", "replace"), path.parent
     text = picture.read_recipe(path)
     if text is None:
-        raise RecipeError(f"{name} holds no recipe: it was not written by intarsia, or its metadata was removed.")
+        raise RecipeError(
+            f"{name} holds no recipe: it was not written by intarsia, or without one, or its metadata was removed."
+        )
     return text, Path()
 
 

@@ -33,7 +33,7 @@ class Files:
         if recipe.guide is not None and was_handed_over(recipe.guide) and guide is None:
             raise RecipeError(_handed_over(recipe.guide, "guide"))
         self.sums: dict[str, str] = {}
-        self._read: dict[str, picture.Opened] = {}
+        self._read: dict[tuple[str, int | None], picture.Opened] = {}  # by name, and frame where that is beside it
         self._before: dict[str, picture.Opened] = {}
         self._sums_before: dict[str, str] = {}
         self._swatches: dict[str, picture.Opened] = {}  # as painted last; their size goes by the content
@@ -41,20 +41,28 @@ class Files:
     def of(self, recipe: Recipe) -> "Files":
         """For another content: what has been read of the styles is not read again."""
         files = Files(recipe, self.given, self.guide)
-        named = [name for name in (*recipe.styles, *recipe.style_map) if name in self._read]
-        files._before = {name: self._read[name] for name in named if not self._is_swatch(name)}
+        named = [name for name in (*recipe.styles, *recipe.style_map) if (name, None) in self._read]
+        files._before = {name: self._read[name, None] for name in named if not self._is_swatch(name)}
         files._sums_before, files._swatches = self.sums, self._swatches
         return files
 
     def read(self, name: str, frame: int | None = None) -> picture.Opened:
-        if name in self._before and name not in self._read:
-            self._read[name] = self._before[name]
+        """frame: where it is not said by the name."""
+        if frame is None and name in self._before and (name, None) not in self._read:
+            self._read[name, None] = self._before[name]
             self.sums |= {name: self._sums_before[name]} if name in self._sums_before else {}
-        if name not in self._read:
-            self._read[name] = self._fresh(name, frame)
-            for text in self._read[name].notices:
+        if (name, frame) not in self._read:
+            self._read[name, frame] = opened = self._fresh(name, frame)
+            for text in opened.notices:
                 notice(text)
-        return self._read[name]
+        return self._read[name, frame]
+
+    def content(self) -> picture.Opened:
+        return self.read(self.recipe.content, self.recipe.frame)
+
+    def content_map(self, name: str) -> picture.Opened:
+        """The label map of the content. It may be the content itself, as in a doodle, and is then the same frame."""
+        return self.content() if name == self.recipe.content else self.read(name)
 
     def map(self, name: str) -> Float[Tensor, "h w"]:
         return picture.read_map(self._source(name), max_pixels=self.recipe.max_pixels)
@@ -78,7 +86,7 @@ class Files:
 
     def _shown_at(self) -> int:
         """Long side of the result, where styles are read after the content; else a usual one."""
-        content = self._read.get(self.recipe.content)
+        content = self._read.get((self.recipe.content, self.recipe.frame))
         return self.recipe.long_side(max(content.image.shape[1:]) if content is not None else 1024)
 
     def _source(self, name: str) -> PictureLike:
@@ -86,14 +94,14 @@ class Files:
             return self.given[name]
         if was_handed_over(name):
             raise RecipeError(_handed_over(name, "picture"))
-        if name != "-" and os.path.isfile(name):
+        if name != "-" and os.path.isfile(picture.path_of(name)):
             self.remember(name)
         return name
 
     def remember(self, name: str) -> None:
         """The file's sum, with a notice where the recipe knows another one."""
         try:
-            with open(name, "rb") as file:
+            with open(picture.path_of(name), "rb") as file:
                 self.sums[name] = hashlib.file_digest(file, "sha256").hexdigest()
         except OSError:  # whoever opens it next says so better
             return

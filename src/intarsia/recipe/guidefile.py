@@ -42,7 +42,7 @@ def read_guide(name: str) -> list[WrittenRegion]:
     for file in (file for region in regions for file in region.files()):
         if not _is_within(folder, file):
             raise GuideError(f"{name}: its map {short(file)} is outside the guide's folder. Put it beside the guide.")
-        if not os.path.isfile(os.path.join(folder, file)):
+        if not os.path.isfile(picture.path_of(os.path.join(folder, file))):
             raise GuideError(
                 f"{name}: its map {short(file)} is not there. Put it beside the guide, or drop the region."
             )
@@ -52,7 +52,7 @@ def read_guide(name: str) -> list[WrittenRegion]:
 def _is_within(folder: str, file: str) -> bool:
     """Also when links are followed. What is no name of a file at all is nowhere, and so not outside."""
     try:
-        home, there = os.path.realpath(folder or "."), os.path.realpath(os.path.join(folder, file))
+        home, there = os.path.realpath(folder or "."), os.path.realpath(picture.path_of(os.path.join(folder, file)))
         return not os.path.isabs(file) and os.path.commonpath([home, there]) == home
     except ValueError:
         return os.path.splitdrive(file)[0] == ""

@@ -159,7 +159,7 @@ class Layers:
             return []
         if recipe.style_patch and not recipe.content_patch:
             raise GuideError("the style was to be cut into patches, and not the content. Give `content_patch` too.")
-        content_map = self.files.read(recipe.content_map).image
+        content_map = self.files.content_map(recipe.content_map).image
         check_aspect("label map", "content", content_map, size_of(self.content))
         style_maps = [self.files.read(name).image for name in recipe.style_map]
         if recipe.content_patch:

@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -30,17 +30,35 @@ from intarsia.types import Image
 
 @dataclass(frozen=True, eq=False)
 class Result:
-    """The finished picture. image: "3 h w", 0..1; alpha: as the content had it; recipe: what made it."""
+    """The finished picture. image: "3 h w", 0..1; alpha: as the content had it; recipe: what made it; metadata: of the
+    content's file."""
 
     image: Image
     recipe: Recipe
     alpha: Float[Tensor, "h w"] | None = None
     frame: Frame | None = None
+    metadata: picture.Metadata = field(default_factory=picture.Metadata)
 
-    def save(self, target: str | Path, *, depth: int = 8, quality: int = 95) -> None:
-        """Written atomically, with the recipe inside where the format can hold it."""
-        text = self.recipe.to_json()
-        picture.write(target, self.image, alpha=self.alpha, depth=depth, recipe=text, quality=quality)
+    def save(
+        self,
+        target: str | Path,
+        *,
+        depth: int = 8,
+        quality: int = 95,
+        metadata: picture.Policy = "safe",
+        with_recipe: bool = True,
+    ) -> None:
+        """Written atomically, with the recipe inside where the format can hold it. metadata: what is taken over of the
+        content's file: author, copyright, date and resolution (`safe`), all it has, the place too (`keep`), `none`."""
+        picture.write(
+            target,
+            self.image,
+            alpha=self.alpha,
+            depth=depth,
+            recipe=self.recipe.to_json() if with_recipe else None,
+            metadata=self.metadata.kept(metadata),
+            quality=quality,
+        )
 
     def to_pil(self) -> PilImage.Image:
         return picture.to_pil(self.image, self.alpha)
@@ -52,7 +70,7 @@ class Result:
 @dataclass(frozen=True, eq=False)
 class Job:
     """A recipe with its pictures loaded and its maps fitted. hidden: the content's own colors, which come back where it
-    is transparent."""
+    is transparent; metadata: of the content's file."""
 
     recipe: Recipe
     method: Method
@@ -62,6 +80,7 @@ class Job:
     alpha: Float[Tensor, "h w"] | None = None
     hidden: Image | None = None
     start: Image | None = None
+    metadata: picture.Metadata = field(default_factory=picture.Metadata)
 
     @classmethod
     def open(
@@ -80,7 +99,7 @@ class Job:
             recipe = recipe.renamed(lambda name: str(folder / name))
         files = Files(recipe, given or {}, handed) if files is None else files.of(recipe)
         method = recipe.build_method() if method is None else method
-        content = files.read(recipe.content, frame=recipe.frame)
+        content = files.content()
         seen = without_hidden(content, recipe.content).image
         styles = {name: without_hidden(files.read(name), name) for name in dict.fromkeys(recipe.styles)}
         guide = guide_of(recipe, content, [styles[name] for name in recipe.styles], files)
@@ -93,7 +112,8 @@ class Job:
         start = None if recipe.start is None else picture.resize(files.read(recipe.start).image, size)
         made = {"inputs": files.sums, "threads": torch.get_num_threads(), "version": __version__}
         opened = tuple(styles[name].image for name in recipe.styles)
-        return cls(recipe.model_copy(update=made), method, image, guide, opened, alpha, hidden, start)
+        whole = recipe.model_copy(update=made)
+        return cls(whole, method, image, guide, opened, alpha, hidden, start, content.metadata)
 
     def frames(self, state: State | None = None, encoder: Encoder | None = None) -> Iterator[Frame]:
         """encoder: one that is loaded already; else the method loads its own."""
@@ -107,7 +127,7 @@ class Job:
             image = View.of(self.content, self.guide.merged()).kept(image, Box.whole(size_of(image)))
         if self.alpha is not None and self.hidden is not None:
             image = torch.where(self.alpha > 0, image, self.hidden)
-        return Result(image, self.recipe, self.alpha, frame)
+        return Result(image, self.recipe, self.alpha, frame, self.metadata)
 
 
 def stylize(

@@ -28,6 +28,26 @@ class Form:
     """Bits per channel, 8 or 16 (png and tif)."""
     quality: Annotated[int, Field(ge=1, le=100)] = 95
     """Of jpg, webp and avif, 1 to 100."""
+    metadata: picture.Policy = "safe"
+    """What is kept of the photograph's EXIF: author, copyright, date and resolution (safe), all of it, with the place
+    (keep), or none."""
+    without_recipe: bool = False
+    """Leave the recipe, with the paths in it, out of the picture. It cannot be painted again from itself then."""
+
+    def save_as(self, target: str | Path, result: Result) -> None:
+        """Raises OutputError."""
+        result.save(
+            target,
+            depth=self.depth,
+            quality=self.quality,
+            metadata=self.metadata,
+            with_recipe=not self.without_recipe,
+        )
+
+    def tell_losses(self, target: str, job: Job) -> None:
+        """Notices of what the format of `target` cannot hold of the result, before it is painted."""
+        notes = not self.without_recipe or bool(job.metadata.kept(self.metadata))
+        picture.tell_losses(target, alpha=picture.is_seen_through(job.alpha), notes=notes)
 
     def check(self, names: Iterable[str]) -> None:
         """Raises UsageError for a file whose format cannot hold the depth."""
@@ -94,6 +114,7 @@ class Target(Form):
         state = self._read_state(job.recipe) if self.resume else None
         if self.output is not None:
             picture.check_size(self.output, size_of(job.content))
+            self.tell_losses(self.output, job)
         if self.save_guide is not None:
             self._check_maps(self.save_guide, job)
         if self.save_recipe is not None:
@@ -142,7 +163,7 @@ class Target(Form):
 
     def save(self, result: Result) -> None:
         if self.output is not None:
-            result.save(self.output, depth=self.depth, quality=self.quality)
+            self.save_as(self.output, result)
 
     def save_unfinished(self, result: Result) -> str:
         """Says where it is. What is there is not replaced if it is an input: going on from here would need it."""
@@ -162,7 +183,7 @@ def _given(*names: str | None) -> list[str]:
 
 
 def _is_one_of(target: str, others: Iterable[str]) -> bool:
-    return os.path.realpath(target) in {os.path.realpath(other) for other in others}
+    return os.path.realpath(target) in {os.path.realpath(picture.path_of(other)) for other in others}
 
 
 def _write_recipe(name: str, recipe: Recipe) -> None:
