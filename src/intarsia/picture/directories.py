@@ -28,6 +28,7 @@ _SENSOR = (32803, 34892)  # PhotometricInterpretation: color filter array, linea
 _CAMERAS = (32767, 32769, 32770, 34713, 65000, 65535)  # Compression: of Sony, Epson, Samsung, Nikon, Kodak, Pentax
 _DNG_VERSION, _CFA_PATTERN = 50706, 33422
 _PRIVATE, _PROFILE = 32768, 34675
+_LAYOUT = {256, 257, 258, 259, 262, 266, 273, 277, 278, 279, 284, 317, 322, 323, 324, 325, 338, 339}
 _BIG = 43  # the number of BigTIFF
 SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}  # bytes
 _MARKED = (b"CR\2", b"IIII", b"MMMM")  # behind the header, by Canon and Phase One
@@ -85,9 +86,9 @@ def largest_of_alike(pages: Sequence[TiffPage]) -> TiffPage | None:
 
 
 def check_tags(file: File, page: TiffPage) -> None:
-    """Raises ValueError where the values of a public tag lie beyond the end of the file: readers pass such a tag over,
-    and take for granted what it says."""
-    form = _form(file)
+    """Raises ValueError where the values of a public tag lie beyond the end of the file, or a tag of the layout comes
+    twice: readers pass such a tag over, and take for granted what it says."""
+    form, seen = _form(file), set()
     (count,) = struct.unpack_from(form.length, file.data, page.offset)
     for i in range(count):
         at = page.offset + struct.calcsize(form.length) + i * struct.calcsize(form.entry)
@@ -96,6 +97,9 @@ def check_tags(file: File, page: TiffPage) -> None:
         start = int.from_bytes(place, form.order)
         if size > len(place) and start + size > len(file.data) and (tag < _PRIVATE or tag == _PROFILE):
             raise ValueError(f"what its tag {tag} says is cut off")
+        if tag in seen:
+            raise ValueError(f"its tag {tag} comes twice")
+        seen |= {tag} & _LAYOUT
 
 
 def alone(file: File, page: TiffPage) -> File:

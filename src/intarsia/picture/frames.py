@@ -117,8 +117,8 @@ def first_of_many(file: File, image: ImageFile.ImageFile, frame: int | None) -> 
 
 def _way_to_choose(name: str, count: int) -> str:
     if os.path.lexists(name):
-        return f"Name one by its number, {name}#1 to {name}#{count}; for the content `frame` does it too."
-    return f"Choose one with `frame` N, from 1 to {count}."
+        return f"Name one by its number, {name}#1 to {name}#{count}."
+    return f"Choose one with `frame` N, from 1 to {count}; only files can be named with their number, as FILE#1."
 
 
 def _heic_opener(name: str) -> Callable[..., ImageFile.ImageFile]:

@@ -4,6 +4,7 @@ tifffile reads them, and knows every layout. What it would fill in silently, str
 Source: TIFF 6.0, sections 4 to 6, 16, 18 and 19.
 """
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -20,6 +21,9 @@ _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _INKS = 0, 1, 2, 5  # PhotometricInterpret
 _COLORS = {_WHITE_IS_ZERO: 1, _BLACK_IS_ZERO: 1, _RGB: 3, _INKS: 4}  # samples
 _SIGNED = 2  # SampleFormat
 _OF_PICTURES = (2, 3, 4, 6, 7, 34892, 50001)  # Compression: fax, JPEG, WebP, which are more than samples
+_BITS, _PHOTOMETRIC = 258, 262
+_NUMBERS = (256, 257, 259, _PHOTOMETRIC, 277, 278, 284, 317, 322, 323)  # tags of one number each
+_SLACK = 3  # bytes by which a strip may be longer than it need be
 _ORIENTATION, _LARGEST, _INK_SET, _PROFILE = 274, 281, 332, 34675
 _MULTIPLIED, _ALPHA = 1, 2  # ExtraSamples
 _TWELVE = 2**12 - 1
@@ -38,6 +42,7 @@ def orientation_of(page: TiffPage) -> int:
 
 def levels_of(page: TiffPage, name: str) -> Levels:
     """As it lies in the file, not turned. Raises ValueError, and what tifffile raises, for what is broken."""
+    _check_header(page)
     _check_whole(page)
     values, colors = _pixels(page), _COLORS[page.photometric]
     if values.shape[2] < colors or page.tags.valueof(_INK_SET) not in (None, 1):
@@ -53,17 +58,44 @@ def levels_of(page: TiffPage, name: str) -> Levels:
     return _without_inks(levels, name) if colors == 4 else levels
 
 
+def _check_header(page: TiffPage) -> None:
+    """tifffile takes the usual value for a tag that is missing or makes no sense, and so may see another picture."""
+    values = {tag: page.tags.valueof(tag) for tag in _NUMBERS}
+    odd = [tag for tag, value in values.items() if value is not None and (not isinstance(value, int) or value < 0)]
+    if odd or page.tags.valueof(_PHOTOMETRIC) is None or page.planarconfig not in (1, 2) or page.samplesperpixel < 1:
+        raise ValueError("its header says nothing that can be")
+    bits = page.tags.valueof(_BITS, (1,) if page.compression == 1 else ())  # where the size shows whether it is true
+    bits = bits if isinstance(bits, tuple) else (bits,)
+    if len(bits) != page.samplesperpixel or set(bits) != {page.bitspersample}:
+        raise ValueError("its header gives no number of bits for each of its samples, or several")
+
+
 def _check_whole(page: TiffPage) -> None:
-    """tifffile takes a strip that is not there for an empty one."""
-    needed = int(np.prod(page.chunked))
+    """tifffile takes a strip that is not there for an empty one, and reads on behind one that is too short."""
     places, sizes = page.dataoffsets, page.databytecounts
     end = page.parent.filehandle.size
     if page.imagedepth != 1:
         raise ValueError("a volume of several layers")
-    if len(places) < needed or len(sizes) < needed:
-        raise ValueError("its strips do not cover the picture")
-    if any(size <= 0 or place <= 0 or place + size > end for place, size in zip(places, sizes, strict=False)):
+    if not len(places) == len(sizes) == int(np.prod(page.chunked)):
+        raise ValueError("its strips do not cover the picture, or more than it")
+    if any(size <= 0 or place <= 0 or place + size > end for place, size in zip(places, sizes, strict=True)):
         raise ValueError("a strip is missing or cut off")
+    if page.compression == 1:
+        _check_sizes(page)
+
+
+def _check_sizes(page: TiffPage) -> None:
+    """What is not compressed has the size that the header says; the last strip may be padded to that of the others."""
+    together, planes = (page.samplesperpixel, 1) if page.planarconfig == 1 else (1, page.samplesperpixel)
+    width = page.tilewidth if page.is_tiled else page.imagewidth
+    rows = page.tilelength if page.is_tiled else min(page.rowsperstrip, page.imagelength)
+    last = rows if page.is_tiled else (page.imagelength - 1) % rows + 1
+    row = math.ceil(width * together * page.bitspersample / 8)
+    strips = len(page.databytecounts) // planes
+    for i, size in enumerate(page.databytecounts, 1):
+        least = row * (last if i % strips == 0 else rows)
+        if not least <= size <= row * rows + _SLACK:
+            raise ValueError("its strips are of another size than its header says")
 
 
 def _pixels(page: TiffPage) -> Values:
