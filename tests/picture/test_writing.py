@@ -20,6 +20,7 @@ from intarsia.picture import icc
 SUFFIXES = ["png", "jpg", "jpeg", "webp", "tif", "tiff", "avif", "bmp", "ppm"]
 
 
+@pytest.mark.filterwarnings("ignore::intarsia.errors.Notice")
 @pytest.mark.parametrize("suffix", [*SUFFIXES, "PNG"])
 def test_every_format_comes_back(suffix, tmp_path):
     path = tmp_path / f"a.{suffix}"
@@ -78,6 +79,7 @@ def test_a_smooth_png_is_small(tmp_path):
     assert (tmp_path / "a.png").stat().st_size < 25_000
 
 
+@pytest.mark.filterwarnings("ignore::intarsia.errors.Notice")
 @pytest.mark.parametrize("suffix", ["jpg", "bmp", "ppm"])
 def test_formats_without_alpha_lie_on_white(suffix, tmp_path):
     path = tmp_path / f"a.{suffix}"

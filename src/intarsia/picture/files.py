@@ -66,8 +66,10 @@ def path_of(name: str) -> str:
 
 def _parted(name: str) -> tuple[str, int | None]:
     """The path, and the number of the frame."""
-    found = re.fullmatch(r"(.+)#(\d{1,9})", name, re.DOTALL)
-    return (name, None) if found is None or os.path.lexists(name) else (found[1], int(found[2]))
+    found = re.fullmatch(r"(.+)#([0-9]{1,9})", name, re.DOTALL)
+    if found is None or not os.path.basename(found[1]) or os.path.lexists(name):
+        return name, None
+    return found[1], int(found[2])
 
 
 def kind_of(path: str | os.PathLike[str]) -> str | None:

@@ -103,13 +103,15 @@ def _among(tags: Mapping[int, Any], names: tuple[int, ...]) -> dict[int, Any]:
 
 
 def _entries(exif: Image.Exif, directory: int | None = None) -> dict[int, Any]:
-    """Text as the bytes that it was, of which Pillow makes Latin letters."""
     found: dict[int, Any] = {}
     with suppress(Exception):
         found = dict(exif if directory is None else exif.get_ifd(directory))
-    return {
-        tag: value.encode("latin-1", "replace") if isinstance(value, str) else value for tag, value in found.items()
-    }
+    return {tag: _as_read(value) for tag, value in found.items()}
+
+
+def _as_read(value: Any) -> Any:
+    """Text that is not ASCII as the bytes that it was: Pillow reads them as Latin letters, and would write ?."""
+    return value if not isinstance(value, str) or value.isascii() else value.encode("latin-1", "replace")
 
 
 def _writable(tags: Mapping[int, Any], directory: int | None = None) -> dict[int, Any]:
