@@ -15,6 +15,7 @@ from pathlib import Path
 import filelock
 import pytest
 import torch
+from PIL import Image as PilImage
 
 from intarsia import networks, picture, swatches
 from intarsia.batch import CONTENT, Batch, Handling, Ledger, Picture, gather, read_ledger
@@ -22,7 +23,7 @@ from intarsia.batch.painter import Painter, Task
 from intarsia.batch.pool import Pool
 from intarsia.errors import InputError, IntarsiaError, OutputError, PictureError, RecipeError, UsageError
 from intarsia.recipe import Job, Recipe
-from intarsia.run import Done, Started
+from intarsia.run import Done, Form, Noticed, Started
 
 LEDGER = Path("out/intarsia-batch.jsonl")
 STAND_IN = """
@@ -504,6 +505,55 @@ def test_a_folder_that_cannot_be_written_to_is_told_before_anything_is_begun(put
         list(Batch(recipe, [Picture("in/a.png", "b.png")], out)())
 
 
+def test_pages_of_a_file_are_pictures_of_their_own(put):
+    put("in/scan.tif", "in/other.tif")
+    found = gather(["in/scan.tif#2", "in/scan.tif#1", "in/other.tif"], "out", "png")
+    assert found.pictures == (
+        Picture("in/scan.tif#2", "scan-2.png"),
+        Picture("in/scan.tif#1", "scan-1.png"),
+        Picture("in/other.tif", "other.png"),
+    )
+    assert gather(["in/scan.tif#2"], "out").pictures == (Picture("in/scan.tif#2", "scan-2.tif"),)
+    with pytest.raises(PictureError, match="no such file"):
+        gather(["in/gone.tif#2"], "out")
+
+
+@pytest.mark.parametrize(
+    ("name", "result"),
+    [("a.gif", "a.png"), ("a.heic", "a.jpg"), ("a.HEIF", "a.jpg"), ("IMG_1", "IMG_1.jpg"), ("drawn", "drawn.png")],
+)
+def test_photographs_of_phones_and_gifs_are_gathered(here, name, result):
+    """By suffix or content; their results are of a format that can be written."""
+    heic = b"\0\0\0\x18ftypmif1\0\0\0\0heicmif1"
+    Path("in").mkdir()
+    Path("in", name).write_bytes(b"GIF89a" if result.endswith("png") else heic)
+    assert gather(["in"], "out").pictures == (Picture(f"in/{name}", result),)
+
+
+def test_a_frame_of_a_style_is_a_setting(put):
+    """And the file itself is spared."""
+    put("in/a.png")
+    page = picture.to_pil(picture.read("style.png").image)
+    page.save("pages.tif", save_all=True, append_images=[page.rotate(90)])
+    some = batch("a.png")
+    one, two = (
+        dataclasses.replace(some, recipe=some.recipe.model_copy(update={"styles": [f"pages.tif#{number}"]}))
+        for number in (1, 2)
+    )
+    assert one.settings != two.settings
+    assert one.plan().todo
+    within = dataclasses.replace(one, pictures=[Picture("in/a.png", "pages.tif")], out=".")
+    with pytest.raises(UsageError, match=r"also the input pages\.tif#1"):
+        within.plan()
+
+
+@pytest.mark.parametrize("form", [{"metadata": "none"}, {"without_recipe": True}, {"quality": 50}])
+def test_how_results_are_written_reaches_the_painters(put, form):
+    put("in/a.png")
+    sent = json.loads(json.dumps(batch("a.png", **form)._pool().setup))["form"]
+    assert sent == {"depth": 8, "quality": 95, "metadata": "safe", "without_recipe": False} | form
+
+
 # ---- the painter --------------------------------------------------------------------------------------------------
 
 
@@ -566,6 +616,28 @@ def test_a_format_that_cannot_hold_the_picture_is_told_before_it_is_painted(pain
     started = next(wide.run(Task("wide.png", "out/wide.png", False)))
     assert isinstance(started, Started)
     assert started.job.content.shape == (3, 1, 17_000)
+
+
+def test_a_painter_keeps_metadata_and_recipe_as_asked(painter, here):
+    exif = PilImage.Exif()
+    exif[315] = "Somebody"
+    picture.to_pil(torch.rand(3, 8, 12)).save("a.jpg", exif=exif)
+    painted(painter, "a.jpg", "out/a.jpg")
+    with PilImage.open("out/a.jpg") as image:
+        assert image.getexif()[315] == "Somebody"
+    assert picture.read_recipe("out/a.jpg") is not None
+    bare = dataclasses.replace(painter, form=Form(metadata="none", without_recipe=True))
+    painted(bare, "a.jpg", "out/b.jpg")
+    with PilImage.open("out/b.jpg") as image:
+        assert not image.getexif()
+
+
+def test_transparency_that_is_lost_is_told_once(painter, here):
+    picture.write("a.png", torch.rand(3, 8, 12), alpha=torch.rand(8, 12))
+    told = [event.text for event in painter.run(Task("a.png", "out/a.jpg", False)) if isinstance(event, Noticed)]
+    assert [text for text in told if "transparency" in text] == [
+        "out/a.jpg: JPEG holds no transparency, so the picture is laid on white. png, tif, webp and avif keep it."
+    ]
 
 
 def test_a_swatch_is_painted_as_large_as_for_the_picture_alone(here, random_image, monkeypatch):

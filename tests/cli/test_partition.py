@@ -169,3 +169,18 @@ def test_what_cannot_be_is_told_and_nothing_is_written(photo, folder, capsys, ar
 def test_a_sheet_on_standard_output_is_the_picture_alone(photo, capsysbinary):
     assert run(["partition", "--match", photo, "style.png", "-k", "2", "-o", "-"]) == 0
     assert picture.read(capsysbinary.readouterr().out).image.shape[0] == 3
+
+
+def test_a_page_is_partitioned_by_its_name(photo, capsys):
+    first = picture.to_pil(picture.read(photo).image)
+    first.save("pages.tif", save_all=True, append_images=[first.rotate(180)])
+    assert run(["partition", "pages.tif#2", "-k", "2", "-o", "map.png"]) == 0
+    assert float((labels_in("map.png")[:, 24:] == 0).float().mean()) > 0.95
+    capsys.readouterr()
+    assert run(["partition", "pages.tif", "-k", "2", "-o", "map.png"]) == 3
+    told = capsys.readouterr().err
+    assert "Name one by its number, pages.tif#1 to pages.tif#2." in told
+    assert "--frame" not in told  # which there is not here
+    assert run(["partition", "pages.tif#1", "-k", "2", "-o", "pages.tif"]) == 2
+    assert run(["partition", "--match", "pages.tif#1", "pages.tif#2", "-k", "2", "-o", "sheet.png"]) == 0
+    assert run(["partition", photo, "-k", "2", "-o", "a.png", "--from", "gone.tif#2", "--refine", "1"]) == 3

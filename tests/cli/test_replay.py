@@ -111,6 +111,39 @@ def test_a_replay_that_was_stopped_goes_on(stylize, monkeypatch):
     assert not os.path.exists("again.png.state")
 
 
+def test_frames_are_looked_for_as_they_were_named(stylize, folder, capsys):
+    page = picture.to_pil(image("style.png"))
+    page.rotate(90).save("styles.tif", save_all=True, append_images=[page])
+    assert stylize("content.png", "styles.tif#2", "-o", "out.png") == 0
+    assert stylize("content.png", "style.png", "-o", "alone.png") == 0
+    assert torch.equal(image("out.png"), image("alone.png"))
+    assert run(["replay", "out.png", "-o", "again.png"]) == 0
+    assert Path("again.png").read_bytes() == Path("out.png").read_bytes()
+    os.remove("styles.tif")
+    assert run(["replay", "out.png", "-o", "again.png"]) == 3
+    assert "needs styles.tif#2, which is not there" in capsys.readouterr().err
+
+
+def test_a_recipe_of_any_length_comes_back_from_a_jpeg(stylize, capsys):
+    """A polygon of 5,500 points is longer than EXIF can hold."""
+    points = " ".join(f"{0.3 + 0.4 * (i % 2):.6f},{i / 5500:.6f}" for i in range(5500))
+    mask = ("--content-mask", f"polygon {points}")
+    assert stylize("content.png", "style.png", "-o", "out.jpg", *mask) == 0
+    assert stylize("content.png", "style.png", "-o", "out.png", *mask) == 0
+    assert len(picture.read_recipe("out.jpg")) > 65_536
+    assert picture.read_recipe("out.jpg") == picture.read_recipe("out.png")
+    assert run(["replay", "out.jpg", "-o", "again.png"]) == 0
+    assert torch.equal(image("again.png"), image("out.png"))
+
+
+def test_a_picture_without_its_recipe_says_so(stylize, capsys):
+    assert stylize("content.png", "style.png", "-o", "out.jpg", "--without-recipe") == 0
+    assert b"style.png" not in Path("out.jpg").read_bytes()
+    capsys.readouterr()
+    assert run(["recipe", "show", "out.jpg"]) == 3
+    assert "or without one" in capsys.readouterr().err
+
+
 def test_a_picture_made_in_python_cannot_be_painted_again_from_its_file(folder, random_image, capsys):
     import intarsia
     from intarsia.recipe import stylize

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from PIL import Image
 
 from intarsia import picture
 from intarsia.cli import progress, run
@@ -477,3 +478,68 @@ def test_vgg19_without_a_network_says_which_file_to_put_where(folder, monkeypatc
     assert "vgg19-dcbb9e9d.pth" in said
     assert "compact" in said
     assert not (folder / "out.png").exists()
+
+
+# ---- files of several frames, and what is written beside the pixels --------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("content.png", "pages.tif"),
+        ("pages.tif", "style.png"),
+        ("content.png", "style.png", "--content-mask", "pages.tif"),
+        ("content.png", "style.png", "--region", "sky: content=pages.tif"),
+        ("content.png", "style.png", "--content-mask", "everywhere | subtract pages.tif"),
+        ("content.png", "style.png", "other.png", "--gradient", "pages.tif: 1 -> 2"),
+        ("content.png", "style.png", "--start", "pages.tif"),
+    ],
+)
+def test_several_frames_are_told_with_a_way_that_works(stylize, capsys, arguments):
+    page = picture.to_pil(picture.read("content.png").image)
+    page.rotate(180).save("pages.tif", save_all=True, append_images=[page])
+    assert stylize(*arguments, "-o", "out.png") == 3
+    assert "pages.tif: holds 2 frames or pages. Name one by its number, pages.tif#1 to pages.tif#2." in (
+        capsys.readouterr().err
+    )
+    numbered = [one.replace("pages.tif", "pages.tif#2") for one in arguments]
+    assert stylize(*numbered, "-o", "out.png") == 0
+
+
+def test_frame_still_chooses_for_the_content(stylize, capsys):
+    page = picture.to_pil(picture.read("content.png").image)
+    page.rotate(180).save("pages.tif", save_all=True, append_images=[page])
+    for name, content in (("a.png", ("pages.tif", "--frame", "2")), ("b.png", ("pages.tif#2",))):
+        assert stylize(*content, "style.png", "-o", name) == 0
+    assert torch.equal(picture.read("a.png").image, picture.read("b.png").image)
+    assert stylize("pages.tif#2", "style.png", "-o", "c.png", "--frame", "1") == 2
+    assert "--frame is 1, and the name says 2" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("flags", "kept"), [((), True), (("--metadata", "keep"), True), (("--metadata", "none"), False)]
+)
+@pytest.mark.parametrize("suffix", ["jpg", "png", "tif", "webp", "avif"])
+def test_the_author_goes_over(stylize, flags, kept, suffix):
+    exif = Image.Exif()
+    exif[315], exif[0x8825] = "Somebody", {1: "N", 2: (48.0, 1.0, 0.0)}
+    picture.to_pil(picture.read("content.png").image).save("photo.jpg", exif=exif, dpi=(300, 300))
+    assert stylize("photo.jpg", "style.png", "-o", f"out.{suffix}", "--metadata", policy) == 0
+    with Image.open(f"out.{suffix}") as written:
+        assert (written.getexif().get(315) == "Somebody") == (policy != "none")
+        assert bool(written.getexif().get_ifd(0x8825)) == (policy == "keep")
+        assert (written.getexif().get(282) == 300) == (policy != "none")
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "bmp", "ppm", "jpeg"])
+def test_lost_transparency_is_told(stylize, capsys, suffix):
+    picture.write("clear.png", picture.read("content.png").image, alpha=picture.read("content.png").image[0])
+    assert stylize("clear.png", "style.png", "-o", f"out.{suffix}", "--quiet") == 0
+    assert capsys.readouterr().err.count("holds no transparency") == 1
+
+
+def test_a_raw_file_is_named(stylize, capsys):
+    picture.write("content.tif", picture.read("content.png").image)
+    os.rename("content.tif", "DSC_0001.NEF")
+    assert stylize("DSC_0001.NEF", "style.png", "-o", "out.png") == 3
+    assert "camera's raw file" in capsys.readouterr().err

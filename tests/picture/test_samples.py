@@ -267,6 +267,22 @@ def test_a_header_that_cannot_be_true_is_told(name):
     assert "broken" in refusal(by_hand("II", (7, 5), bytes(range(35)), **changed))
 
 
+def test_a_few_bytes_too_many_are_told():
+    data = by_hand("II", (70, 5), bytes(range(70)) * 5 + bytes(20))
+    opened = picture.read(data)
+    assert np.array_equal(levels(opened.image[0]), np.broadcast_to(np.arange(70), (5, 70)))
+    assert "more bytes than its header says" in opened.notices[0]
+    assert picture.read(by_hand("II", (70, 5), bytes(353))).notices == ()
+
+
+@pytest.mark.parametrize("bits", [1, 4, 12, 16])
+def test_bits_in_the_other_order(bits):
+    values = random(bits, 1, 5, 8)[:, :, 0]
+    turned = bytes(int(f"{byte:08b}"[::-1], 2) for byte in packed(values, bits))
+    data = by_hand("MM", (8, 5), turned, t258=bits, t266=2)
+    assert np.allclose(picture.read(data).image[0].numpy(), shown(values, bits), atol=2e-5)
+
+
 def test_a_tag_that_comes_twice_is_told():
     data = by_hand("II", (7, 5), bytes(70), t258=16, t339=1)
     assert picture.read(data).depth == 16

@@ -267,6 +267,29 @@ def test_what_is_in_its_folder_is_reached(wary, map_name):
     assert Job.open(recipe(guide="guides/g.json", styles=["style.png"])).guide.regions[0].name == "sky"
 
 
+@pytest.mark.parametrize("map_name", ["masks.tif#2", "./masks.tif#1", "deeper/../masks.tif#2"])
+def test_a_map_may_be_a_frame(wary, map_name):
+    page = picture.to_pil(DISK.expand(3, *DISK.shape))
+    page.save("guides/masks.tif", save_all=True, append_images=[page])
+    Path("guides/g.json").write_text(region(content=map_name))
+    assert Job.open(recipe(guide="guides/g.json", styles=["style.png"])).guide.regions[0].name == "sky"
+
+
+@pytest.mark.parametrize(
+    ("map_name", "words"),
+    [
+        ("link.png#1", "outside the guide's folder"),
+        ("../secret.png#1", "outside the guide's folder"),
+        ("up/secret.png#2", "outside the guide's folder"),
+        ("gone.png#1", "is not there"),
+    ],
+)
+def test_a_number_behind_a_name_opens_no_way_out(wary, map_name, words):
+    Path("guides/g.json").write_text(region(content=map_name))
+    with pytest.raises(GuideError, match=words):
+        read_guide("guides/g.json")
+
+
 @pytest.mark.parametrize(
     ("name", "words"),
     [

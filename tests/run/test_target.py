@@ -5,8 +5,10 @@ from pathlib import Path
 import pydantic
 import pytest
 
-from intarsia.errors import UsageError
-from intarsia.run import Form, Target
+from intarsia import picture
+from intarsia.errors import RecipeError, UsageError
+from intarsia.recipe import read_recipe
+from intarsia.run import Form, Noticed, Run, Step, Target
 
 
 @pytest.mark.parametrize(
@@ -46,3 +48,30 @@ def test_states_stand_beside_files_only():
     assert Target(output="a/b.png").state == Path("a/b.png.state")
     assert Target(output="-").state is None
     assert Target().state is None
+
+
+@pytest.mark.parametrize("settings", [{"preview": "content.tif"}, {"save_recipe": "content.tif"}])
+def test_a_file_of_which_a_frame_is_read_stays(recipe, settings):
+    Path("content.png").rename("content.tif")
+    job = recipe().model_copy(update={"content": "content.tif#2"})
+    with pytest.raises(UsageError, match="input"):
+        Target(**{"output": "out.png"} | settings).check_paths(job)
+
+
+def test_what_its_format_cannot_hold_is_told_before_the_painting(recipe, random_image):
+    picture.write("content.png", random_image(48, 64), alpha=random_image(48, 64)[0])
+    events = list(Run(recipe(), Target(output="out.ppm"))())
+    told = [event.text for event in events if isinstance(event, Noticed)]
+    assert [text.partition(", ")[0] for text in told] == [
+        "out.ppm: PPM holds no transparency",
+        "out.ppm: PPM holds no recipe and no metadata",
+    ]
+    assert events.index(Noticed(told[-1])) < next(i for i, event in enumerate(events) if isinstance(event, Step))
+
+
+def test_a_picture_without_its_recipe(recipe):
+    list(Run(recipe(), Target(output="out.png", without_recipe=True))())
+    assert picture.read_recipe("out.png") is None
+    assert b"style.png" not in Path("out.png").read_bytes()
+    with pytest.raises(RecipeError, match="or without one"):
+        read_recipe("out.png")

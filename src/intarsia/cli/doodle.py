@@ -61,7 +61,7 @@ def doodle_command(app: App, arguments: Sequence[str]) -> None:
         start
             A picture to begin with, in place of --init.
         frame
-            Which picture of an animated or multi-page content, counted from 1.
+            Which picture of an animated or multi-page content, counted from 1; without one, of the map.
         max_pixels
             Refuse pictures with more pixels than this.
         threads

@@ -79,7 +79,8 @@ def stylize_command(app: App, arguments: Sequence[str]) -> None:
         start
             A picture to begin with, in place of --init.
         frame
-            Which picture of an animated or multi-page content, counted from 1.
+            Which picture of an animated or multi-page content, counted from 1. In any file it is told by its name, as
+            in scan.tif#2.
         max_pixels
             Refuse pictures with more pixels than this.
         threads

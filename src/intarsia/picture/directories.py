@@ -77,10 +77,7 @@ def largest_of_alike(pages: Sequence[TiffPage]) -> TiffPage | None:
     w, h = largest.imagewidth, largest.imagelength
     others = [page for page in pages if page is not largest]
     alike = all(
-        page.imagewidth < 0.75 * w
-        and abs(page.imagelength - page.imagewidth * h / w) <= 1 + h / w
-        and page.photometric == largest.photometric
-        for page in others
+        page.imagewidth < 0.75 * w and abs(page.imagelength - page.imagewidth * h / w) <= 1 + h / w for page in others
     )
     return largest if others and alike else None
 

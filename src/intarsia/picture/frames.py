@@ -126,8 +126,8 @@ def _heic_opener(name: str) -> Callable[..., ImageFile.ImageFile]:
         from pillow_heif import HeifImageFile
     except ImportError:
         raise PictureError(
-            f"{name}: this is a HEIC photo, which needs the package pillow-heif. Install it with "
-            "pip install 'intarsia[heif]', or convert the photo to JPEG."
+            f"{name}: this is a HEIC photo, which needs the package pillow-heif (the extra intarsia[heif]). Install it "
+            "with pip install pillow-heif, or convert the photo to JPEG."
         ) from None
     return HeifImageFile
 

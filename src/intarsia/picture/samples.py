@@ -23,6 +23,7 @@ _SIGNED = 2  # SampleFormat
 _OF_PICTURES = (2, 3, 4, 6, 7, 34892, 50001)  # Compression: fax, JPEG, WebP, which are more than samples
 _BITS, _PHOTOMETRIC = 258, 262
 _NUMBERS = (256, 257, 259, _PHOTOMETRIC, 277, 278, 284, 317, 322, 323)  # tags of one number each
+_MOST_SPARE = 1.125  # times the size that a strip must have, up to which it may have more
 _SLACK = 3  # bytes by which a strip may be longer than it need be
 _ORIENTATION, _LARGEST, _INK_SET, _PROFILE = 274, 281, 332, 34675
 _MULTIPLIED, _ALPHA = 1, 2  # ExtraSamples
@@ -44,12 +45,14 @@ def levels_of(page: TiffPage, name: str) -> Levels:
     """As it lies in the file, not turned. Raises ValueError, and what tifffile raises, for what is broken."""
     _check_header(page)
     _check_whole(page)
+    spare = _spare_bytes(page, name) if page.compression == 1 else ()
     values, colors = _pixels(page), _COLORS[page.photometric]
     if values.shape[2] < colors or page.tags.valueof(_INK_SET) not in (None, 1):
         raise ValueError("its samples are not those of its kind of color")
     kind, place = _alpha_of(page, colors)
     alpha = None if place is None else values[:, :, place]
     color, alpha, notices = _leveled(page, values[:, :, :colors], alpha, name)
+    notices = spare + notices
     if kind == _MULTIPLIED and alpha is not None:
         color = _divided(color, alpha)
     if page.photometric == _WHITE_IS_ZERO:
@@ -80,22 +83,25 @@ def _check_whole(page: TiffPage) -> None:
         raise ValueError("its strips do not cover the picture, or more than it")
     if any(size <= 0 or place <= 0 or place + size > end for place, size in zip(places, sizes, strict=True)):
         raise ValueError("a strip is missing or cut off")
-    if page.compression == 1:
-        _check_sizes(page)
 
 
-def _check_sizes(page: TiffPage) -> None:
-    """What is not compressed has the size that the header says; the last strip may be padded to that of the others."""
+def _spare_bytes(page: TiffPage, name: str) -> tuple[str, ...]:
+    """What is not compressed has the size that the header says; the last strip may be padded to that of the others.
+    The notice that there is a little more. Raises ValueError for less, and for much more: then the header is wrong."""
     together, planes = (page.samplesperpixel, 1) if page.planarconfig == 1 else (1, page.samplesperpixel)
     width = page.tilewidth if page.is_tiled else page.imagewidth
     rows = page.tilelength if page.is_tiled else min(page.rowsperstrip, page.imagelength)
     last = rows if page.is_tiled else (page.imagelength - 1) % rows + 1
     row = math.ceil(width * together * page.bitspersample / 8)
     strips = len(page.databytecounts) // planes
-    for i, size in enumerate(page.databytecounts, 1):
-        least = row * (last if i % strips == 0 else rows)
-        if not least <= size <= row * rows + _SLACK:
-            raise ValueError("its strips are of another size than its header says")
+    least = [row * (last if i % strips == 0 else rows) for i in range(1, strips * planes + 1)]
+    if any(size < few for size, few in zip(page.databytecounts, least, strict=True)):
+        raise ValueError("its strips are smaller than its header says")
+    most = max(page.databytecounts)
+    if most > _MOST_SPARE * row * rows + _SLACK:
+        raise ValueError("its strips are larger than its header says")
+    more = most > row * rows + _SLACK
+    return (f"{name}: its strips hold more bytes than its header says; they are read as it says",) if more else ()
 
 
 def _pixels(page: TiffPage) -> Values:
