@@ -267,6 +267,36 @@ def test_a_header_that_cannot_be_true_is_told(name):
     assert "broken" in refusal(by_hand("II", (7, 5), bytes(range(35)), **changed))
 
 
+@pytest.mark.parametrize("tag", [258, 262])
+@pytest.mark.parametrize("compression", ["packbits", "tiff_lzw"])
+def test_a_palette_without_what_it_needs_is_told(tag, compression):
+    stream = io.BytesIO()
+    Image.fromarray(random(8, 3)).quantize(16).save(stream, "TIFF", compression=compression)
+    data = stream.getvalue()
+    assert picture.read(data).image.shape == (3, 21, 19)
+    at = data.index(struct.pack("<HH", tag, 3))
+    assert "broken" in refusal(data[:at] + struct.pack("<H", 65000) + data[at + 2 :])
+
+
+KINDS_OF_PILLOW = [
+    (mode, compression)
+    for mode in ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr")
+    for compression in (None, "group4", "jpeg", "tiff_lzw", "packbits", "tiff_adobe_deflate", "zstd", "lzma")
+    if (compression != "group4" or mode == "1") and (compression != "jpeg" or mode in ("L", "RGB", "YCbCr", "CMYK"))
+]
+
+
+@pytest.mark.parametrize(("mode", "compression"), KINDS_OF_PILLOW)
+def test_every_kind_that_pillow_writes_is_read_as_it_reads_it(mode, compression):
+    stream = io.BytesIO()
+    image = Image.fromarray(random(8, 3))
+    image = image.quantize(16).convert("PA") if mode == "PA" else image.convert(mode)
+    image.save(stream, "TIFF", **({"compression": compression} if compression else {}))
+    with Image.open(stream) as again:
+        expected = np.array(again.convert("RGB")).astype(int)
+    assert np.abs(levels(picture.read(stream.getvalue()).image).astype(int) - expected).max() <= 1
+
+
 def test_a_few_bytes_too_many_are_told():
     data = by_hand("II", (70, 5), bytes(range(70)) * 5 + bytes(20))
     opened = picture.read(data)
@@ -336,12 +366,12 @@ def _as_others_see_it(data):
 
 @pytest.mark.parametrize("number", range(8))
 def test_fuzzed_tiffs_are_refused_or_right(number):
-    """50 of each kind, always the same: no failure but an error of ours, and no picture that another reader sees
+    """100 of each kind, always the same: no failure but an error of ours, and no picture that another reader sees
     otherwise, unless a notice tells."""
     seed = list(_seeds())[number]
     random = np.random.default_rng(number)
     read = compared = 0
-    for _ in range(50):
+    for _ in range(100):
         data = mutated(seed, random)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

@@ -124,6 +124,7 @@ def _from_tiff(file: File, frame: int | None, max_pixels: int) -> Levels:
         def levels_of(page: TiffPage) -> Levels:
             check_size(file.name, (page.imagewidth, page.imagelength), max_pixels)
             directories.check_tags(file, page)
+            samples.check_header(page)
             alone = directories.alone(file, page)
             if not samples.has_samples(page):
                 return _through_pillow(alone, 1, max_pixels)

@@ -20,6 +20,8 @@ Values = Shaped[np.ndarray, "h w c"]
 _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _INKS = 0, 1, 2, 5  # PhotometricInterpretation
 _COLORS = {_WHITE_IS_ZERO: 1, _BLACK_IS_ZERO: 1, _RGB: 3, _INKS: 4}  # samples
 _SIGNED = 2  # SampleFormat
+_OLD_JPEG = 6  # Compression
+_BILEVEL = (1, 2, 3, 4)  # Compression: none, where the size shows whether it is true, and fax
 _OF_PICTURES = (2, 3, 4, 6, 7, 34892, 50001)  # Compression: fax, JPEG, WebP, which are more than samples
 _BITS, _PHOTOMETRIC = 258, 262
 _NUMBERS = (256, 257, 259, _PHOTOMETRIC, 277, 278, 284, 317, 322, 323)  # tags of one number each
@@ -36,6 +38,21 @@ def has_samples(page: TiffPage) -> bool:
     return page.photometric in _COLORS and not coded
 
 
+def check_header(page: TiffPage) -> None:
+    """Raises ValueError. Readers take the usual value for a tag that is missing or makes no sense, and so may see
+    another picture. The old kind of JPEG says these things in its own header."""
+    if page.compression == _OLD_JPEG:
+        return
+    values = {tag: page.tags.valueof(tag) for tag in _NUMBERS}
+    odd = [tag for tag, value in values.items() if value is not None and (not isinstance(value, int) or value < 0)]
+    if odd or page.tags.valueof(_PHOTOMETRIC) is None or page.planarconfig not in (1, 2) or page.samplesperpixel < 1:
+        raise ValueError("its header says nothing that can be")
+    bits = page.tags.valueof(_BITS, (1,) if page.compression in _BILEVEL else ())
+    bits = bits if isinstance(bits, tuple) else (bits,)
+    if len(bits) != page.samplesperpixel or set(bits) != {page.bitspersample}:
+        raise ValueError("its header gives no number of bits for each of its samples, or several")
+
+
 def orientation_of(page: TiffPage) -> int:
     turn = page.tags.valueof(_ORIENTATION)
     return turn if isinstance(turn, int) else 1
@@ -43,7 +60,6 @@ def orientation_of(page: TiffPage) -> int:
 
 def levels_of(page: TiffPage, name: str) -> Levels:
     """As it lies in the file, not turned. Raises ValueError, and what tifffile raises, for what is broken."""
-    _check_header(page)
     _check_whole(page)
     spare = _spare_bytes(page, name) if page.compression == 1 else ()
     values, colors = _pixels(page), _COLORS[page.photometric]
@@ -59,18 +75,6 @@ def levels_of(page: TiffPage, name: str) -> Levels:
         color = _most(color) - color
     levels = Levels(color, alpha, as_profile(page.tags.valueof(_PROFILE)), notices)
     return _without_inks(levels, name) if colors == 4 else levels
-
-
-def _check_header(page: TiffPage) -> None:
-    """tifffile takes the usual value for a tag that is missing or makes no sense, and so may see another picture."""
-    values = {tag: page.tags.valueof(tag) for tag in _NUMBERS}
-    odd = [tag for tag, value in values.items() if value is not None and (not isinstance(value, int) or value < 0)]
-    if odd or page.tags.valueof(_PHOTOMETRIC) is None or page.planarconfig not in (1, 2) or page.samplesperpixel < 1:
-        raise ValueError("its header says nothing that can be")
-    bits = page.tags.valueof(_BITS, (1,) if page.compression == 1 else ())  # where the size shows whether it is true
-    bits = bits if isinstance(bits, tuple) else (bits,)
-    if len(bits) != page.samplesperpixel or set(bits) != {page.bitspersample}:
-        raise ValueError("its header gives no number of bits for each of its samples, or several")
 
 
 def _check_whole(page: TiffPage) -> None:
