@@ -7,7 +7,7 @@ write replaces the old file only when it is complete.
 from intarsia.picture.atomic import atomic_write, sweep
 from intarsia.picture.files import Source, kind_of
 from intarsia.picture.frames import MAX_PIXELS
-from intarsia.picture.maps import read_map, write_map
+from intarsia.picture.maps import TRANSPARENT, read_labels, read_map, write_map
 from intarsia.picture.reading import Opened, read
 from intarsia.picture.recipes import read_recipe
 from intarsia.picture.targets import SUFFIXES, check_size, check_target
@@ -17,6 +17,7 @@ from intarsia.sizes import fit, resize
 __all__ = [
     "MAX_PIXELS",
     "SUFFIXES",
+    "TRANSPARENT",
     "Opened",
     "Source",
     "atomic_write",
@@ -25,6 +26,7 @@ __all__ = [
     "fit",
     "kind_of",
     "read",
+    "read_labels",
     "read_map",
     "read_recipe",
     "resize",

@@ -18,6 +18,7 @@ from intarsia.picture.levels import Levels, from_array, scaled
 from intarsia.picture.modes import from_pillow
 
 ORIENTATION = 0x0112  # the EXIF tag
+MARK, MARKED = "intarsia map", "levels are shares"  # text in the maps that we write
 _TURNS: dict[int, Callable[[np.ndarray], np.ndarray]] = {
     2: np.fliplr,
     3: lambda a: np.rot90(a, 2),
@@ -94,10 +95,16 @@ def _from_file(file: File, frame: int | None, max_pixels: int) -> Levels:
 
 def _upright(levels: Levels, image: Image.Image) -> Levels:
     """EXIF orientation, applied to a loaded picture. (Pillow turns a TIFF while loading and then drops the tag.)"""
+    numbers = np.array(image) if image.mode == "P" else None
+    lossy, certain = image.format in ("JPEG", "AVIF"), image.info.get(MARK) == MARKED
+    levels = levels._replace(numbers=numbers, lossy=lossy, certain=certain)
     turn = _TURNS.get(_orientation(image))
     if turn is None:
         return levels
-    return levels._replace(color=turn(levels.color), alpha=None if levels.alpha is None else turn(levels.alpha))
+    planes = {
+        name: turn(plane) for name in ("color", "alpha", "numbers") if (plane := getattr(levels, name)) is not None
+    }
+    return levels._replace(**planes)
 
 
 def _orientation(image: Image.Image) -> int:
