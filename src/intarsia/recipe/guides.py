@@ -159,9 +159,9 @@ class Layers:
             return []
         if recipe.style_patch and not recipe.content_patch:
             raise GuideError("the style was to be cut into patches, and not the content. Give `content_patch` too.")
-        content_map = self.files.read(recipe.content_map).image
+        content_map = self.files.labels(recipe.content_map)
         check_aspect("label map", "content", content_map, size_of(self.content))
-        style_maps = [self.files.read(name).image for name in recipe.style_map]
+        style_maps = [self.files.labels(name) for name in recipe.style_map]
         if recipe.content_patch:
             return self._patches(content_map, style_maps)
         if style_maps:
@@ -278,10 +278,7 @@ class Layers:
 
     def _canvas_of(self, image: Image, most: int, side: str) -> Canvas:
         size = picture.fit(*size_of(image), min(most, max(size_of(image))))
-        return Canvas(picture.resize(image, size), size_of(image), side, self.files.map, self._picture)
-
-    def _picture(self, name: str) -> Image:
-        return self.files.read(name).image
+        return Canvas(picture.resize(image, size), size_of(image), side, self.files.map, self.files.labels)
 
     def _style_map(self, name: str, written: WrittenMap, style: int) -> Map:
         return self._map(name, written, self._canvas_of(self.styles[style], LARGEST, "style"))
