@@ -198,6 +198,15 @@ def test_exact_numbers_beside_a_jpeg_are_refused():
         read_labels(encoded(Image.fromarray(numbered(0, 1, 2)[1]), "JPEG"))
 
 
+def test_the_colors_decide_nothing_where_two_are_as_near():
+    """A row half between two labels goes to the larger one, whatever their colors are."""
+    drawn = np.zeros((40, 30, 3), np.uint8)
+    drawn[:15], drawn[15:17], drawn[17:] = (20, 60, 200), (60, 100, 120), (100, 140, 40)
+    first, second = (maps_of_colors(read_labels(png(one))) for one in (drawn, 255 - drawn))
+    for one, other in zip(first.values(), second.values(), strict=True):
+        assert torch.equal(one, other)
+
+
 def test_a_class_is_asked_for_by_its_number():
     for values, dtype in (((0, 14, 15), np.uint8), ((0, 300, 301), np.uint16)):
         content = read_labels(png(numbered(*values, dtype=dtype)[0]))

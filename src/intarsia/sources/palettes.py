@@ -154,7 +154,9 @@ def _exact_palette(maps: Sequence[Painted]) -> Palette:
     if palette.is_numbers:  # which nobody draws by mistake
         kept |= (palette.colors != torch.tensor(TRANSPARENT)).any(1)
     _check_count(int(kept.sum()))
-    return Palette(palette.colors[kept], palette.parts[:, kept], noise=0)
+    order = palette.parts.sum(0).argsort(descending=True, stable=True)  # of two as near, the larger takes a pixel
+    order = order[kept[order]]
+    return Palette(palette.colors[order], palette.parts[:, order], noise=0)
 
 
 def _counted(
