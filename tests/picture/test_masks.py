@@ -65,6 +65,9 @@ SILENT = {
     "gray and opaque": png(with_alpha(colored((255,) * 3), 255)),
     "gray and evenly transparent": png(with_alpha(colored((255,) * 3), 90)),
     "gray and all but opaque": png(with_alpha(colored((255,) * 3), np.where(PHOTO[:, :, 0] > 100, 255, 254))),
+    "opaque but for a pixel": png(
+        with_alpha(colored((255,) * 3), np.where((np.arange(W) > 0) | (np.arange(H) > 0)[:, None], 255, 96))
+    ),
     "strokes on transparent": png(with_alpha(np.full((H, W, 3), 255), gray(255))),
     "garbage below strokes": png(with_alpha(np.where(DISC[:, :, None], 0, PHOTO), gray(255))),
     "palette, white second": png(gray(1), "P", [0, 0, 0, 255, 255, 255]),
@@ -208,6 +211,11 @@ REFUSED = {
     "classes in a palette": (png(classes(0, 1, 2), "P", [0, 0, 0, 128, 0, 0, 0, 128, 0]), "#000000, #800000, #008000"),
     "classes in a black palette": (png(classes(0, 1, 2), "P", [0] * 768), "has the values 0, 1, 2"),
     "a label map": (png(colored((255, 0, 0), (0, 0, 255))), "none of them is plainly the region"),
+    "a label map, JPEG": (jpeg(colored((255, 0, 0), (0, 0, 255)), 75), "none of them is plainly the region"),
+    "classes in colors, JPEG": (
+        jpeg(np.array([[0, 0, 0], [200, 0, 0], [0, 200, 90]], np.uint8)[classes(0, 1, 2)], 90),
+        "none of them is plainly the region",
+    ),
     "red on white": (png(colored((255, 0, 0), (255, 255, 255))), "none of them is plainly the region"),
     "transparent everywhere": (png(with_alpha(PHOTO, 0)), "transparent everywhere"),
     "below zero": (tiff_of(gray(1, -1, np.int32)), "-1"),

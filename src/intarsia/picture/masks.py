@@ -57,7 +57,7 @@ def _telling(levels: Levels, name: str) -> Telling:
         return Telling(alpha)  # strokes on a transparent layer
     if alpha.max() == 0:
         raise PictureError(f"{name}: this mask is transparent everywhere. Save it without transparency.")
-    if alpha.min() >= DIM * alpha.max():  # as good as opaque
+    if np.mean(alpha >= DIM * alpha.max()) > 0.999:  # as good as opaque
         return _by_color(levels, name)
     seen = levels.color[alpha > alpha.max() / 2]
     if _is_even(seen):
@@ -108,17 +108,31 @@ def _is_one_color_on_black(color: Shaped[np.ndarray, "h w c"]) -> bool:
 
 def _check_no_labels(color: Shaped[np.ndarray, "h w 3"], name: str) -> None:
     """PictureError for flat colors, none of which says that it is the region."""
-    codes = color.astype(np.int64) @ np.array([1 << 32, 1 << 16, 1])
-    even = _even(color)
-    found, counts = np.unique(codes[even], return_counts=True)
-    if 1 < len(found) <= FEW and even.mean() > 0.5:
-        eight = 255 / _top(color)
-        order = counts.argsort()[::-1]
-        hexes = ["#" + "".join(f"{round((code >> s & 65535) * eight):02x}" for s in (32, 16, 0)) for code in found]
+    found = _flat_colors(color, _spread(color) == 0, 0) or _flat_colors(color, _spread(color) <= NEAR * _top(color), 32)
+    if found:
+        hexes = ["#" + "".join(f"{round(level):02x}" for level in one) for one in found]
         raise PictureError(
-            f"{name}: this mask has the colors {', '.join(hexes[i] for i in order)}, and none of them is plainly the "
-            f"region. Say which one: \"label '{name}' {hexes[order[-1]]}\"; or paint the region white on black."
+            f"{name}: this mask has the colors {', '.join(hexes)}, and none of them is plainly the region. Say which "
+            f"one: \"label '{name}' {hexes[-1]}\"; or paint the region white on black."
         )
+
+
+def _flat_colors(
+    color: Shaped[np.ndarray, "h w 3"], flat: Bool[np.ndarray, "h w"], noise: int
+) -> list[Float[np.ndarray, "3"]]:
+    """The colors of the flat places, in levels of 255, the most frequent first: if these places are most of the
+    picture, and have 2 to FEW colors and next to nothing else. noise: how many levels are the same."""
+    if flat.mean() <= 0.5:
+        return []
+    held = scaled(color[flat]) * 255
+    coarse = np.round(held / (noise or 1 / 257)).astype(np.int64)
+    codes = coarse @ np.array([1 << 32, 1 << 16, 1])
+    found, first, counts = np.unique(codes, return_index=True, return_counts=True)
+    large = counts >= (0.01 if noise else 0) * len(held)
+    if not 1 < large.sum() <= FEW or counts[large].sum() < 0.95 * len(held):
+        return []
+    order = [i for i in counts.argsort()[::-1] if large[i]]
+    return [np.median(held[codes == found[i]], 0) if noise else held[first[i]] for i in order]
 
 
 def _luminance(color: Shaped[np.ndarray, "h w 3"]) -> Float[np.ndarray, "h w"]:
@@ -212,7 +226,7 @@ def _check_no_classes(
     through all values, and its faint ones are edges.)"""
     if len(levels) > FEW:
         return
-    top, even = _top(values), _even(values[:, :, None])
+    top, even = _top(values), _even(values)
     found = np.unique(values[even])
     faint = (values > 0) & (values < FAINT * top)
     gap = counts[(levels >= FAINT * top) & (levels <= (1 - NEAR) * top)].sum() <= 0.001 * counts.sum()
@@ -233,10 +247,15 @@ def _counted(values: Values) -> tuple[Shaped[np.ndarray, " n"], Int[np.ndarray, 
     return levels.astype(values.dtype), counts[levels]
 
 
-def _even(color: Shaped[np.ndarray, "h w c"]) -> Bool[np.ndarray, "h w"]:
+def _even(values: Values) -> Bool[np.ndarray, "h w"]:
     """Where 3 x 3 pixels are the same."""
+    return _spread(values[:, :, None]) == 0
+
+
+def _spread(color: Shaped[np.ndarray, "h w c"]) -> Values:
+    """The largest difference within 3 x 3 pixels, of any channel."""
     window, color = np.ones((3, 3), np.uint8), np.ascontiguousarray(color)
-    return (cv2.dilate(color, window) == cv2.erode(color, window)).reshape(*color.shape[:2], -1).all(2)
+    return (cv2.dilate(color, window) - cv2.erode(color, window)).reshape(color.shape).max(2)
 
 
 def _top(values: Shaped[np.ndarray, "..."]) -> int:
