@@ -12,7 +12,7 @@ FLOORS = [
     ["maps", "geometry", "composite"],
     ["guide", "losses", "optimizers", "transforms", "encoders", "decoders", "networks"],
     ["engine", "recolor", "styles", "scene", "measure"],
-    ["methods", "sources", "partition"],
+    ["methods", "sources", "partition", "survey"],
     ["recipe", "run", "batch", "training"],
     ["cli", "studio", "__main__"],
 ]

@@ -28,6 +28,7 @@ def known_flags() -> set[str]:
             "doodle",
             "texture",
             "partition",
+            "masks",
             "measure",
             "batch",
             "replay",

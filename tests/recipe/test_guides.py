@@ -3,10 +3,12 @@
 import warnings
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from intarsia import Gatys, Guide, Job, Recipe, picture, sources
 from intarsia.errors import GuideError, IntarsiaError, Notice, PictureError
@@ -123,6 +125,42 @@ def test_any_map_is_a_gradient(guide, ramp):
     found = guide(gradient=f"{ramp}: 1 -> 2", notices="ignore")
     same(found.shares(SIZE).sum(0), torch.ones(SIZE))
     assert float(found.shares(SIZE)[1].std()) > 0.05
+
+
+def test_label_maps_of_class_numbers_are_regions_and_labels_are_asked_for_by_number(guide):
+    ids = np.repeat(np.array([[0, 1, 2, 2]], np.uint8), 16, 1).repeat(48, 0)  # 64 x 48
+    for name, kind in (("ids.png", np.uint8), ("ids16.png", np.uint16)):
+        Image.fromarray(ids.astype(kind)).save(name)
+    Image.fromarray(ids[:40, :40]).save("style-ids.png")
+    for name in ("ids.png", "ids16.png"):
+        found = guide(1, content_map=name, style_map=["style-ids.png"], notices="ignore")
+        assert [region.name for region in found.regions] == ["#020202", "#000000", "#010101"]
+        assert [float(region.content_map.mean()) for region in found.regions] == [0.5, 0.25, 0.25]
+        (asked,) = guide(1, content_mask=[f"label {name} 2"], notices="ignore").regions
+        assert float(asked.content_map.mean()) == 0.5
+
+
+def test_a_transparent_part_of_a_label_map_can_be_kept(guide):
+    rgba = np.zeros((48, 64, 4), np.uint8)
+    rgba[:, 16:] = 200, 0, 0, 255
+    Image.fromarray(rgba).save("hole.png")
+    found = guide(1, content_map="hole.png", region=["transparent: keep"], notices="ignore")
+    assert {region.name: region.strength for region in found.regions} == {"#c80000": 1, "transparent": 0}
+
+
+@pytest.mark.parametrize("most", [1, 15, 128])
+def test_a_mask_of_a_class_number_paints_its_region_fully(guide, most):
+    Image.fromarray(np.where(np.arange(64) < 16, most, 0).astype(np.uint8)[None].repeat(48, 0)).save("ids.png")
+    (found,) = guide(1, content_mask=["ids.png"], notices="ignore").regions
+    same(found.content_map[:, :16], torch.ones(48, 16))
+    assert float(found.content_map.sum()) == 48 * 16
+
+
+def test_maps_of_one_layer_may_overlap_and_have_the_same_shares_as_before(guide):
+    found = guide(region=[f"a: content='{SKY}' style=1", f"b: content='{DISK}' style=2", "c: content=rest style=1"])
+    total = sum(region.content_map for region in found.regions)
+    assert float(total.max()) == 2
+    same(found.shares(SIZE).sum(0), torch.ones(SIZE))
 
 
 def test_label_maps_pair_by_color(guide):

@@ -66,9 +66,11 @@ class Painter:
     def open(cls, recipe: Recipe, form: Form | None = None, on_progress: Progress | None = None) -> "Painter":
         """recipe: with any content. Raises what reading styles and loading weights does."""
         files = Files(recipe, {})
-        for name in (*recipe.styles, *recipe.style_map):
+        for name in recipe.styles:
             if swatches.parse(name) is None:  # whose size goes by the picture
                 files.read(name)
+        for name in recipe.style_map:
+            files.labels(name)
         method = recipe.build_method()
         encoder = method.networks.load_encoder(on_progress)
         return cls(recipe, method, encoder, files, form or Form())

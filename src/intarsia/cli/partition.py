@@ -6,7 +6,6 @@ import time
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import cv2
 import torch
 import torch.nn.functional as F
 from cyclopts import Parameter
@@ -171,7 +170,7 @@ def _regions(
         return partitioned(image, k, seeds=seeds, **settings)
     if seeds or settings["method"] == "kmeans":
         raise UsageError("--refine takes no seed points and no --method kmeans. Drop them.")
-    drawn = coloring.from_colors(picture.read(as_typed(source)).image)
+    drawn = coloring.from_colors(picture.read_labels(as_typed(source)))
     there = [label + 1 for label in drawn.labels.unique().tolist()]
     if refine not in there:
         raise GuideError(f"{source} has no region {refine}. It has {', '.join(map(str, there))}.")
@@ -216,20 +215,13 @@ def _soft_targets(soft: str | None, k: int) -> list[str]:
     return [f"{soft}_{i}.png" for i in range(1, k + 1)]
 
 
-def _write_gray(target: str, one_map: Float[Tensor, "h w"], depth: int) -> None:
-    most = 2**depth - 1
-    levels = (one_map * most).round().numpy().astype("uint8" if depth == 8 else "uint16")
-    done, data = cv2.imencode(".png", levels)
-    if not done:
-        raise OutputError(f"{target}: a gray PNG of {levels.shape[1]} x {levels.shape[0]} cannot be made.")
-    picture.atomic_write(Path(target), data.tobytes())
-
-
-def _write(found: Partition, image: Tensor, output: str, overlay: str | None, targets: list[str], depth: int) -> None:
+def _write(
+    found: Partition, image: Tensor, output: str, overlay: str | None, targets: list[str], depth: Literal[8, 16]
+) -> None:
     if overlay is not None:
         picture.write(overlay, coloring.overlay(image, found.labels))
     for target, one in zip(targets, found.soft, strict=False):
-        _write_gray(target, one, depth)
+        picture.write_map(target, one, depth)
     picture.write(output, coloring.colored(found.labels))
 
 

@@ -7,7 +7,7 @@ write replaces the old file only when it is complete.
 from intarsia.picture.atomic import atomic_write, sweep
 from intarsia.picture.files import Source, kind_of, path_of
 from intarsia.picture.frames import MAX_PIXELS
-from intarsia.picture.maps import read_map, write_map
+from intarsia.picture.maps import TRANSPARENT, read_labels, read_map, write_map
 from intarsia.picture.metadata import Metadata, Policy
 from intarsia.picture.reading import Opened, read
 from intarsia.picture.recipes import read_recipe
@@ -18,6 +18,7 @@ from intarsia.sizes import fit, resize
 __all__ = [
     "MAX_PIXELS",
     "SUFFIXES",
+    "TRANSPARENT",
     "Metadata",
     "Opened",
     "Policy",
@@ -30,6 +31,7 @@ __all__ = [
     "kind_of",
     "path_of",
     "read",
+    "read_labels",
     "read_map",
     "read_recipe",
     "resize",

@@ -23,6 +23,9 @@ class Levels(NamedTuple):
     profile: bytes | None = None
     notices: tuple[str, ...] = ()
     metadata: Metadata = Metadata()
+    numbers: Shaped[np.ndarray, "h w"] | None = None  # of its palette's colors, where the file has one
+    lossy: bool = False  # from JPEG or AVIF
+    certain: bool = False  # numbers that mean shares as they stand: floats handed over, and maps that we wrote
 
 
 def scaled(levels: Shaped[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
@@ -51,7 +54,8 @@ def from_array(source: np.ndarray | Tensor) -> Levels:
         array = array.astype(np.float32, copy=False)  # `scaled` copies
     if array.ndim == 2:
         array = array[:, :, None]
-    return Levels(array[:, :, :3], array[:, :, 3] if array.shape[2] == 4 else None)
+    alpha = array[:, :, 3] if array.shape[2] == 4 else None
+    return Levels(array[:, :, :3], alpha, certain=array.dtype == np.float32)
 
 
 def _channels_last(tensor: Tensor) -> np.ndarray:

@@ -30,6 +30,7 @@ from intarsia.picture.metadata import Metadata, metadata_of, metadata_of_tiff
 from intarsia.picture.modes import from_pillow
 
 ORIENTATION = 0x0112  # the EXIF tag
+MARK, MARKED = "intarsia map", "levels are shares"  # text in the maps that we write
 _TURNS: dict[int, Callable[[np.ndarray], np.ndarray]] = {
     2: np.fliplr,
     3: lambda a: np.rot90(a, 2),
@@ -113,7 +114,10 @@ def _through_pillow(file: File, frame: int | None, max_pixels: int) -> Levels:
     deep = deep_levels(file, image, lambda: at_frame(file, frame, max_pixels))
     levels = from_pillow(image, file.name) if deep is None else deep
     notices = () if deep is not None else lost_depth(file.name, image) + first_of_many(file, image, frame)
+    numbers = np.array(image) if image.mode == "P" else None
+    lossy, certain = image.format in ("JPEG", "AVIF"), image.info.get(MARK) == MARKED
     levels = levels._replace(notices=notices + levels.notices, metadata=metadata_of(image))
+    levels = levels._replace(numbers=numbers, lossy=lossy, certain=certain)
     return _upright(levels, _orientation(image))
 
 
@@ -145,7 +149,10 @@ def _upright(levels: Levels, orientation: int) -> Levels:
     turn = _TURNS.get(orientation)
     if turn is None:
         return levels
-    return levels._replace(color=turn(levels.color), alpha=None if levels.alpha is None else turn(levels.alpha))
+    planes = {
+        name: turn(plane) for name in ("color", "alpha", "numbers") if (plane := getattr(levels, name)) is not None
+    }
+    return levels._replace(**planes)
 
 
 def _orientation(image: Image.Image) -> int:

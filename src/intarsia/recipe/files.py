@@ -34,6 +34,7 @@ class Files:
             raise RecipeError(_handed_over(recipe.guide, "guide"))
         self.sums: dict[str, str] = {}
         self._read: dict[tuple[str, int | None], picture.Opened] = {}  # by name, and frame where that is beside it
+        self._labels: dict[str, Float[Tensor, "3 h w"]] = {}
         self._before: dict[str, picture.Opened] = {}
         self._sums_before: dict[str, str] = {}
         self._swatches: dict[str, picture.Opened] = {}  # as painted last; their size goes by the content
@@ -41,8 +42,9 @@ class Files:
     def of(self, recipe: Recipe) -> "Files":
         """For another content: what has been read of the styles is not read again."""
         files = Files(recipe, self.given, self.guide)
-        named = [name for name in (*recipe.styles, *recipe.style_map) if (name, None) in self._read]
+        named = [name for name in recipe.styles if (name, None) in self._read]
         files._before = {name: self._read[name, None] for name in named if not self._is_swatch(name)}
+        files._labels = {name: self._labels[name] for name in recipe.style_map if name in self._labels}
         files._sums_before, files._swatches = self.sums, self._swatches
         return files
 
@@ -60,12 +62,19 @@ class Files:
     def content(self) -> picture.Opened:
         return self.read(self.recipe.content, self.recipe.frame)
 
-    def content_map(self, name: str) -> picture.Opened:
-        """The label map of the content. It may be the content itself, as in a doodle, and is then the same frame."""
-        return self.content() if name == self.recipe.content else self.read(name)
-
     def map(self, name: str) -> Float[Tensor, "h w"]:
         return picture.read_map(self._source(name), max_pixels=self.recipe.max_pixels)
+
+    def labels(self, name: str) -> Float[Tensor, "3 h w"]:
+        """A label map, in flat colors. It may be the content itself, as in a doodle, and is then the same frame."""
+        frame = self.recipe.frame if name == self.recipe.content else None
+        if self._is_swatch(name):
+            return self.read(name).image
+        if name not in self._labels:
+            self._labels[name] = picture.read_labels(self._source(name), frame=frame, max_pixels=self.recipe.max_pixels)
+        elif name in self._sums_before:
+            self.sums[name] = self._sums_before[name]
+        return self._labels[name]
 
     def _fresh(self, name: str, frame: int | None) -> picture.Opened:
         if self._is_swatch(name):

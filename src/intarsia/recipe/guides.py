@@ -104,8 +104,10 @@ class Layers:
     def _notice_what_is_idle(self, drafts: list[Draft], kept: list[Draft]) -> None:
         for draft in (draft for draft in drafts if draft not in kept):
             notice(f"{draft.name}: its content mask is empty, so it is left out.")
-        for i in set(range(len(self.styles))) - {draft.style for draft in kept}:
-            notice(f"style {i + 1} is not used by any region.")
+        used = {id(self.styles[draft.style]) for draft in kept if draft.style is not None}
+        for i, style in enumerate(self.styles, 1):
+            if id(style) not in used:
+                notice(f"style {i} is not used by any region.")
         for name in OF_THE_WHOLE:
             said = getattr(self.recipe, name) != Recipe.model_fields[name].default
             if said and all(name in draft.settings for draft in kept):
@@ -159,9 +161,9 @@ class Layers:
             return []
         if recipe.style_patch and not recipe.content_patch:
             raise GuideError("the style was to be cut into patches, and not the content. Give `content_patch` too.")
-        content_map = self.files.content_map(recipe.content_map).image
+        content_map = self.files.labels(recipe.content_map)
         check_aspect("label map", "content", content_map, size_of(self.content))
-        style_maps = [self.files.read(name).image for name in recipe.style_map]
+        style_maps = [self.files.labels(name) for name in recipe.style_map]
         if recipe.content_patch:
             return self._patches(content_map, style_maps)
         if style_maps:
@@ -214,13 +216,14 @@ class Layers:
 
     def _stacked(self, layers: list[list[Draft]], at_size: bool) -> list[Draft]:
         """Each layer under those before it. A single layer stays as it is, its maps at their own sizes unless
-        `at_size`, as where there is a rest, which fits theirs only pixel by pixel."""
+        `at_size`, as where there is a rest, which fits theirs only pixel by pixel. Maps of the first one may overlap:
+        a guide scales them down together."""
         if len(layers) < 2 and not at_size:
             return [draft for layer in layers for draft in layer]
         out, free = [], torch.ones(self._canvas.size)
         for layer in layers:
             maps = torch.stack([self._at_size(draft.content_map) for draft in layer])
-            maps = maps / maps.sum(0).clamp_min(1) * free
+            maps = maps / maps.sum(0).clamp_min(1) * free if out else maps
             free = settled((free - maps.sum(0)).clamp(0, 1))
             out += [dataclasses.replace(draft, content_map=one) for draft, one in zip(layer, maps, strict=True)]
         return out
@@ -278,10 +281,7 @@ class Layers:
 
     def _canvas_of(self, image: Image, most: int, side: str) -> Canvas:
         size = picture.fit(*size_of(image), min(most, max(size_of(image))))
-        return Canvas(picture.resize(image, size), size_of(image), side, self.files.map, self._picture)
-
-    def _picture(self, name: str) -> Image:
-        return self.files.read(name).image
+        return Canvas(picture.resize(image, size), size_of(image), side, self.files.map, self.files.labels)
 
     def _style_map(self, name: str, written: WrittenMap, style: int) -> Map:
         return self._map(name, written, self._canvas_of(self.styles[style], LARGEST, "style"))

@@ -95,7 +95,7 @@ def test_nothing_and_all_are_so_to_the_bit(canvas, text):
 
 
 def test_a_file_of_another_aspect_is_told_by_name(canvas):
-    tall = Canvas(canvas.image, (80, 60), "content", canvas.read_map, canvas.read)
+    tall = Canvas(canvas.image, (80, 60), "content", canvas.read_map, canvas.read_labels)
     for text in ("mask.png | invert", "everywhere | add mask.png"):
         with pytest.raises(
             GuideError, match=r"mask mask.png: its content mask is 20 x 15, the content picture 60 x 80"
@@ -105,7 +105,7 @@ def test_a_file_of_another_aspect_is_told_by_name(canvas):
 
 def test_rest_is_what_is_handed_over(canvas):
     rest = torch.rand(SIZE)
-    with_rest = Canvas(canvas.image, canvas.full, "content", canvas.read_map, canvas.read, rest)
+    with_rest = Canvas(canvas.image, canvas.full, "content", canvas.read_map, canvas.read_labels, rest)
     assert torch.equal(drawn("rest", with_rest), rest)
     torch.testing.assert_close(drawn("everywhere | subtract rest", with_rest), 1 - rest)
     assert WrittenMap.parse("everywhere | add rest").needs_rest()

@@ -26,7 +26,7 @@ from intarsia.maps.fitting import check_aspect, fitted, settled
 from intarsia.sources.written.verbs import EDITS, MAKERS, Canvas, Verb
 from intarsia.types import Map
 
-SHOWN = {"point": "X,Y", "radii": "RX,RY", "file": "FILE", "color": "#RRGGBB", "distance": "PIXELS or PART%"}
+SHOWN = {"point": "X,Y", "radii": "RX,RY", "file": "FILE", "color": "#RRGGBB or NUMBER", "distance": "PIXELS or PART%"}
 Change = Callable[[str], str]
 
 
@@ -255,7 +255,7 @@ def _read(text: str, kind: str, form: str) -> Any:
     if kind == "file":
         return File(text)
     if kind == "color":
-        if not re.fullmatch("#?[0-9a-fA-F]{6}", text):
+        if not re.fullmatch(r"#?[0-9a-fA-F]{6}|\d{1,5}|transparent", text):
             raise UsageError(f"'{short(text)}' is no color. {form}")
         return text
     if kind == "distance":

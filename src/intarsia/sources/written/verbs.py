@@ -27,14 +27,14 @@ class Canvas:
     """What a map is drawn on.
 
     image: the picture, at the size that shapes are drawn at; full: its size (h, w) as it came, which the aspect of
-    files is held against; side: "content" or "style", for messages; read_map, read: a file by its name, as a map or in
-    color; rest: what no other region owns, where that is known."""
+    files is held against; side: "content" or "style", for messages; read_map, read_labels: a file by its name, as a
+    map or as a label map; rest: what no other region owns, where that is known."""
 
     image: Image
     full: tuple[int, int]
     side: str
     read_map: Callable[[str], Map]
-    read: Callable[[str], Image]
+    read_labels: Callable[[str], Image]
     rest: Map | None = None
 
     @property
@@ -76,7 +76,7 @@ def _ellipse(size: tuple[int, int], center: Point, radii: Point, angle: float = 
 
 
 def _label(canvas: Canvas, file: str, color: str) -> Map:
-    image = canvas.read(file)
+    image = canvas.read_labels(file)
     check_aspect(f"label map {file}", canvas.side, image, canvas.full)
     return fitted(map_of_color(image, color), canvas.size)
 
