@@ -1,9 +1,11 @@
 """Descent goes down, goes on exactly, and does not die of a bad number."""
 
+import itertools
+
 import pytest
 import torch
 
-from intarsia.engine import descend
+from intarsia.engine import FAR, descend
 from intarsia.errors import DivergedError
 
 TARGET = torch.rand(3, 6, 5, generator=torch.Generator().manual_seed(0))
@@ -97,17 +99,43 @@ def test_one_bad_number_is_survived_by_halving_the_rate():
 
 
 @pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
-def test_the_second_bad_number_stops_with_the_last_good_picture(optimizer):
+def test_bad_numbers_that_stay_stop_with_the_last_good_picture(optimizer):
     count = iter(range(1000))
 
     def broken_from_the_sixth(now):
         terms = bowl(now)
         return {name: value / (1 if next(count) < 10 else 0) for name, value in terms.items()}
 
-    with pytest.raises(DivergedError, match=r"finite numbers at step 6 of 20, twice. Try") as caught:
+    with pytest.raises(DivergedError, match=r"astray at step 6 of 20, and that 6 times. Try") as caught:
         list(descend(broken_from_the_sixth, START, 20, optimizer=optimizer))
     assert bool(caught.value.parameters["image"].isfinite().all())
     assert not torch.equal(caught.value.parameters["image"], START["image"])
+
+
+@pytest.mark.parametrize("stop", [6, 8, 12])
+def test_moves_that_raise_the_loss_far_are_taken_back_also_after_a_resume(stop):
+    """From the eighth evaluation on gradients point uphill for a while, as a bad curvature would have it."""
+    calls = 0
+
+    def misled(now):
+        nonlocal calls
+        calls += 1
+        terms = bowl(now)
+        return (
+            terms if not 8 <= calls <= 10 else {name: one - 1e5 * (one - one.detach()) for name, one in terms.items()}
+        )
+
+    losses, states = [], []
+    for frame in descend(misled, START, 60):
+        losses.append(sum(frame.losses.values()))
+        states.append((frame.state(), calls))
+    high = [after > FAR * losses[6] for after in losses[6:]]
+    assert len(losses) == 60
+    assert any(high)
+    assert not any(one and two for one, two in itertools.pairwise(high))
+    assert losses[-1] < losses[6]
+    state, calls = states[stop - 1]
+    assert [sum(frame.losses.values()) for frame in descend(misled, START, 60, state=state)] == losses[stop:]
 
 
 def test_overflowing_pixels_are_bad_numbers_too():

@@ -18,6 +18,11 @@ State = dict[str, Tensor]  # flat and made of tensors alone, so that it can be k
 Parameters = dict[str, Tensor]  # what is optimized, by name
 Objective = Callable[[Parameters], Mapping[str, Float[Tensor, ""]]]  # terms; without a graph, the gradients are there
 
+FAR = (
+    10.0  # times the loss, which a step of a descent that goes well hardly raises, and at the worst doubles or trebles
+)
+RETRIES = 5
+
 
 @dataclass(frozen=True, eq=False)
 class Frame:
@@ -58,17 +63,19 @@ def descend(
     """`steps` evaluations of loss and gradient, each followed by a move of the parameters.
 
     start: tensors of any shapes, by name. optimizer: "lbfgs" (one evaluation a step, no line search, as the field's
-    public code uses it) or "adam". state: go on from there; it is exact. When the loss or a parameter stops being
-    finite, the last finite ones are restored and the rate halved, once; the second time DivergedError, with them as
-    `.parameters`."""
+    public code uses it) or "adam". state: go on from there; it is exact. A move after which the loss or a parameter is
+    not finite, or two in a row after which L-BFGS, whose moves are not looked at beforehand, finds `FAR` times the
+    loss, are taken back: with half the rate and without its history it goes on from where that was good. After
+    `RETRIES` of these DivergedError, with those parameters as `.parameters`."""
     flat = torch.cat([value.detach().flatten() for value in start.values()])
     now = _named(flat, start)
-    good, first, retried = flat.clone(), 0, False
+    good, known, astray, first, retries = flat.clone(), math.inf, 0, 0, 0
     rate = rate if rate is not None else {"lbfgs": 1.0, "adam": 0.02}[optimizer]
     if state is not None:
         flat.copy_(torch.cat([state[f"parameter.{name}"].flatten() for name in now]))
         good.copy_(torch.cat([state[f"good.{name}"].flatten() for name in now]))
-        first, retried, rate = int(state["step"]), bool(state["retried"]), float(state["rate"])
+        first, retries = int(state["step"]), int(state["retries"])
+        known, astray, rate = float(state["known"]), int(state["astray"]), float(state["rate"])
     descent = OPTIMIZERS[optimizer](flat, rate, history)
     if state is not None:
         kept = (key for key in state if key.startswith("optimizer."))
@@ -87,21 +94,25 @@ def descend(
         losses = {name: float(value.detach()) for name, value in terms.items()}
         for value in now.values():
             value.requires_grad_(False)
-        if math.isfinite(float(loss.detach())):
-            good.copy_(flat)
+        total = float(loss.detach())
+        astray = astray + 1 if optimizer == "lbfgs" and total > FAR * known else 0
+        if math.isfinite(total) and astray < 2:
+            if not astray:
+                good.copy_(flat)
+                known = total
             descent.move(flat, torch.cat([_gradient(value) for value in now.values()]))
             if bool(flat.sum().isfinite()):
                 step += 1
-                yield Descent(now, losses, _state_of(descent, flat, good, now, step, retried))
+                yield Descent(now, losses, _state_of(descent, flat, good, now, known, astray, step, retries))
                 continue
-        if retried:
+        if retries == RETRIES:
             error = DivergedError(
-                f"the optimization left the finite numbers at step {step + 1} of {steps}, twice. "
+                f"the optimization went astray at step {step + 1} of {steps}, and that {RETRIES + 1} times. "
                 "Try a smaller `rate`, or the other `optimizer`."
             )
             error.parameters = _named(good, now)
             raise error
-        retried = True
+        retries, astray = retries + 1, 0
         flat.copy_(good)
         descent = OPTIMIZERS[optimizer](flat, descent.rate / 2, history)
 
@@ -117,13 +128,22 @@ def _gradient(value: Tensor) -> Tensor:
 
 
 def _state_of(
-    descent: LBFGS | Adam, flat: Tensor, good: Tensor, named: Parameters, step: int, retried: bool
+    descent: LBFGS | Adam,
+    flat: Tensor,
+    good: Tensor,
+    named: Parameters,
+    known: float,
+    astray: int,
+    step: int,
+    retries: int,
 ) -> Callable[[], State]:
     def state() -> State:
         out = {f"parameter.{name}": _copy_of(value) for name, value in _named(flat, named).items()}
         out |= {f"good.{name}": _copy_of(value) for name, value in _named(good, named).items()}
-        out |= {"step": torch.tensor(step), "retried": torch.tensor(int(retried))}
+        counts = {"step": step, "retries": retries, "astray": astray}
+        out |= {name: torch.tensor(count) for name, count in counts.items()}
         out |= {"rate": torch.tensor(descent.rate, dtype=torch.float64)}
+        out |= {"known": torch.tensor(known, dtype=torch.float64)}
         return out | {f"optimizer.{name}": _copy_of(value) for name, value in descent.state().items()}
 
     return state

@@ -8,7 +8,7 @@ IntarsiaError                1   any failure that we can explain
 │   └── RecipeError              a recipe or a saved state that does not fit
 ├── WeightsError             4   weights missing, wrong or broken
 ├── MemoryLimitError         5   it would not fit, after all that we tried
-├── DivergedError            1   the optimization left the finite numbers; the last good picture is saved
+├── DivergedError            1   the optimization went astray; the last good picture is saved
 └── OutputError              1   the result could not be written; what was there before is untouched
 
 A message says the fact, what came, and the way out, in that order. It names a setting in backticks, `style_scale`: a
