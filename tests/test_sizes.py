@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from intarsia.errors import UsageError
-from intarsia.sizes import coarse_to_fine, enlarged, fit, pad_to_multiple, pool_to_grid, resize, split_steps
+from intarsia.sizes import coarse_to_fine, enlarged, extent, fit, pad_to_multiple, pool_to_grid, resize, split_steps
 
 
 @given(st.integers(1, 9000), st.integers(1, 9000), st.integers(1, 4000))
@@ -62,7 +62,7 @@ def test_any_size_has_a_way_up(size):
     sizes = coarse_to_fine(size)
     assert sizes[-1] == size
     assert all(min(s) >= 1 for s in sizes)
-    assert max(sizes[0]) <= max(128 * 2**0.5 + 1, 1)
+    assert extent(sizes[0]) <= max(128 * 2**0.5 + 1, 1)
 
 
 @pytest.mark.parametrize("size", [(40, 50), (97, 130), (640, 700)])
@@ -105,3 +105,11 @@ def test_pooled_maps_keep_their_area_and_padding_has_no_say():
     pooled = pool_to_grid(maps, (8, 12), 4)
     torch.testing.assert_close(pooled.sum((1, 2)) * 16, maps.sum((1, 2)))
     assert float(pooled[:, 5:].abs().max()) == 0
+
+
+@pytest.mark.parametrize("size", [(160, 1280), (1280, 160), (64, 4000), (100, 900), (3, 5000)])
+def test_a_panorama_begins_as_a_piece_of_it_does(size):
+    short = min(size)
+    first, piece = coarse_to_fine(size)[0], coarse_to_fine((short, 2 * short))[0]
+    assert min(first) == min(piece)
+    assert coarse_to_fine((480, 640))[0] == (120, 160)  # what is no panorama goes by its long side

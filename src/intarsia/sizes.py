@@ -24,6 +24,12 @@ def fit(h: int, w: int, long_side: int) -> tuple[int, int]:
     return max(1, round(h * scale)), max(1, round(w * scale))
 
 
+def extent(size: tuple[int, int]) -> int:
+    """The side that coarse sizes and the sizes of styles go by: the long one, but of panoramas and columns no more than
+    twice the short one. 1,280 x 160 begun at a long side of 128 would be 16 pixels high, and what it shows lost."""
+    return min(max(size), 2 * min(size))
+
+
 def resize(image: Float[Tensor, "*c h w"], size: tuple[int, int]) -> Float[Tensor, "*c h2 w2"]:
     """`image` (a picture, a map or a stack of maps in 0..1) at `size` = (h, w).
 
@@ -38,9 +44,9 @@ def resize(image: Float[Tensor, "*c h w"], size: tuple[int, int]) -> Float[Tenso
 
 
 def coarse_to_fine(size: tuple[int, int], coarsest: int = 128, factor: float = 2.0) -> list[tuple[int, int]]:
-    """Picture sizes (h, w) whose long sides are those of `size` divided by powers of `factor`, the first one nearest
-    to `coarsest` from above or below, the last one `size` itself."""
-    levels = max(0, round(math.log(max(size) / coarsest, factor))) if max(size) > coarsest else 0
+    """Picture sizes (h, w) whose sides are those of `size` divided by powers of `factor`, the `extent` of the first one
+    nearest to `coarsest` from above or below, the last one `size` itself."""
+    levels = max(0, round(math.log(extent(size) / coarsest, factor))) if extent(size) > coarsest else 0
     return [(max(1, round(size[0] / factor**i)), max(1, round(size[1] / factor**i))) for i in range(levels, -1, -1)]
 
 

@@ -28,7 +28,7 @@ from intarsia.large.forecast import Demand, held, tiling
 from intarsia.maps import refine
 from intarsia.moments import Moments
 from intarsia.scene import Scene, View
-from intarsia.sizes import coarse_to_fine, enlarged, grid_of, pool_to_grid, resize, size_of
+from intarsia.sizes import coarse_to_fine, enlarged, extent, grid_of, pool_to_grid, resize, size_of
 from intarsia.styles import moments_in, style_moments
 from intarsia.transforms import Affine
 from intarsia.types import Image, Size
@@ -91,7 +91,7 @@ class Step(NamedTuple):
 def plan_of(size: Size, steps: Sequence[tuple[int, float]], coarsest: int = 0) -> list[Step]:
     """All levels at the coarsest size, and the finer ones again at each larger size. steps: of each the level and its
     alpha; coarsest: the long side of the first size, about; 0 for the full size alone."""
-    ratio = max(size) / coarsest if coarsest else 1.0
+    ratio = extent(size) / coarsest if coarsest else 1.0
     enlargements = round(math.log(ratio, FACTOR)) if ratio > 1 else 0
     sizes = coarse_to_fine(size, coarsest, ratio ** (1 / enlargements)) if enlargements else [size]
     fine = [one for one in steps if one[0] <= FINE] or steps
