@@ -13,9 +13,11 @@ from intarsia.color import (
     after,
     before,
     blend_maps,
+    chroma_spread,
     color_moments,
     gray_like,
     identity,
+    is_gray,
     luminance,
     match_colors,
     match_histogram,
@@ -450,3 +452,26 @@ def test_smoothing_colors_keeps_luminance_and_what_has_one_color():
 def test_the_gradient_of_smooth_colors(times, size):
     image = torch.rand(3, *size, dtype=torch.float64).requires_grad_()
     assert torch.autograd.gradcheck(lambda one: smooth_chroma(one, times), image)
+
+
+def test_chroma_spread_is_what_luminance_does_not_tell():
+    generator = torch.Generator().manual_seed(0)
+    gray = torch.rand(1, 40, 50, generator=generator).expand(3, -1, -1)
+    tint = torch.tensor([1.0, 0.96, 0.86])[:, None, None]
+    noise = torch.randn(3, 40, 50, generator=generator)
+    assert chroma_spread(color_moments(gray)) < 1e-6
+    assert chroma_spread(color_moments(gray * tint)) < 1e-6
+    faint = chroma_spread(color_moments(gray + 0.01 * noise))
+    assert 0.01 < faint < 0.02
+    assert chroma_spread(color_moments(torch.rand(3, 40, 50, generator=generator))) > 0.3
+
+
+def test_gray_is_told_under_the_map_alone():
+    image = torch.full((3, 8, 8), 0.5)
+    image[0, 2, 2] += 3 / 255
+    away = torch.ones(8, 8)
+    away[2, 2] = 0
+    assert not is_gray(image)
+    assert is_gray(image, away)
+    image[0, 2, 2] -= 2 / 255  # what JPEG may leave
+    assert is_gray(image)

@@ -1,9 +1,12 @@
 """The color rules of a guide, on content, styles and what comes back."""
 
+import warnings
+
 import pytest
 import torch
 
 from intarsia.color import RULES, color_moments, luminance
+from intarsia.errors import Notice
 from intarsia.guide import Guide, Region
 from intarsia.recolor import Recolored
 
@@ -87,3 +90,39 @@ def test_flat_and_tiny_pictures_stay_finite(rule):
         colors = Recolored.of(content, Guide((Region(torch.full((3, 4, 4), 0.2), color=rule),)))
         assert bool(colors.back(colors.content).isfinite().all())
         assert bool(colors.guide.regions[0].style.isfinite().all())
+
+
+@pytest.mark.parametrize("rule", ["match", "histogram"])
+@pytest.mark.parametrize("form", ["mk", "pca", "cholesky"])
+@pytest.mark.parametrize("kind", ["gray", "paper", "faint"])
+def test_colors_are_not_matched_to_a_style_that_has_none(rule, form, kind):
+    generator = torch.Generator().manual_seed(1)
+    content, gray = torch.rand(3, 24, 32, generator=generator), torch.rand(1, 20, 20, generator=generator)
+    style = gray.expand(3, -1, -1) * (torch.tensor([1.0, 0.96, 0.86])[:, None, None] if kind == "paper" else 1)
+    style = style + (0.008 * torch.randn(3, 20, 20, generator=generator) if kind == "faint" else 0)
+    region = Region(style.clamp(0, 1), color=rule, color_form=form)
+    with pytest.warns(Notice, match="next to no color"):
+        colors = Recolored.of(content, Guide((region,)))
+    noisy = colors.content + 0.02 * torch.randn(3, 24, 32, generator=generator)
+    back = colors.back(noisy.clamp(0, 1))
+    hue, wanted = (one - one.mean(0) for one in (back, content))
+    assert float((hue - wanted).abs().quantile(0.5)) < 0.02  # the content's colors, calm
+
+
+@pytest.mark.parametrize(
+    ("rule", "gray_style"), [("none", True), ("match", True), ("match", False), ("luminance", False)]
+)
+def test_gray_stays_gray(rule, gray_style):
+    generator = torch.Generator().manual_seed(2)
+    content = torch.rand(1, 24, 32, generator=generator).expand(3, -1, -1).contiguous()
+    style = torch.rand(1 if gray_style else 3, 20, 20, generator=generator).expand(3, -1, -1).contiguous()
+    left = torch.zeros(24, 32)
+    left[:, :16] = 1
+    painted = torch.rand(3, 24, 32, generator=generator)
+    colored = Region(torch.rand(3, 20, 20, generator=generator), 1 - left)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Notice)
+        colors = Recolored.of(content, Guide((Region(style, left, color=rule), colored)))
+    back = colors.back(painted)
+    assert float((back.amax(0) - back.amin(0))[:, :16].max()) < 1e-5
+    assert torch.allclose(back[:, :, 16:], painted[:, :, 16:], atol=1e-5)  # a colored style brings its colors

@@ -16,36 +16,43 @@ from torch import Tensor
 
 from intarsia import color
 from intarsia.color import AffineMap
+from intarsia.errors import notice
 from intarsia.guide import Guide, Region
 from intarsia.large import Box, in_parts
 from intarsia.sizes import resize, size_of
 from intarsia.types import Image, Size
 
+LITTLE = 0.02  # `color.chroma_spread` of a style below which its colors are not matched, but left out
 LARGE = 1 << 22  # pixels above which what undoes the rules is not kept
 Field = tuple[Float[Tensor, "3 3 h w"], Float[Tensor, "3 h w"]]
 
 
 @dataclass(frozen=True, eq=False)
 class Recolored:
-    """content, guide: what to paint instead; original: the content as it came; maps: one per region."""
+    """content, guide: what to paint instead; original: the content as it came; maps: one per region; grays: regions
+    where the content has no color, and the rule brings none, so that what is painted there has none."""
 
     content: Image
     guide: Guide
     original: Image
     maps: tuple[AffineMap, ...]
+    grays: tuple[bool, ...] = ()
     _fields: dict[Size, Field] = field(default_factory=dict)
     _shares: dict[Size, Float[Tensor, "r h w"]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, content: Image, guide: Guide) -> "Recolored":
         """The guide should be merged already, so that what paints alike is matched as one."""
+        grays = tuple(region.color != "none" or _is_gray(region) for region in guide.regions)
+        grays = grays if any(grays) and color.is_gray(content) else ()
         if all(region.color == "none" for region in guide.regions):
-            return cls(content, guide, content, ())
+            return cls(content, guide, content, (), grays)
+        guide = Guide(tuple(_with_calm_rule(region) for region in guide.regions))
         shares = guide.shares(size_of(content)).to(content.device)
         pairs = list(zip(guide.regions, shares, strict=True))
         maps = tuple(_map_of(region, share, content) for region, share in pairs)
         regions = tuple(dataclasses.replace(one, style=_style_of(one, share, content)) for one, share in pairs)
-        out = cls(content, Guide(regions), content, maps)
+        out = cls(content, Guide(regions), content, maps, grays)
         return dataclasses.replace(out, content=out.there(content))
 
     def there(self, image: Image) -> Image:
@@ -65,8 +72,9 @@ class Recolored:
     def back(self, image: Image) -> Image:
         """What was painted, in the colors that the rules ask for; places that no region owns come back as they were,
         to the bit."""
-        if not self.maps:
-            return image
+        return self._grayed(self._recolored(image) if self.maps else image)
+
+    def _recolored(self, image: Image) -> Image:
         size = size_of(image)
         all_shares, originals = self._shares_at(size), resize(self.original, size)
 
@@ -80,6 +88,19 @@ class Recolored:
             return torch.where(shares.sum(0) > 0, moved, original)
 
         return in_parts(colored, image.shape, image, originals, dtype=originals.dtype, device=image.device)
+
+    def _grayed(self, image: Image) -> Image:
+        if not self.grays:
+            return image
+        all_shares, without = self._shares_at(size_of(image)), torch.tensor(self.grays, dtype=torch.float32)
+
+        def grayed(box: Box) -> Tensor:
+            part, shares = box.of(image), box.of(all_shares).to(image)
+            gray = color.luminance(part).expand_as(part)
+            moved = torch.lerp(part, gray, torch.einsum("r,rhw->hw", without.to(shares), shares).clamp(0, 1))
+            return torch.where(part.amax(0) == part.amin(0), part, moved)
+
+        return in_parts(grayed, image.shape, image, dtype=image.dtype, device=image.device)
 
     def _unblended(self, part: Image, shares: Float[Tensor, "r h w"], box: Box, size: Size) -> Image:
         """The field of matrices takes four times as much as the picture: a large one does without."""
@@ -102,6 +123,24 @@ class Recolored:
             inverse, offset = color.unblending(self.maps, self._shares_at(size))
             self._fields[size] = inverse.float(), offset.float()
         return self._fields[size]
+
+
+def _with_calm_rule(region: Region) -> Region:
+    """To match a style that has next to no color is to take the content's colors away, and to blow the noise of the
+    painting up to them."""
+    if region.color not in ("match", "histogram"):
+        return region
+    if color.chroma_spread(color.color_moments(region.style, _style_map(region))) >= LITTLE:
+        return region
+    notice(
+        f"region '{region.name}': its style has next to no color, so nothing of it is left when colors are matched; "
+        "its luminance alone is taken (`color` luminance)."
+    )
+    return dataclasses.replace(region, color="luminance")
+
+
+def _is_gray(region: Region) -> bool:
+    return color.is_gray(region.style, _style_map(region))
 
 
 def _map_of(region: Region, share: Float[Tensor, "h w"], content: Image) -> AffineMap:
