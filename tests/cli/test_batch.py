@@ -281,3 +281,19 @@ def test_a_file_may_be_named_by_any_bytes(batch, stand_in, capsys):
     assert batch("in", "-o", "out") == 6
     assert Picture("in/c\udcff\x1b.png", "c\udcff\x1b.png") in seen[0].pictures
     assert "\x1b" not in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_a_folder_that_cannot_be_read_is_told_and_the_rest_is_painted(batch, capsys, monkeypatch):
+    scan = os.scandir
+
+    def guarded(path="."):
+        if str(path).endswith("b"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", guarded)
+    assert batch("in", "-o", "out") == 6
+    assert "in/b: this folder cannot be read (Permission denied)" in " ".join(capsys.readouterr().err.split())
+    assert picture.read("out/a.png").image.shape == (3, 36, 48)
+    assert batch("in/b", "-o", "other") == 3  # nothing is left to paint
+    assert "in/b: this folder cannot be read" in capsys.readouterr().err

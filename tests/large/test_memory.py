@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from intarsia.errors import MemoryLimitError
+from intarsia.errors import MemoryLimitError, UsageError
 from intarsia.large import memory
-from intarsia.large.memory import check_memory, free_memory
+from intarsia.large.memory import asked_limit, check_memory, free_memory
 
 CPU = torch.device("cpu")
 MIB = 2**20
@@ -55,11 +55,27 @@ def test_a_system_that_does_not_tell(machine):
     assert free_memory(CPU) is None
 
 
-@pytest.mark.parametrize(("limit", "free"), [("1000000", 1_000_000), (str(2**60), 8000 * MIB), ("much", 8000 * MIB)])
+@pytest.mark.parametrize(("limit", "free"), [("1000000", 1_000_000), (str(2**60), 8000 * MIB), ("", 8000 * MIB)])
 def test_a_limit_that_was_set_counts(machine, monkeypatch, limit, free):
     machine(MEMINFO)
     monkeypatch.setenv("INTARSIA_MEMORY", limit)
     assert free_memory(CPU) == free
+
+
+@pytest.mark.parametrize(
+    ("text", "limit"),
+    [("2G", 2 << 30), ("1500M", 1500 << 20), ("2 GiB", 2 << 30), ("1.5g", 3 << 29), ("900kb", 900 << 10)],
+)
+def test_a_limit_may_have_a_unit(monkeypatch, text, limit):
+    monkeypatch.setenv("INTARSIA_MEMORY", text)
+    assert asked_limit() == limit
+
+
+@pytest.mark.parametrize("text", ["much", "-5", "0", "2X", "2 G B", "1e9", "nan"])
+def test_a_limit_that_is_no_size_is_refused(monkeypatch, text):
+    monkeypatch.setenv("INTARSIA_MEMORY", text)
+    with pytest.raises(UsageError, match=r"INTARSIA_MEMORY is .*which is no size"):
+        free_memory(CPU)
 
 
 def test_a_group_leaves_less_than_the_machine(machine):

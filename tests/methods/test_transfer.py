@@ -75,9 +75,10 @@ def test_large_pictures_go_from_coarse_to_fine():
     steps = [(5, 0.6), (4, 0.6), (3, 0.5), (1, 0.4)]
     for size in ((512, 512), (2048, 1000), (100, 2048)):
         assert plan_of(size, steps, 1024) == [(size, *step) for step in steps]
-    small, middle, full = (410, 1024), (1295, 3238), (4096, 10240)
+    small, middle, full = (512, 1024), (1448, 2896), (4096, 8192)
     plan = [(small, *step) for step in steps] + [(size, *step) for size in (middle, full) for step in steps[2:]]
     assert plan_of(full, steps, 1024) == plan
+    assert plan_of((4096, 40960), steps, 1024)[0].size == (512, 5120)  # a panorama begins as a piece of it does
     assert plan_of(full, steps, 0) == [(full, *step) for step in steps]
     assert plan_of((3072, 3072), [(4, 1.0)], 1024) == [((1024, 1024), 4, 1.0), ((3072, 3072), 4, 1.0)]  # nothing finer
 

@@ -296,11 +296,17 @@ def test_a_large_picture_stops_between_tiles_and_goes_on_from_the_level_before(f
     assert not Path("out.png.state").exists()
 
 
-@pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
-def test_a_diverging_run_keeps_the_last_good_picture(recipe, optimizer):
-    with pytest.raises(DivergedError, match=r"The last good step was 2; the picture so far is in out\.png\."):
-        ran(recipe(30, optimizer=optimizer, rate=1e25))
+def test_a_diverging_run_keeps_the_last_good_picture(recipe):
+    with pytest.raises(DivergedError, match=r"The last good step was \d+; the picture so far is in out\.png\."):
+        ran(recipe(30, optimizer="adam", rate=1e35))
     assert image("out.png").shape == (3, 48, 64)
+
+
+def test_an_absurd_rate_of_lbfgs_is_survived(recipe):
+    done = ran(recipe(30, rate=1e25))[-1]
+    assert isinstance(done, Done)
+    assert done.finished
+    assert done.frame.loss < 10
 
 
 def test_a_disk_that_is_full_at_the_end_leaves_the_state(recipe):

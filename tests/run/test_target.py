@@ -1,5 +1,6 @@
 """What a target refuses before anything is read or written."""
 
+import os
 from pathlib import Path
 
 import pydantic
@@ -48,6 +49,17 @@ def test_states_stand_beside_files_only():
     assert Target(output="a/b.png").state == Path("a/b.png.state")
     assert Target(output="-").state is None
     assert Target().state is None
+
+
+@pytest.mark.parametrize("stem", ["a" * 246, "a" * 251, "ü" * 125, "画" * 83, "a" * 120 + "ü" * 65])
+def test_the_state_of_a_long_name_has_a_name_that_fits(stem, tmp_path):
+    """It is the same the next time, and another name's is another."""
+    state = Target(output=str(tmp_path / f"{stem}.png")).state
+    assert len(os.fsencode(state.name)) <= 255
+    assert state.parent == tmp_path
+    assert state == Target(output=str(tmp_path / f"{stem}.png")).state
+    assert state != Target(output=str(tmp_path / f"{stem[:-1]}b.png")).state
+    state.write_bytes(b"it fits")
 
 
 @pytest.mark.parametrize("settings", [{"preview": "content.tif"}, {"save_recipe": "content.tif"}])

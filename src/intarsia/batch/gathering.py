@@ -38,10 +38,12 @@ class Picture(NamedTuple):
 
 @dataclass(frozen=True)
 class Found:
-    """pictures: in the order of their names; passed_over: other files and folders that were met on the way."""
+    """pictures: in the order of their names; passed_over: other files and folders that were met on the way; unreadable:
+    folders that could not be looked into, each with the reason."""
 
     pictures: tuple[Picture, ...]
     passed_over: tuple[str, ...] = ()
+    unreadable: tuple[tuple[str, str], ...] = ()
 
 
 def gather(inputs: Sequence[str], out: str, format: str | None = None) -> Found:
@@ -55,24 +57,29 @@ def gather(inputs: Sequence[str], out: str, format: str | None = None) -> Found:
     if format is not None and format not in picture.SUFFIXES:
         raise UsageError(unknown("picture format", format, picture.SUFFIXES))
     passed_over: list[str] = []
+    unreadable: list[tuple[str, str]] = []
     pictures = [
         Picture(source, _result(relative, source, format))
         for given in inputs
-        for source, relative in _sources(given, out, passed_over)
+        for source, relative in _sources(given, out, passed_over, unreadable)
     ]
     if not pictures:
+        if unreadable:
+            raise PictureError(f"{unreadable[0][0]}: {unreadable[0][1]}")
         raise PictureError(f"there is no picture in {', '.join(inputs)}. {_seen(passed_over)}")
-    return Found(_apart(pictures, out), tuple(passed_over))
+    return Found(_apart(pictures, out), tuple(passed_over), tuple(unreadable))
 
 
-def _sources(given: str, out: str, passed_over: list[str]) -> Iterator[tuple[str, str]]:
+def _sources(
+    given: str, out: str, passed_over: list[str], unreadable: list[tuple[str, str]]
+) -> Iterator[tuple[str, str]]:
     """Each picture with its place: its path from the given folder, or its bare name."""
     if given == "-" or given.startswith("swatch:"):
         raise UsageError(f"{given}: a batch takes files and folders. For one picture there is intarsia stylize.")
     if os.path.isdir(given):
         if _inside(given, out):
             raise UsageError(f"{given} is within {out}, where the results go. Choose another folder for them.")
-        for path in _walked(given, out, passed_over):
+        for path in _walked(given, out, passed_over, unreadable):
             yield path, os.path.relpath(path, given)
     elif os.path.exists(picture.path_of(given)):
         yield given, _name(given)
@@ -80,11 +87,12 @@ def _sources(given: str, out: str, passed_over: list[str]) -> Iterator[tuple[str
         raise PictureError(f"{given}: there is no such file or folder. Check the path.")
 
 
-def _walked(folder: str, out: str, passed_over: list[str]) -> Iterator[str]:
-    def unreadable(error: OSError) -> None:
-        raise PictureError(f"{error.filename}: this folder cannot be read ({error.strerror}). Change its permissions.")
+def _walked(folder: str, out: str, passed_over: list[str], unreadable: list[tuple[str, str]]) -> Iterator[str]:
+    def note(error: OSError) -> None:
+        why = f"this folder cannot be read ({error.strerror}). Change its permissions."
+        unreadable.append((str(error.filename), why))
 
-    for root, folders, names in os.walk(folder, onerror=unreadable):
+    for root, folders, names in os.walk(folder, onerror=note):
         entered = []
         for path in (os.path.join(root, name) for name in sorted(folders) if not name.startswith(".")):
             if os.path.lexists(os.path.join(path, NAME)) and not _inside(path, out):

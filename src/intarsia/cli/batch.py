@@ -112,12 +112,15 @@ def paint_all(pictures: Sequence[str], recipe: Recipe, results: Results, shown: 
         listening(report.notice),
         Interrupts(stopping) as interrupts,
     ):
+        for folder, why in found.unreadable:
+            report.notice(f"{folder}: {why}")
         if found.passed_over:
             report.notice(f"no pictures, and passed over: {_listed(found.passed_over)}.")
-        return _print_plan(batch, shown.json) if dry_run else _paint(batch, report, interrupts)
+        return _print_plan(batch, shown.json) if dry_run else _paint(batch, report, interrupts, list(found.unreadable))
 
 
-def _paint(batch: Batch, report: Reporter, interrupts: Interrupts) -> int:
+def _paint(batch: Batch, report: Reporter, interrupts: Interrupts, unreadable: list[tuple[str, str]]) -> int:
+    """unreadable: folders that count among what failed, with the reason."""
     began, tally = time.monotonic(), Tally(report)
     for event in batch(lambda: interrupts.asked):
         tally.take(event)
@@ -126,12 +129,12 @@ def _paint(batch: Batch, report: Reporter, interrupts: Interrupts) -> int:
     facts |= {"interrupted": True, "left": rest} if rest else {}
     tally.count_notices()
     report.done(**facts, seconds=round(time.monotonic() - began, 2))
-    for line in _table(tally.failed):
+    for line in _table(unreadable + tally.failed):
         print(line, file=sys.stderr)
     if rest:
         report.notice(f"stopped with {rest} of {tally.pictures} pictures to go; the same again with `resume` goes on.")
         return INTERRUPTED
-    return FAILED if tally.failed else 0
+    return FAILED if tally.failed or unreadable else 0
 
 
 def _print_plan(batch: Batch, as_json: bool) -> int:

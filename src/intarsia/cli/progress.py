@@ -8,9 +8,10 @@ import threading
 import time
 from typing import Any
 
-from intarsia.cli import with_flags
+from intarsia.cli import printable, with_flags
 from intarsia.engine import Frame
 
+STOPPING = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 DOWNLOAD_STEP = 4_000_000  # bytes between two download events
 
 
@@ -40,7 +41,7 @@ class Silent:
         """Of a job of many pictures: the event in one word, the part of the whole that is done, what the bar says."""
 
     def notice(self, text: str) -> None:
-        print(f"intarsia: {with_flags(text)}", file=sys.stderr)
+        print(f"intarsia: {printable(with_flags(text))}", file=sys.stderr)
 
     def done(self, **facts: Any) -> None:
         pass
@@ -52,6 +53,7 @@ class Events:
     def __init__(self) -> None:
         self.clock = Clock()
         self.downloaded: int | None = None
+        self.unheard = False
 
     def __enter__(self) -> "Events":
         return self
@@ -84,7 +86,13 @@ class Events:
         self._event("done", facts)
 
     def _event(self, name: str, facts: dict[str, Any]) -> None:
-        print(json.dumps({"event": name} | facts), flush=True)
+        if self.unheard:
+            return
+        try:
+            print(json.dumps({"event": name} | facts), flush=True)
+        except BrokenPipeError:  # nobody listens any more, and the painting goes on to its file
+            self.unheard = True
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 class Bar:
@@ -136,14 +144,14 @@ class Bar:
             print(text, file=sys.stderr, flush=True)
 
     def notice(self, text: str) -> None:
-        self.console.print(f"note: {with_flags(text)}", markup=False, highlight=False, soft_wrap=True)
+        self.console.print(f"note: {printable(with_flags(text))}", markup=False, highlight=False, soft_wrap=True)
 
     def done(self, **facts: Any) -> None:
         self.progress.stop()
         if "output" in facts and facts["output"] != "-":
             many = f"{facts['painted']} painted, in " if "painted" in facts else ""
             text = f"{many}{facts['output']}  {facts['seconds']:.1f} s"
-            self.console.print(text, markup=False, highlight=False, soft_wrap=True)
+            self.console.print(printable(text), markup=False, highlight=False, soft_wrap=True)
 
 
 Reporter = Silent | Events | Bar  # used in a `with`, so that it leaves the terminal as it was, whatever happens
@@ -164,7 +172,8 @@ class Clock:
 
 
 class Interrupts:
-    """The first Ctrl-C (or a termination signal) asks the run to stop after its step; the second leaves at once.
+    """The first Ctrl-C (or a termination signal, or the end of its terminal) asks the run to stop after its step; the
+    second leaves at once.
 
     At once is also in the middle of a long step, when Python handles no signal: a thread of its own reads the bytes
     that the interpreter's C code writes."""
@@ -175,7 +184,7 @@ class Interrupts:
     def __enter__(self) -> "Interrupts":
         self.reading, self.writing = os.pipe()
         os.set_blocking(self.writing, False)
-        self.before = {number: signal.signal(number, self._ask) for number in (signal.SIGINT, signal.SIGTERM)}
+        self.before = {number: signal.signal(number, self._ask) for number in STOPPING}
         self.writing_before = signal.set_wakeup_fd(self.writing, warn_on_full_buffer=False)
         threading.Thread(target=self._count, daemon=True).start()
         return self

@@ -2,13 +2,14 @@
 
 import ctypes
 import os
+import re
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
 import torch
 
-from intarsia.errors import MemoryLimitError
+from intarsia.errors import MemoryLimitError, UsageError
 
 LIMIT = "INTARSIA_MEMORY"  # bytes that a process is to plan with at most; processes that work together share by it
 _PROCESS, _GROUPS = Path("/proc"), Path("/sys/fs/cgroup")
@@ -33,12 +34,23 @@ def hand_back_memory() -> None:
         ctypes.CDLL(None).malloc_trim(0)
 
 
+def asked_limit() -> int | None:
+    """What `LIMIT` says: bytes, or with a unit, 1500M, 2G, 2 GiB. Raises UsageError for what is none of it."""
+    text = os.environ.get(LIMIT, "").strip()
+    if not text:
+        return None
+    told = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmgt]?)(?:i?b)?", text, re.IGNORECASE)
+    if told is None or not float(told[1]):
+        raise UsageError(f"{LIMIT} is {text!r}, which is no size. Write bytes, or a unit behind: 1500M, 2G.")
+    return int(float(told[1]) * 1024 ** " kmgt".index(told[2].lower() or " "))
+
+
 def free_memory(device: torch.device) -> int | None:
     """Bytes that can still be taken, or None where the system does not tell."""
     if device.type == "cuda":  # what torch keeps for the next tensor is free too
         kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
         return torch.cuda.mem_get_info(device)[0] + kept
-    limits = [int(text)] if (text := os.environ.get(LIMIT, "")).isdecimal() else []
+    limits = [limit] if (limit := asked_limit()) is not None else []
     with suppress(OSError, KeyError, ValueError):
         fields = dict(line.split(":", 1) for line in (_PROCESS / "meminfo").read_text().splitlines())
         limits += [int(fields["MemAvailable"].split()[0]) * 1024, *_free_in_groups()]

@@ -66,6 +66,12 @@ def check_place(target: Path) -> None:
 def _ordinary(target: Path) -> Path:
     """Where it really is."""
     path = Path(os.path.realpath(target))
+    try:
+        path.lstat()
+    except FileNotFoundError:
+        return path
+    except OSError as fault:  # a name that is too long, a folder that cannot be entered
+        raise OutputError(_why_not_written(target, fault)) from fault
     if path.is_dir():
         raise OutputError(f"{target}: this is a folder. Name a file in it.")
     if path.exists() and not path.is_file():
@@ -115,6 +121,8 @@ def _why_not_written(target: Path, fault: OSError) -> str:
     folder = Path(os.path.realpath(target)).parent
     if fault.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return f"{target}: no room on the disk. What was there is untouched. Free some, or write to another folder."
+    if fault.errno == errno.ENAMETOOLONG:
+        return f"{target}: this name is too long for the disk. Choose a shorter one."
     if not folder.exists():
         return f"{target}: the folder {folder} does not exist. Make it first, or choose another."
     if not folder.is_dir():

@@ -1,5 +1,6 @@
 """Where the result of a run goes and in which form, checked before it starts; and what is kept beside it."""
 
+import hashlib
 import os
 from collections.abc import Iterable
 from contextlib import suppress
@@ -17,6 +18,7 @@ from intarsia.recipe import Job, Recipe, Result, load_state, maps_of_guide, save
 from intarsia.sizes import size_of
 
 DEEP = (".png", ".tif", ".tiff")  # suffixes of formats that hold 16 bits
+LONGEST_NAME = 255  # bytes, of nearly all file systems
 SETTINGS = ConfigDict(extra="forbid", allow_inf_nan=False)
 
 
@@ -79,8 +81,14 @@ class Target(Form):
 
     @property
     def state(self) -> Path | None:
-        """The file of the state."""
-        return None if self.output in (None, "-") else Path(f"{self.output}.state")
+        """The file of the state: OUTPUT.state, or where that name would be too long, its beginning and a sum of it."""
+        if self.output is None or self.output == "-":
+            return None
+        path = Path(f"{self.output}.state")
+        if len(name := os.fsencode(path.name)) <= LONGEST_NAME:
+            return path
+        kept = name[: LONGEST_NAME - 20].decode(errors="ignore")
+        return path.with_name(f"{kept}.{hashlib.sha256(name).hexdigest()[:12]}.state")
 
     # ---- before it starts ------------------------------------------------------------------------------------------
 
