@@ -1,4 +1,5 @@
-"""Feature transforms: time with the models loaded, seams of tiles, covariance after each level, large pictures.
+"""Feature transforms: time with the models loaded, beside their convolutions alone; seams of tiles, covariance after
+each level, large pictures.
 
     python benchmarks/wct.py CONTENT STYLE [--rounds 5] [--large-size 10240x4096]
 
@@ -25,6 +26,7 @@ from torch import Tensor
 from intarsia import picture
 from intarsia.decoders import load_decoder
 from intarsia.encoders import Encoder, load
+from intarsia.encoders.vgg import LAYERS, TAPS
 from intarsia.encoders.vgg19 import load_vgg19
 from intarsia.guide import Guide
 from intarsia.measure import ssim, style_distances
@@ -39,15 +41,49 @@ def at(image: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 def seconds(encoder: Encoder, content: Tensor, style: Tensor, rounds: int) -> None:
+    """The methods in turn with their convolutions alone, those of every level's encoder and decoder, forward."""
     guide = Guide.everywhere(style)
-    for name, method in (("five levels", WCT()), ("relu4_1 alone", WCT(levels=(4,))), ("adain", AdaIN())):
-        spent = []
+    methods = {
+        "wct": (WCT(), WCT().levels),
+        "relu4_1 alone": (WCT(levels=(4,)), (4,)),
+        "adain": (AdaIN(), (AdaIN().level,)),
+    }
+    for name, (method, levels) in methods.items():
+        bare, whole = [], []
+        work = [one for level in levels for one in convolutions(encoder, level, size_of(content))]
         for _ in range(rounds + 1):
             began = time.perf_counter()
+            for padded, weight, bias in work:
+                torch.nn.functional.conv2d(padded, weight, bias)
+            bare.append(time.perf_counter() - began)
             for _ in method(content, guide, encoder=encoder):
                 pass
-            spent.append(time.perf_counter() - began)
-        print(f"{name:16} {statistics.median(spent[1:]):.2f} s   least {min(spent[1:]):.2f} s", flush=True)
+            whole.append(time.perf_counter() - began - bare[-1])
+        alone, all_of_it = statistics.median(bare[1:]), statistics.median(whole[1:])
+        told = f"convolutions alone {alone:.3f} s   {all_of_it / alone:.2f} times"
+        print(f"{name:16} {all_of_it:.3f} s   least {min(whole[1:]):.3f} s   {told}", flush=True)
+
+
+def convolutions(encoder: Encoder, level: int, size: tuple[int, int]) -> list[tuple[Tensor, Tensor, Tensor]]:
+    """Input with its border, weight and bias of each, on noise."""
+    network, work = load_decoder(encoder, level).network, []
+    for layer in LAYERS[: 1 + TAPS.index(f"relu{level}_1")]:
+        conv, stride = encoder.network.conv(layer), encoder.strides[f"relu{layer}"]  # pyright: ignore[reportAttributeAccessIssue]
+        work.append(_inputs(conv, size, stride, encoder.precision))
+    stride = 2 ** (level - 1)
+    for i, layer in enumerate(network.layers):  # pyright: ignore[reportAttributeAccessIssue]
+        last = i + 1 == len(network.layers)  # pyright: ignore[reportAttributeAccessIssue]
+        precision = torch.float32 if last else encoder.precision
+        work.append(_inputs(network.conv(i), size, stride, precision))  # pyright: ignore[reportAttributeAccessIssue]
+        stride //= 2 if layer.grows else 1
+    return work
+
+
+def _inputs(conv: torch.nn.Conv2d, size: tuple[int, int], stride: int, precision: torch.dtype):
+    noise = torch.randn(1, conv.in_channels, size[0] // stride + 2, size[1] // stride + 2)
+    assert conv.bias is not None
+    placed = (one.to(precision).contiguous(memory_format=torch.channels_last) for one in (noise, conv.weight.detach()))
+    return *placed, conv.bias.detach().to(precision)
 
 
 def seams(encoder: Encoder, content: Tensor, style: Tensor, side: int = 512) -> None:

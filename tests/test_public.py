@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from importlib.resources import files
 
 import pytest
 
@@ -43,3 +44,7 @@ def test_help_does_not_load_torch():
     assert "intarsia.cli" in loaded
     assert "torch" not in loaded
     assert "numpy" not in loaded
+
+
+def test_type_checkers_may_use_its_types():
+    assert (files("intarsia") / "py.typed").is_file()
