@@ -1,8 +1,10 @@
 """What a picture remembers of its making, and painting it again."""
 
+import io
 import json
 import os
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -152,3 +154,55 @@ def test_a_picture_made_in_python_cannot_be_painted_again_from_its_file(folder, 
     stylize(random_image(20, 20), "style.png", method=quick, size=32).save("out.png")
     assert run(["replay", "out.png", "-o", "again.png"]) == 3
     assert "<content>: this picture was handed over in Python" in capsys.readouterr().err
+
+
+# ---- standard input -----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def piped(monkeypatch):
+    """`piped("out.png")`: standard input is what is in this file."""
+
+    def pipe(name: str) -> None:
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(Path(name).read_bytes())))
+
+    return pipe
+
+
+def test_a_recipe_comes_from_standard_input_as_from_a_file(stylize, piped, capsys):
+    assert stylize("content.png", "style.png", "-o", "out.png", "--save-recipe", "made.json") == 0
+    capsys.readouterr()
+    assert run(["recipe", "show", "out.png"]) == 0
+    wanted = capsys.readouterr().out
+    for name in ("out.png", "made.json"):
+        piped(name)
+        assert run(["recipe", "show", "-"]) == 0
+        assert capsys.readouterr().out == wanted
+        piped(name)
+        assert run(["replay", "-", "-o", "again.png"]) == 0
+        assert Path("again.png").read_bytes() == Path("out.png").read_bytes()
+        piped(name)
+        assert run(["stylize", "content.png", "style.png", "--recipe", "-", "-o", "third.png"]) == 0
+        assert torch.equal(picture.read("third.png").image, picture.read("out.png").image)
+    capsys.readouterr()
+    assert run(["measure", "out.png", "--encoder", "toy", "--taps", "relu1_1", "--json"]) == 0
+    wanted = capsys.readouterr().out
+    piped("out.png")
+    assert run(["measure", "-", "--encoder", "toy", "--taps", "relu1_1", "--json"]) == 0
+    assert capsys.readouterr().out == wanted
+    piped("made.json")
+    assert run(["measure", "out.png", "--recipe", "-", "--encoder", "toy", "--taps", "relu1_1", "--json"]) == 0
+    assert capsys.readouterr().out == wanted
+    assert run(["measure", "-", "--recipe", "-"]) == 2
+    assert "Name a file for one of them" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [["recipe", "show"], ["replay"], ["measure"], ["stylize", "style.png", "--recipe"]])
+def test_a_standard_input_that_is_closed_or_empty_is_told(folder, words, capsys, monkeypatch):
+    more = [] if words[0] in ("recipe", "measure") else ["-o", "out.png"]
+    monkeypatch.setattr(sys, "stdin", None)
+    assert run([*words, "-", *more]) == 3
+    assert "standard input is closed" in capsys.readouterr().err
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO()))
+    assert run([*words, "-", *more]) == 3
+    assert "unforeseen" not in capsys.readouterr().err

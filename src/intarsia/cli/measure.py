@@ -7,11 +7,12 @@ from typing import Any, Literal
 
 from intarsia import picture as pictures
 from intarsia.cache import cache_folder
+from intarsia.cli import as_typed
 from intarsia.cli.progress import Silent
 from intarsia.cli.stylize import Switch
 from intarsia.encoders import Encoder, load
 from intarsia.encoders.vgg19 import VGG19_SOURCES
-from intarsia.errors import PictureError, RecipeError, listening, notice
+from intarsia.errors import PictureError, RecipeError, UsageError, listening, notice
 from intarsia.measure import TAPS, Measures, measured
 from intarsia.recipe import Job, read_recipe
 from intarsia.sizes import size_of
@@ -62,9 +63,13 @@ def measure(
     json
         As one JSON object.
     """
+    picture, recipe = as_typed(picture), as_typed(recipe)
+    if picture == recipe == "-":
+        raise UsageError("standard input cannot be the painting and the recipe. Name a file for one of them.")
+    given = pictures.standard_input().read() if picture == "-" else picture
     with listening(Silent().notice):
-        image = pictures.read(picture).image
-        job = Job.open(_recipe(picture, recipe, folder))
+        image = pictures.read(given).image
+        job = Job.open(_recipe(given, recipe, folder))
         _check_aspect(image, job, picture)
         judge = _judge(encoder, encoder_weights, checkpoint)
         judge.check_taps(taps)
@@ -77,7 +82,7 @@ def measure(
         print("\n".join(_table(found, judge, taps)))
 
 
-def _recipe(picture: str, recipe: str | None, folder: Path | None):
+def _recipe(picture: str | bytes, recipe: str | None, folder: Path | None):
     if recipe is not None:
         return read_recipe(recipe, folder)
     try:

@@ -7,6 +7,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from intarsia import picture as pictures
+from intarsia.cli import as_typed
 from intarsia.cli.stylize import RUN, ByName, Outputs, Shown, paint
 from intarsia.errors import RecipeError
 from intarsia.recipe import Recipe, read_recipe, stored_recipe
@@ -32,6 +33,7 @@ def replay(
         What the recipe's paths are relative to. When not given: the folder of a recipe file, and for a recipe inside a
         picture the current folder.
     """
+    picture = as_typed(picture)
     recipe = read_recipe(picture, folder)
     _check_presence(recipe, picture)
     return paint(recipe, outputs, shown)
@@ -45,6 +47,7 @@ def show(picture: str, /) -> None:
     picture
         A picture that intarsia wrote, or a recipe file.
     """
+    picture = as_typed(picture)
     text, _ = stored_recipe(picture)
     print(Recipe.from_json(text, picture).to_json())
 

@@ -5,7 +5,7 @@ write replaces the old file only when it is complete.
 """
 
 from intarsia.picture.atomic import atomic_write, sweep
-from intarsia.picture.files import Source, kind_of, path_of
+from intarsia.picture.files import Source, kind_of, path_of, standard_input
 from intarsia.picture.frames import MAX_PIXELS
 from intarsia.picture.maps import TRANSPARENT, read_labels, read_map, write_map
 from intarsia.picture.metadata import Metadata, Policy
@@ -35,6 +35,7 @@ __all__ = [
     "read_map",
     "read_recipe",
     "resize",
+    "standard_input",
     "sweep",
     "tell_losses",
     "to_pil",

@@ -11,7 +11,7 @@ import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from PIL import Image
 
@@ -94,6 +94,13 @@ def name_of(source: Source) -> str:
     return name if isinstance(name, str) else "the picture"
 
 
+def standard_input() -> io.BufferedIOBase:
+    """Raises PictureError where the process has none."""
+    if sys.stdin is None or sys.stdin.closed:
+        raise PictureError("standard input is closed, so `-` has nothing to read. Name a file.")
+    return cast(io.BufferedIOBase, sys.stdin.buffer)
+
+
 def load(source: Source) -> File:
     """All bytes of a path, with `#2` behind it for its second frame, "-", bytes or a binary file object. Raises
     PictureError."""
@@ -101,7 +108,7 @@ def load(source: Source) -> File:
     if isinstance(source, bytes | bytearray | memoryview):
         return _checked(io.BytesIO(source), name)
     if isinstance(source, str) and source == "-":
-        return _checked(sys.stdin.buffer, name)
+        return _checked(standard_input(), name)
     if isinstance(source, str | os.PathLike):
         path, frame = _parted(name)
         try:

@@ -182,32 +182,39 @@ class Recipe(Guidance):
         return recipe
 
 
-def read_recipe(name: str | Path, folder: Path | None = None) -> Recipe:
-    """The recipe in a JSON file or inside a picture, with paths that work from the current folder.
+def read_recipe(name: str | Path | bytes, folder: Path | None = None) -> Recipe:
+    """The recipe in a JSON file or inside a picture, with paths that work from the current folder. name: of a file, "-"
+    for standard input, or what is in the file.
 
     The paths in a JSON file are relative to that file, those inside a picture to the folder where it was painted, which
     it does not know: the current one is taken. `folder` overrules both. Raises RecipeError, or PictureError for a file
     that is neither."""
     text, home = stored_recipe(name)
-    recipe = Recipe.from_json(text, str(name))
+    recipe = Recipe.from_json(text, _told(name))
     return recipe.renamed(lambda path: str((home if folder is None else folder) / path))
 
 
-def stored_recipe(name: str | Path) -> tuple[str, Path]:
+def stored_recipe(name: str | Path | bytes) -> tuple[str, Path]:
     """The text of a recipe as it stands in its file, and the folder that its paths are relative to."""
-    path = Path(name)
+    given = picture.standard_input().read() if name == "-" else name
+    path = Path() if isinstance(given, bytes) else Path(given)
     try:
-        data = Path(picture.path_of(str(path))).read_bytes()
+        data = given if isinstance(given, bytes) else Path(picture.path_of(str(path))).read_bytes()
     except OSError as error:
         raise RecipeError(f"{name}: cannot be read ({error.strerror}). Give a recipe, or a picture with one.") from None
     if path.suffix.lower() == ".json" or data.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"{":
         return data.decode("utf-8-sig", "replace"), path.parent
-    text = picture.read_recipe(path)
+    text = picture.read_recipe(given)
     if text is None:
         raise RecipeError(
-            f"{name} holds no recipe: it was not written by intarsia, or without one, or its metadata was removed."
+            f"{_told(name)} holds no recipe: it was not written by intarsia, or without one, or its metadata "
+            "was removed."
         )
     return text, Path()
+
+
+def _told(name: str | Path | bytes) -> str:
+    return "standard input" if isinstance(name, bytes) or name == "-" else str(name)
 
 
 def is_file(name: str) -> bool:
