@@ -96,7 +96,7 @@ def name_of(source: Source) -> str:
 
 def standard_input() -> io.BufferedIOBase:
     """Raises PictureError where the process has none."""
-    if sys.stdin is None or sys.stdin.closed:
+    if sys.stdin is None:
         raise PictureError("standard input is closed, so `-` has nothing to read. Name a file.")
     return cast(io.BufferedIOBase, sys.stdin.buffer)
 
