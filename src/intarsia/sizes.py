@@ -25,8 +25,8 @@ def fit(h: int, w: int, long_side: int) -> tuple[int, int]:
 
 
 def extent(size: tuple[int, int]) -> int:
-    """The side that coarse sizes and the sizes of styles go by: the long one, but of panoramas and columns no more than
-    twice the short one. 1,280 x 160 begun at a long side of 128 would be 16 pixels high, and what it shows lost."""
+    """The side that coarse sizes go by: the long one, but of panoramas and columns no more than twice the short one.
+    1,280 x 160 begun at a long side of 128 would be 16 pixels high, and what it shows lost."""
     return min(max(size), 2 * min(size))
 
 

@@ -11,6 +11,7 @@ from PIL import Image as PilImage
 from PIL import ImageDraw, ImageFont
 from torch import Tensor
 
+from intarsia.color import luminance
 from intarsia.guide import Guide
 from intarsia.maps import at_size
 from intarsia.partition.coloring import COLORED, PALETTE
@@ -19,7 +20,6 @@ from intarsia.types import Image, Map, Size
 
 LONGEST = 24  # letters of a name that are shown
 STRIPE = 6  # pixels
-LUMINANCE = torch.tensor([0.2126, 0.7152, 0.0722])
 MORE = 1e-3  # than 1, in a sum of maps: they overlap
 
 
@@ -68,7 +68,7 @@ def overlay(guide: Guide, image: Image) -> Image:
     overlap, the two that have most are in stripes."""
     size = size_of(image)
     shares = guide.shares(size)
-    gray = torch.einsum("c,chw->hw", LUMINANCE, image.float())
+    gray = luminance(image.float())
     colors = torch.stack([_levels(color_of(i)) for i in range(len(shares))])
     cover = shares.sum(0)
     shown = torch.where(_crowded(_maps_of(guide, size)), _striped(shares) * cover, shares)
@@ -127,7 +127,7 @@ def _write(
     x, y = (
         max(0, min(round(at - side / 2), whole - side)) for at, side, whole in zip(middle, (w, h), size, strict=True)
     )
-    light = float(_levels(color) @ LUMINANCE) > 0.4
+    light = float(luminance(_levels(color)[:, None, None])) > 0.4
     ink = "#000000" if light else "#ffffff"
     pen.rectangle((x, y, x + w - 1, y + h - 1), fill=color, outline=ink)
     pen.text((x + 4 - left, y + 3 - top), text, fill=ink, font=letters)

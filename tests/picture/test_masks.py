@@ -260,3 +260,16 @@ def test_maps_that_we_wrote_are_shares_however_faint(tmp_path, most):
     picture.write_map(tmp_path / "map.png", flat)
     torch.testing.assert_close(torch.from_numpy(read(tmp_path / "map.png")[0]), flat, atol=1e-5, rtol=0)
     torch.testing.assert_close(torch.from_numpy(read(one_map)[0]), one_map)
+
+
+def test_an_image_in_memory_means_what_its_file_does(tmp_path):
+    """Two numbers of a palette that have one color, which only the numbers tell apart."""
+    drawn = np.zeros((24, 32), np.uint8)
+    drawn[6:18, 8:24] = 1
+    image = Image.fromarray(drawn, "P")
+    image.putpalette([90, 90, 90] * 2)
+    image.save(tmp_path / "mask.png")
+    with pytest.warns(Notice, match="numbers"):
+        in_memory, of_file = picture.read_map(image), picture.read_map(tmp_path / "mask.png")
+    assert np.array_equal(in_memory.numpy(), drawn)
+    assert np.array_equal(of_file.numpy(), drawn)

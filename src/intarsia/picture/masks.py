@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Float, Int, Shaped
 
+from intarsia.color import LUMINANCE
 from intarsia.errors import PictureError, notice
 from intarsia.picture.levels import Levels, scaled
 
@@ -136,7 +137,7 @@ def _flat_colors(
 
 
 def _luminance(color: Shaped[np.ndarray, "h w 3"]) -> Float[np.ndarray, "h w"]:
-    return (scaled(color) @ np.array([0.2126, 0.7152, 0.0722], np.float32)).clip(0, 1)
+    return (scaled(color) @ np.array(LUMINANCE, np.float32)).clip(0, 1)
 
 
 # ---- what they mean ------------------------------------------------------------------------------------------------

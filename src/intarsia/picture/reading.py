@@ -91,8 +91,7 @@ def any_levels(source: Source, frame: int | None, max_pixels: int) -> Levels:
     name = name_of(source)
     check_size(name, source.size, max_pixels)
     with decoding(name, source.format or "picture"):
-        levels = _upright(from_pillow(source, name), _orientation(source))
-        return levels._replace(metadata=metadata_of(source))
+        return _upright(_with_signs(from_pillow(source, name), source), _orientation(source))
 
 
 def _from_file(file: File, frame: int | None, max_pixels: int) -> Levels:
@@ -114,11 +113,15 @@ def _through_pillow(file: File, frame: int | None, max_pixels: int) -> Levels:
     deep = deep_levels(file, image, lambda: at_frame(file, frame, max_pixels))
     levels = from_pillow(image, file.name) if deep is None else deep
     notices = () if deep is not None else lost_depth(file.name, image) + first_of_many(file, image, frame)
+    levels = levels._replace(notices=notices + levels.notices)
+    return _upright(_with_signs(levels, image), _orientation(image))
+
+
+def _with_signs(levels: Levels, image: Image.Image) -> Levels:
+    """With what else the image tells, of itself and of what its levels mean."""
     numbers = np.array(image) if image.mode == "P" else None
     lossy, certain = image.format in ("JPEG", "AVIF"), image.info.get(MARK) == MARKED
-    levels = levels._replace(notices=notices + levels.notices, metadata=metadata_of(image))
-    levels = levels._replace(numbers=numbers, lossy=lossy, certain=certain)
-    return _upright(levels, _orientation(image))
+    return levels._replace(numbers=numbers, lossy=lossy, certain=certain, metadata=metadata_of(image))
 
 
 def _from_tiff(file: File, frame: int | None, max_pixels: int) -> Levels:
