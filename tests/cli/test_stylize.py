@@ -327,6 +327,11 @@ def test_an_empty_region_is_left_out_with_a_notice(stylize, write_map, capsys):
         ([*TWO, "--content-mask", "fill 0.5,inf"], 2, "'inf' is no number that can be"),
         ([*TWO, "--content-mask", "rest"], 2, "'rest' is what the other regions leave of the content"),
         ([*TWO, "--content-mask", "fill 0.5,0.5", "--style-mask", "rest"], 2, "'rest' is what the other regions leave"),
+        (
+            [*TWO, "--region", "sky: content=everywhere style=1:rest"],
+            2,
+            'leave of the content. Say it as --region "NAME: content=rest".',
+        ),
         ([*TWO, "--content-mask", "polygon 2,2 3,2 3,3"], 3, "region 1: the polygon covers nothing of the picture"),
         ([*TWO, "--content-mask", "fill 2,2"], 3, "region 1: none of the 1 points of the flood fill is in the picture"),
         ([*TWO, "--region", "sky: contents=a.png"], 2, "no setting 'contents': did you mean 'content'?"),

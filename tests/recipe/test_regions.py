@@ -141,7 +141,7 @@ def test_ways_to_say_the_same(told, same):
         ("sky: content=a.png style=0", "style = '0'"),
         ("sky: content=a.png style=65", "style = '65'"),
         ("sky: content=a.png style=1:", "a map is missing"),
-        ("sky: content=a.png style=1:rest", "'rest' is what the other regions leave of the content."),
+        ("sky: content=a.png style=1:rest", 'content. Say it as `region` "NAME: content=rest".'),
         ("sky: strength=-1", "strength = '-1'"),
         ("sky: strength=nan", "strength = 'nan'"),
         ("sky: strength=inf", "strength = 'inf'"),

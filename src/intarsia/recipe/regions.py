@@ -10,7 +10,7 @@ from typing import Annotated, Any, get_type_hints
 import pydantic
 from pydantic import AliasChoices, ConfigDict, Field, create_model
 
-from intarsia.errors import UsageError, unknown
+from intarsia.errors import UsageError, settings_as, unknown
 from intarsia.guide import MANNER, Manner
 from intarsia.recipe.checking import InWords, in_our_words
 from intarsia.sources.written.grammar import Change, WrittenMap, names_in, numeral, quoted, short, words_of
@@ -67,7 +67,7 @@ class WrittenRegion(SaidManner):
         try:
             return cls.model_validate(data)
         except pydantic.ValidationError as error:
-            raise UsageError(in_our_words(error, cls.model_fields).replace("`", "")) from None  # words, not flags
+            raise UsageError(_in_words(in_our_words(error, cls.model_fields))) from None
 
     def __str__(self) -> str:
         style_map = "" if self.style_map is None else f":{self.style_map}"
@@ -161,6 +161,11 @@ def _said(word: str, what: str, before: dict[str, Any]) -> dict[str, Any]:
         known = [one.replace("_", "-") for one in ("content", "style", *TOLD.values(), "keep")]
         raise UsageError(f"{what}: {unknown('setting', short(key), known)}")
     return _style(value, what) if key == "style" else {TOLD.get(key, key): value}
+
+
+def _in_words(text: str) -> str:
+    """What is a key of a region, and so a word and no flag, without backticks."""
+    return settings_as(lambda name: name if name in WrittenRegion.model_fields else f"`{name}`", text)
 
 
 def _style(text: str, what: str) -> dict[str, str]:
