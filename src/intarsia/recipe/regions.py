@@ -165,7 +165,8 @@ def _said(word: str, what: str, before: dict[str, Any]) -> dict[str, Any]:
 
 def _in_words(text: str) -> str:
     """What is a key of a region, and so a word and no flag, without backticks."""
-    return settings_as(lambda name: name if name in WrittenRegion.model_fields else f"`{name}`", text)
+    words = {*WrittenRegion.keys(), *WrittenRegion.model_fields}
+    return settings_as(lambda name: name if name in words else f"`{name}`", text)
 
 
 def _style(text: str, what: str) -> dict[str, str]:
