@@ -1,15 +1,15 @@
-"""What can go wrong, as a tree. Each leaf knows the exit code that the command line ends with.
+"""What can go wrong, as a tree. Each leaf knows the exit code that the command line ends with::
 
-IntarsiaError                1   any failure that we can explain
-├── UsageError               2   a flag, a name or a setting that cannot be
-├── InputError               3   a file that strangers gave us
-│   ├── PictureError             a picture that cannot be read or used
-│   ├── GuideError               maps and regions that do not fit
-│   └── RecipeError              a recipe or a saved state that does not fit
-├── WeightsError             4   weights missing, wrong or broken
-├── MemoryLimitError         5   it would not fit, after all that we tried
-├── DivergedError            1   the optimization went astray; the last good picture is saved
-└── OutputError              1   the result could not be written; what was there before is untouched
+    IntarsiaError                1   any failure that we can explain
+    ├── UsageError               2   a flag, a name or a setting that cannot be
+    ├── InputError               3   a file that strangers gave us
+    │   ├── PictureError             a picture that cannot be read or used
+    │   ├── GuideError               maps and regions that do not fit
+    │   └── RecipeError              a recipe or a saved state that does not fit
+    ├── WeightsError             4   weights missing, wrong or broken
+    ├── MemoryLimitError         5   it would not fit, after all that we tried
+    ├── DivergedError            1   the optimization went astray; the last good picture is saved
+    └── OutputError              1   the result could not be written; what was there before is untouched
 
 A message says the fact, what came, and the way out, in that order. It names a setting in backticks, `style_scale`: a
 face says it in its own way (`settings_as`), as a flag, a field or a slider.

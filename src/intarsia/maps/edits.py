@@ -42,6 +42,7 @@ def feather(one_map: Float[Tensor, "h w"], pixels: float) -> Float[Tensor, "h w"
 
 
 def invert(one_map: Float[Tensor, "h w"]) -> Float[Tensor, "h w"]:
+    """What was not in it."""
     return 1 - one_map
 
 

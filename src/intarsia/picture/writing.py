@@ -73,6 +73,7 @@ def write(
 
 
 def is_seen_through(alpha: Float[Tensor, "h w"] | None) -> bool:
+    """Whether any place of a picture with this alpha, if it has one, is transparent."""
     return alpha is not None and bool(alpha.min() < 1)
 
 

@@ -91,22 +91,30 @@ class Guidance(PlacesAndSettings):
 
 
 class Recipe(Guidance):
-    """Everything that decides the picture. Paths in a recipe file are relative to its folder (see `read_recipe`).
-
-    `settings` are the fields of the method; without a `size` its own default counts. `inputs` holds
-    the sha256 of every file that was read, by the name it has here, so that a replay can say that one has changed."""
+    """Everything that decides the picture. Paths in a recipe file are relative to its folder (see `read_recipe`)."""
 
     version: str = __version__
+    """Of intarsia, which wrote it."""
     content: str
+    """The photograph: a file, or "-"."""
     styles: list[str] = Field(min_length=1, max_length=64)
+    """Files, or swatches as "swatch:starry"."""
     size: int | None = Field(default=None, ge=1, le=65_535)
+    """Long side of the result, in pixels; the method's own default when not given."""
     start: str | None = None
+    """A picture to begin with, in place of the method's `init`."""
     frame: int | None = Field(default=None, ge=1)
+    """Which picture of its file is the content, counted from 1."""
     max_pixels: int = Field(default=200_000_000, ge=1)
+    """Pictures with more are refused."""
     threads: int | None = Field(default=None, ge=1, le=1024)
+    """Of the processor; all, or one where that is quicker, when not given."""
     method: str = "gatys"
+    """Its name."""
     settings: dict[str, Any] = Field(default={})
+    """The fields of the method that differ from their defaults, and those of its networks."""
     inputs: dict[str, str] = Field(default={})
+    """The sha256 of every file that was read, by the name it has here, so that a replay can tell what has changed."""
 
     @field_validator("settings", mode="before")
     @classmethod
