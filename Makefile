@@ -19,7 +19,7 @@ format: .venv/ready
 	$(BIN)/ruff check --fix src tests benchmarks examples docs
 
 docs: .venv/ready
-	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet -c docs -d build/doctrees . build/site
+	$(BIN)/python -m sphinx --fresh-env --fail-on-warning --keep-going --quiet -c docs -d build/doctrees . build/site
 	@echo 'build/site/index.html'
 
 .venv/ready: pyproject.toml constraints.txt

@@ -61,7 +61,7 @@ def signed(
 
 def without_python(app: Sphinx, kind: str, name: str, thing: object, options: object, lines: list[str]) -> None:
     """What Python says of its own types, and of the numbers of fields, is not of ours."""
-    if kind == "data" or lines[:1] and lines[0].startswith("Alias for field number"):
+    if kind == "data" or (lines[:1] and lines[0].startswith("Alias for field number")):
         lines.clear()
 
 
