@@ -1,12 +1,13 @@
 """The pages tell the truth where a machine can check it: links lead somewhere, flags exist, Python compiles."""
 
+import ast
 import os
 import re
 from pathlib import Path
 
 import pytest
 
-from intarsia.cli import run
+from intarsia.cli import run, with_flags
 from intarsia.methods import METHODS
 
 ROOT = Path(__file__).parents[1]
@@ -64,3 +65,42 @@ def test_the_table_of_flags_is_whole(known_flags: set[str]):
     """docs/command-line.md names every flag there is."""
     told = set(re.findall(r"--[a-z][a-z-]*", (ROOT / "docs" / "command-line.md").read_text()))
     assert known_flags - told <= {"--help", "--version"}
+
+
+def messages() -> list[str]:
+    """Every text in the source but docstrings, with settings as flags, and a NUL for what is put into it."""
+
+    def text(node: ast.AST) -> str:
+        if isinstance(node, ast.JoinedStr):
+            return "".join(part.value if isinstance(part, ast.Constant) else "\0" for part in node.values)
+        return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
+
+    trees = [ast.parse(path.read_text()) for path in sorted((ROOT / "src").rglob("*.py"))]
+    nodes = [node for tree in trees for node in ast.walk(tree)]
+    docstrings = {node.value for node in nodes if isinstance(node, ast.Expr)}
+    return [with_flags(text(node)) for node in nodes if text(node) and node not in docstrings]
+
+
+QUOTED = re.findall(r"^\| `([^`]+)` \|", (ROOT / "docs" / "troubleshooting.md").read_text(), re.MULTILINE)
+
+
+@pytest.fixture(scope="module")
+def known_messages() -> list[str]:
+    return messages()
+
+
+def is_said(quoted: str, known: list[str]) -> bool:
+    """Whether its fixed words stand in this order in one text of the source, with something put in between."""
+    pattern = re.compile("[^\0]*\0.*".join(re.escape(part.strip()) for part in quoted.split("...")), re.DOTALL)
+    return any(pattern.search(text) for text in known)
+
+
+@pytest.mark.parametrize("quoted", QUOTED)
+def test_quoted_messages_are_those_of_the_source(quoted: str, known_messages: list[str]):
+    assert is_said(quoted, known_messages)
+
+
+def test_a_message_that_nobody_says_is_found_out(known_messages: list[str]):
+    assert len(QUOTED) > 60
+    assert not is_said("the moon is ... cheese", known_messages)
+    assert not is_said("there is no such file. Did you mean '...'!", known_messages)
