@@ -155,6 +155,8 @@ BEFORE = (
     + " --tap-weights 1" * 5
 )
 
+COMMANDS = ("doodle", "texture", "masks")  # other than `stylize`, that stand before what they paint
+
 PAINTINGS = {
     "astronaut-starry": "astronaut.png swatch:starry",
     "cup-starry": "cup.png swatch:starry",
@@ -189,6 +191,8 @@ PAINTINGS = {
     "doodle-soft": "doodle doodle.png --style starry.png --style-map starry-map.png --no-copy-patches",
     "auto": "cup.png swatch:woodcut --auto-regions 2",
     "cup-woodcut": "cup.png swatch:woodcut",
+    "look": "masks cup.png --content-mask 'fill 0.1,0.03 0.5,0.03 0.9,0.03 tolerance=20'"
+    " --content-mask 'ellipse 0.463,0.555 0.34,0.41'",
     "cup-wct": "cup.png swatch:starry --method wct",
     "cup-adain": "cup.png swatch:starry --method adain",
     "cup-filtered": "cup.png swatch:starry --method wct --finish guided-filter",
@@ -239,6 +243,7 @@ SHEETS: dict[str, list[Tile]] = {
     "untouched": tiles("astronaut", "behind-her | behind-her.png", "astronaut-untouched"),
     "ramp": tiles("cat", "swatch:woodcut", "swatch:scream", "cat-ramp"),
     "words": tiles(*(f"{name} | {text.split()[0]}" for name, (_, text) in WORDS.items())),
+    "masks": tiles("cup", "look | look.png"),
     "own-settings": tiles("cup", "swatch:mosaic", "swatch:starry", "own-settings"),
     "kept-eyes": tiles("cat", "kept-eyes"),
     "gradients": tiles("cat-ramp | linear", "cat-radial | radial", "cat-light | luminance"),
@@ -350,12 +355,13 @@ def paint(name: str, threads: int, keep: bool) -> None:
     if keep and (WORK / target).exists():
         return
     said = shlex.split(PAINTINGS[name])
-    words = ["intarsia", *([] if said[0] in ("doodle", "texture") else ["stylize"]), *said, "-o", target]
+    words = ["intarsia", *([] if said[0] in COMMANDS else ["stylize"]), *said, "-o", target]
     lines = textwrap.wrap(shlex.join(words), 110, subsequent_indent="    ", break_on_hyphens=False)
     print(*lines, sep=" \\\n", flush=True)
     began = time.monotonic()
     command = str(Path(sys.executable).with_name("intarsia"))
-    subprocess.run([command, *words[1:], "--threads", str(threads), "--quiet"], cwd=WORK, check=True)
+    how = [] if said[0] == "masks" else ["--threads", str(threads), "--quiet"]
+    subprocess.run([command, *words[1:], *how], cwd=WORK, check=True)
     if name == "auto":
         partition = [command, "partition", "--match", "cup.png", "swatch:woodcut", "-k", "2", "-o", "auto-map.png"]
         subprocess.run(partition, cwd=WORK, check=True)

@@ -1,6 +1,6 @@
 """A method yields a frame after every step: watch the loss, and keep the pictures as an animation.
 
-Paints demo/frames.gif, 192 pixels wide, in seconds."""
+Paints demo/frames.gif, 192 pixels wide."""
 
 from pathlib import Path
 

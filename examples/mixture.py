@@ -1,6 +1,6 @@
 """Two styles in one picture, by weight: from all of the one to all of the other.
 
-Paints demo/mixture.png, five pictures side by side, in under a minute."""
+Paints demo/mixture.png, five pictures side by side."""
 
 from pathlib import Path
 

@@ -1,6 +1,6 @@
 """Two regions of one photograph, each in the manner of its own style, from masks made in code.
 
-Paints demo/regions.png, 256 pixels wide, in seconds."""
+Paints demo/regions.png, 256 pixels wide."""
 
 from pathlib import Path
 

@@ -35,7 +35,7 @@ from intarsia.transforms import Affine, Basis
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid", allow_inf_nan=False))
 class WCT:
-    """Paints by whitening and coloring of features: a second for a picture, at any size, in any style."""
+    """Paints by whitening and coloring of features: without steps, at any size, in any style."""
 
     levels: Annotated[tuple[Annotated[int, Field(ge=1, le=5)], ...], Field(min_length=1)] = (3, 2, 1)
     """Depths at which the picture is transformed, in this order: 3 for strokes, 1 for colors; 4 and 5 before them for
