@@ -29,4 +29,4 @@ docs: .venv/ready
 	touch $@
 
 clean:
-	rm -rf .venv demo
+	rm -rf .venv demo build
