@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from intarsia.match import Votes
-from intarsia.moments import BLOCK, Moments
+from intarsia.moments import BLOCK, Moments, Support
 
 Distances = Float[Tensor, " r"]
 
@@ -108,6 +108,35 @@ def patch_loss(features: Float[Tensor, "c h w"], votes: Votes) -> Float[Tensor, 
     `match.votes`. 0 where every patch is its match."""
     h, w = features.shape[1:]
     return squared_error(features, votes.target.view(h, w, -1).permute(2, 0, 1), votes.weight.view(h, w)) + votes.spread
+
+
+def patch_gram_loss(
+    patches: Float[Tensor, "n k c"], targets: Float[Tensor, "n k c"], chunk: int = 1 << 12
+) -> Float[Tensor, ""]:
+    """Sum over patches of the squared distance of the Gram matrix of their k positions to that of their match (Zhou,
+    "Partial style transferring", section 3). With A, B of c x k it is |AᵀA|² - 2 |AᵀB|² + |BᵀB|²: no c x c matrix is
+    formed."""
+    total = patches.new_zeros((), dtype=torch.float32)
+    for a, b in zip(patches.float().split(chunk), targets.float().split(chunk), strict=True):
+        total = total + (a @ a.mT).square().sum() - 2 * (a @ b.mT).square().sum() + (b @ b.mT).square().sum()
+    return total
+
+
+def histogram_loss(
+    features: Float[Tensor, "c h w"], support: Support, quantiles: Float[Tensor, "q c"]
+) -> Float[Tensor, ""]:
+    """Squared distance of the histograms of every channel, over the quantiles' own variance: sorted values against
+    those of the target (cf. Risser, Wilmot, Barnes 2017, "Stable and controllable neural texture synthesis and style
+    transfer using histogram losses"). Places under the support count by half of their weight or more, or not at all."""
+    rows = features.flatten(1)
+    if support.index is not None:
+        rows = rows[:, support.index]
+    if support.weight is not None:
+        rows = rows[:, support.weight >= support.weight.max() / 2]
+    values = rows.float().sort(1).values.T  # (n, c)
+    at = torch.linspace(0, len(quantiles) - 1, len(values), device=values.device).round().long()
+    wanted = quantiles[at]
+    return F.mse_loss(values, wanted) / quantiles.var(0).mean().clamp_min(1e-12)
 
 
 def total_variation(image: Float[Tensor, "c h w"]) -> Float[Tensor, ""]:

@@ -180,6 +180,15 @@ def grain(image: Image) -> tuple[float, float]:
     return light, sum(colors)
 
 
+def strokes(image: Image) -> float:
+    """Contrast of the brushwork in the calm quarter of a painting: deviation of luminance, 0..1, between Gaussians of 1
+    and 4 pixels at a long side of 512, within 8 pixels. Oil paintings 0.025 to 0.09, Turner 0.013, photographs up to
+    0.02."""
+    small = luminance(resize(image, fit(*size_of(image), 512))).float().numpy(force=True)
+    band = cv2.GaussianBlur(small, (0, 0), 1) - cv2.GaussianBlur(small, (0, 0), 4)
+    return float(np.quantile(cv2.GaussianBlur(band * band, (0, 0), 8), 0.25) ** 0.5)
+
+
 def _word(value: float, steps: Sequence[tuple[float, str]], beyond: str) -> str:
     return next((word for most, word in steps if value <= most), beyond)
 

@@ -87,6 +87,11 @@ class Encoder:
         seen = sum(self.strides[tap] for tap in names[: names.index(deepest) + 1])
         return _up(seen, self.strides[deepest])
 
+    def channels_a_pixel(self, taps: Iterable[str]) -> float:
+        """Of all layers up to the deepest of these taps together, at their strides."""
+        deepest = max(self.strides[tap] for tap in taps)
+        return sum(c / self.strides[t] ** 2 for t, c in self.channels.items() if self.strides[t] <= deepest)
+
     def within(
         self, image: Float[Tensor, "3 h w"], box: Box, taps: Sequence[str], halo: int | None = None
     ) -> dict[str, Float[Tensor, "c h2 w2"]]:

@@ -12,11 +12,17 @@ import pydantic
 
 from intarsia.methods.adain import AdaIN
 from intarsia.methods.gatys import Gatys
+from intarsia.methods.harmonize import Harmonize
 from intarsia.methods.wct import WCT
 from intarsia.networks import Networks
 
-Method = Gatys | WCT | AdaIN
-METHODS: dict[str, type[Gatys] | type[WCT] | type[AdaIN]] = {"gatys": Gatys, "wct": WCT, "adain": AdaIN}
+Method = Gatys | WCT | AdaIN | Harmonize
+METHODS: dict[str, type[Gatys] | type[WCT] | type[AdaIN] | type[Harmonize]] = {
+    "gatys": Gatys,
+    "wct": WCT,
+    "adain": AdaIN,
+    "harmonize": Harmonize,
+}
 
 
 def name_of(method: Method) -> str:

@@ -1,0 +1,355 @@
+"""Pasted objects repainted so that they belong to the painting: only what the guide reaches moves.
+
+    for each size, coarse to fine
+      q(p)   = the place of the painting that place p of the object resembles most        (correspondence.py)
+      target = moments of the painting's features over all q(p), and in part over all of the painting
+      minimize over the image X, where the guide reaches
+        strength^3 * sum over taps t  W(moments of F_t(X), target_t)
+        + content_weight * |F(X) - F(content)|^2 / |F(content)|^2 + histogram * H(X) + tv * TV(X)
+
+Luan, Paris, Shechtman, Bala 2018, "Deep painterly harmonization": the object is matched twice. The first pass paints it
+from matches that every place finds by itself, the second, from what the first gave, by one field in which neighbors
+agree, at all taps. Ours takes the coarse sizes for the first pass and the full size for the second. Other departures:
+W is Wasserstein's distance in place of Gram matrices; colors have a say in the matches; histograms have none unless
+they are asked for; and the finer the painting's own grain, the less noise is let through. docs/quality.md has the
+figures.
+
+`paper="partial"` is the form of "Partial style transferring" (Zhou): for every 3 x 3 patch of features the squared
+distance of its Gram matrix to that of its match, at relu3_1, relu4_1 and relu5_1, in one pass at the full size.
+"""
+
+import dataclasses
+import functools
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Annotated, ClassVar, Literal
+
+import torch
+from jaxtyping import Float
+from pydantic import ConfigDict, Field
+from pydantic.dataclasses import dataclass
+from torch import Tensor
+
+from intarsia.color import smooth_chroma
+from intarsia.encoders import Encoder
+from intarsia.engine import Frame, Parameters, State, descend
+from intarsia.guide import Guide
+from intarsia.large import Box, check_memory
+from intarsia.large.forecast import Forecast, Plan
+from intarsia.losses import histogram_loss, outside_range, squared_error, total_variation, wasserstein_loss
+from intarsia.measure import grain, strokes
+from intarsia.methods import patchgrams
+from intarsia.methods.correspondence import coherent, field_of_matches, side_of, taken_from
+from intarsia.methods.wct import WCT
+from intarsia.moments import Moments, Support, moments, supports
+from intarsia.networks import Networks
+from intarsia.scene import Scene, View, painted
+from intarsia.sizes import coarse_to_fine, grid_of, pool_to_grid, resize, size_of, split_steps
+from intarsia.styles import moments_of, styles_once
+from intarsia.types import Image, Size
+
+MATCHED = 768  # long side of the painting at which places are matched; a larger one is made smaller for it
+HISTORY = 10  # pairs of vectors that L-BFGS remembers
+TAP_WEIGHTS = {"relu4_1": 0.3, "relu5_1": 0.1}  # of 1
+GRAIN = 1.4  # of a painting, in L of CIELAB, at which `tv` counts as it is given
+CALM = 0.025  # contrast of strokes in the calm quarter of a painting from which all of its brushwork is taken
+LEAST = 0.5  # brushwork that is taken of a painting without strokes
+SIDE = 1024  # of the tiles that a style is encoded in
+QUANTILES = 256
+HALO = 8  # pixels around the guide's reach, beside what the network sees, that are worked on
+
+
+@dataclass(frozen=True, config=ConfigDict(extra="forbid", allow_inf_nan=False))
+class Harmonize:
+    """Repaints what the guide reaches, an object pasted on a painting say, from the places of its style, the painting,
+    that it resembles."""
+
+    steps: Annotated[int, Field(ge=1, le=100_000)] = 100
+    """Evaluations of loss and gradient in all, most of them at the coarse sizes."""
+    content_weight: Annotated[float, Field(ge=0)] = 0.05
+    """How much the object's shapes count against the painting's brushwork; 0 forgets them."""
+    brushwork: Annotated[float, Field(ge=0, le=1)] | None = None
+    """How much of the painting's brushwork is taken, 0 to 1; when not given it is estimated from the strokes in the
+    calm parts of the painting."""
+    palette: Annotated[float, Field(ge=0, le=1)] = 0.3
+    """Part that the painting as a whole has in what the object is to look like; the rest comes from the places that it
+    resembles."""
+    color_weight: Annotated[float, Field(ge=0)] = 4.0
+    """How much colors count beside shapes where the object is matched with the painting."""
+    coherence: Annotated[int, Field(ge=0, le=8)] = 2
+    """Reach, in positions of a layer, within which neighbors come to agree on where they are taken from in the last
+    pass; 0: every place by itself."""
+    histogram: Annotated[float, Field(ge=0)] = 0.0
+    """Weight of the distance of the histograms of features at the first layer."""
+    tv: Annotated[float, Field(ge=0)] = 0.5
+    """Weight of total variation, which calms noise; more where the painting has less grain, and less where more."""
+    chroma_smoothing: Annotated[int, Field(ge=0, le=16)] = 2
+    """Times that colors, but not their luminance, are smoothed over 3 x 3 pixels: no colored specks."""
+    style_taps: Annotated[tuple[str, ...], Field(min_length=1)] = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")
+    """Layers whose statistics are the brushwork."""
+    content_tap: str = "relu3_1"
+    """Layer whose features are the object's shapes."""
+    match_tap: str = "relu3_1"
+    """Layer whose patches are matched."""
+    coarsest: Annotated[int, Field(ge=16)] = 320
+    """Long side of the painting at the first, coarsest size."""
+    quick: bool = False
+    """A feature transform from the same matches instead: for dragging an object about, in a second or two."""
+    paper: Literal["none", "partial"] = "none"
+    """A paper's own layers, weights and loss in place of ours: partial style transferring (Zhou)."""
+    networks: Networks = Field(default_factory=Networks)
+    """The network that looks at the picture, and where it runs."""
+
+    default_size: ClassVar[int | None] = None
+    __call__ = painted
+
+    def paint(self, scene: Scene, encoder: Encoder, state: State | None) -> Iterator[Frame]:
+        encoder.check_taps(self._taps)
+        part = Part.of(scene, encoder.reach(self._taps) + HALO)
+        check_memory(self._memory(encoder, part), part.box.size, encoder.device)
+        yield from self._quickly(part, encoder) if self.quick else self._descended(part, encoder, state)
+
+    def _descended(self, part: "Part", encoder: Encoder, state: State | None) -> Iterator[Frame]:
+        levels = self._levels(part)
+        costs = [steps * (math.prod(part.size_at(scale)) + 4096) for scale, steps in levels]
+        image, known = part.start, state
+        for level, (scale, steps) in list(enumerate(levels))[0 if state is None else int(state["level"]) :]:
+            view = part.at(scale)
+            image = view.content if image is None else resize(image, view.size)
+            if known is not None:
+                taken = {r: known[f"taken.{r}"].to(encoder.device) for r in range(len(part.guide.regions))}
+            else:
+                taken = self._taken(part, scale, image, encoder, last=level + 1 == len(levels))
+            goal = self._goal(part, view, scale, encoder, taken)
+            place = {f"taken.{r}": one for r, one in taken.items()} | {"level": torch.tensor(level)}
+            before, first = sum(n for _, n in levels[:level]), 0 if known is None else int(known["step"])
+            if known is not None:
+                image = goal.shown(known["parameter.image"].to(encoder.device))
+            if first == self.steps - before:  # the state of a finished run: nothing is left to do
+                yield Frame(part.shown(image), self.steps, self.steps, {}, 1.0, functools.partial(dict, state or {}))
+            descent = descend(goal, {"image": image}, steps, history=HISTORY, state=known)
+            for i, (now, losses, inner) in enumerate(descent, start=first + 1):
+                image = goal.shown(now["image"])
+                done = (sum(costs[:level]) + costs[level] * i / steps) / sum(costs)
+                kept = functools.partial(_state, inner, place)
+                yield Frame(part.shown(image), before + i, self.steps, losses, done, kept)
+            known = None
+
+    def _quickly(self, part: "Part", encoder: Encoder) -> Iterator[Frame]:
+        """By `wct`, whose moments of each style are taken under a map of what is asked for."""
+        view = part.view
+        asked = self._asked(part, 1.0, self._taken(part, 1.0, view.content, encoder, last=True))
+        regions = zip(part.guide.regions, asked, strict=True)
+        guide = Guide(tuple(dataclasses.replace(one, style_map=(m / m.max()).cpu()) for one, (_, m) in regions))
+        for frame in WCT(networks=self.networks).paint(Scene.of(view.content, guide, encoder.device), encoder, None):
+            yield dataclasses.replace(frame, image=part.shown(frame.image))
+
+    @property
+    def _taps(self) -> tuple[str, ...]:
+        if self.paper != "none":
+            return patchgrams.TAPS
+        return tuple(dict.fromkeys((*self.style_taps, self.content_tap, self.match_tap)))
+
+    def _levels(self, part: "Part") -> list[tuple[float, int]]:
+        """Sizes, as parts of the full one, and the steps at each."""
+        if self.paper != "none":
+            return [(1.0, self.steps)]
+        sizes = coarse_to_fine(part.scene.size, self.coarsest)[-self.steps :]
+        scales = [max(size) / part.long_side for size in sizes]
+        return list(zip(scales, split_steps(self.steps, len(scales)), strict=True))
+
+    def _taken(self, part: "Part", scale: float, image: Image, encoder: Encoder, last: bool) -> dict[int, Tensor]:
+        """Of each region how often each position of its style is taken by `image`; (gh, gw), 0..1."""
+        if self.paper != "none":
+            return {}
+        scale, out = min(scale, MATCHED / part.long_side), {}
+        view = part.at(scale)
+        for r, (style, style_map) in enumerate(part.styles(scale)):
+            ours = side_of(encoder, resize(image, view.size), view.shares[r], self.match_tap)
+            theirs = side_of(encoder, style.to(image), style_map.to(image), self.match_tap)
+            at, found = field_of_matches(ours, theirs, self.color_weight)
+            if last and self.coherence:
+                found = coherent(at, found, ours.size, theirs, self.coherence)
+            out[r] = taken_from(found, theirs.size)
+        return out
+
+    def _asked(self, part: "Part", scale: float, taken: Mapping[int, Tensor]) -> list["Asked"]:
+        """Of each region its style, and what each place of it counts for: as often as it is taken, and in part as the
+        style's own map says."""
+        out = []
+        for r, (style, style_map) in enumerate(part.styles(scale)):
+            whole = style_map.to(taken[r])
+            here = resize(taken[r][None], size_of(whole))[0]
+            both = (1 - self.palette) * here / here.mean() + self.palette * whole / whole.mean()
+            out.append((style.to(taken[r]), both))
+        return out
+
+    def _goal(
+        self, part: "Part", view: View, scale: float, encoder: Encoder, taken: Mapping[int, Tensor]
+    ) -> "Goal | patchgrams.PatchGoal":
+        if self.paper != "none":
+            return patchgrams.PatchGoal.build(encoder, view, part.styles(scale))
+        return Goal.build(self, encoder, view, self._asked(part, scale, taken))
+
+    def _memory(self, encoder: Encoder, part: "Part") -> float:
+        """In bytes, on top of what is loaded. Measured: see benchmarks/RESULTS.md."""
+        network = 3.5 * encoder.precision.itemsize * encoder.channels_a_pixel(self._taps)
+        return Forecast(part.box.size, network, 0).memory(Plan(None, "lbfgs", HISTORY))
+
+
+Asked = tuple[Image, Float[Tensor, "h w"]]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Part:
+    """What is worked on: what the guide reaches, and around it as much as the network sees. box: its place in the
+    scene; view: of it, at full size; start: a picture to begin with."""
+
+    scene: Scene
+    box: Box
+    view: View
+    start: Image | None
+
+    @classmethod
+    def of(cls, scene: Scene, around: int) -> "Part":
+        start = None if scene.start is None else resize(scene.start, scene.size)
+        if scene.guide.is_even:
+            return cls(scene, Box.whole(scene.size), scene.at(scene.size), start)
+        shares = scene.guide.shares(scene.size)
+        reached = (shares > 0).any(0)
+        (top, bottom), (left, right) = (_span(reached.any(1 - axis)) for axis in (0, 1))
+        box = Box(top, left, bottom, right).grown(around, scene.size)
+        regions = zip(scene.guide.regions, box.of(shares), strict=True)
+        guide = Guide(tuple(dataclasses.replace(one, content_map=share.clone()) for one, share in regions))
+        view = View.of(box.of(scene.content).contiguous(), guide)
+        return cls(scene, box, view, None if start is None else box.of(start))
+
+    @property
+    def guide(self) -> Guide:
+        return self.view.guide
+
+    @property
+    def long_side(self) -> int:
+        """Of the scene: styles are looked at beside it."""
+        return max(self.scene.size)
+
+    def size_at(self, scale: float) -> Size:
+        h, w = self.box.size
+        return max(1, round(h * scale)), max(1, round(w * scale))
+
+    def at(self, scale: float) -> View:
+        return self.view if scale == 1 else View.of(resize(self.view.content, self.size_at(scale)), self.guide)
+
+    def styles(self, scale: float) -> list[Asked]:
+        """Of each region the style, as large as it is looked at, and which part of it is taken."""
+        out = {}
+        for members, style, maps in styles_once(self.guide, max(16, round(self.long_side * scale))):
+            out |= {r: (style, maps[r]) for r in members}
+        return [out[r] for r in range(len(out))]
+
+    def shown(self, image: Image) -> Image:
+        """The whole scene with what was painted, at full size and in the colors that the guide asks for."""
+        out = self.scene.content.clone()
+        self.box.of(out).copy_(self.view.composed(resize(image, self.box.size)))
+        return self.scene.shown(out)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Goal:
+    """The objective at one size: call it with the parameters, get its weighted terms."""
+
+    method: Harmonize
+    encoder: Encoder
+    view: View
+    supports: dict[str, list[Support]]  # of the regions, per tap
+    targets: dict[str, Moments]
+    importance: Float[Tensor, " r"]  # strength^3 x part of the painted area
+    content: Float[Tensor, "c h2 w2"]
+    content_importance: Float[Tensor, "h2 w2"]
+    histograms: list[Float[Tensor, "q c"]]  # of features at the first tap, one per region; none where not asked for
+    tv: float
+
+    @classmethod
+    def build(cls, method: Harmonize, encoder: Encoder, view: View, asked: Sequence[Asked]) -> "Goal":
+        taps, deepest = method.style_taps, max(encoder.strides[tap] for tap in method._taps)
+        grids = {tap: grid_of(view.size, encoder.strides[tap], deepest) for tap in method._taps}
+        held = {tap: pool_to_grid(view.shares, grid, encoder.strides[tap]) for tap, grid in grids.items()}
+        each = [moments_of(encoder, style, taps, places[None], SIDE) for style, places in asked]
+        targets = {
+            tap: Moments.stacked([one[tap] for one in each]).to(encoder.device).through(encoder.basis(tap))
+            for tap in taps
+        }
+        pairs = list(zip(view.guide.regions, [style for style, _ in asked], strict=True))
+        strength = [region.strength * _brushwork(method, style) for region, style in pairs]
+        mass = view.shares.sum((1, 2))
+        # cubed: the picture answers to the logarithm of a weight, as in `gatys`
+        importance = mass.new_tensor(strength) ** 3 * mass / view.cover.sum()
+        weights = mass.new_tensor([region.content_weight for region in view.guide.regions])
+        content, tap = encoder(view.content, method._taps)[method.content_tap], method.content_tap
+        energy = (content.float().square().sum(0) * held[tap].sum(0)).sum().clamp_min(1e-12)
+        keep = method.content_weight * torch.einsum("r,rhw->hw", weights, held[tap]) / energy
+        grains = mass.new_tensor([grain(style)[0] for _, style in pairs])
+        calm = float((mass * GRAIN / grains.clamp_min(GRAIN / 4)).sum() / mass.sum())
+        histograms = [_histogram(encoder, method, style, places) for style, places in asked] if method.histogram else []
+        found = {tap: supports(held[tap]) for tap in taps}
+        return cls(method, encoder, view, found, targets, importance, content, keep, histograms, method.tv * calm)
+
+    def __call__(self, now: Parameters) -> dict[str, Float[Tensor, ""]]:
+        image = self._smooth(now["image"])
+        features = self.encoder(self._kept(image), self.method._taps)
+        style, of = [], self.method.style_taps
+        for tap in of:
+            own = moments(features[tap], self.supports[tap])
+            weight = self.importance * TAP_WEIGHTS.get(tap, 1.0)
+            style.append((weight * wasserstein_loss(own, self.targets[tap])).sum())
+        content = squared_error(features[self.method.content_tap], self.content, self.content_importance)
+        terms = {"style": torch.stack(style).sum(), "content": content}
+        if self.histograms:
+            near = [
+                histogram_loss(features[of[0]], support, wanted)
+                for support, wanted in zip(self.supports[of[0]], self.histograms, strict=True)
+            ]
+            terms["histogram"] = self.method.histogram * (self.importance * torch.stack(near)).sum()
+        smooth = total_variation(self._kept(image))
+        return terms | {"tv": self.tv * smooth, "range": 10 * outside_range(now["image"])}
+
+    def shown(self, image: Image) -> Image:
+        """What is to be seen of the picture that is optimized."""
+        return self.view.composed(self._smooth(image).clamp(0, 1))
+
+    def _smooth(self, image: Image) -> Image:
+        return smooth_chroma(image, self.method.chroma_smoothing)
+
+    def _kept(self, image: Image) -> Image:
+        return self.view.kept(image, Box.whole(self.view.size))
+
+
+def _brushwork(method: Harmonize, style: Image) -> float:
+    if method.brushwork is not None:
+        return method.brushwork
+    return min(1.0, max(LEAST, strokes(style) / CALM))
+
+
+def _histogram(
+    encoder: Encoder, method: Harmonize, style: Image, places: Float[Tensor, "h w"]
+) -> Float[Tensor, "q c"]:
+    """Quantiles of every channel at the first tap, each place counted as often as it is asked for."""
+    tap = method.style_taps[0]
+    with torch.no_grad():
+        features = encoder(style, [tap])[tap].float()
+    weight = pool_to_grid(places[None], size_of(features), encoder.strides[tap])[0].flatten()
+    values, order = features.flatten(1).sort(1)
+    summed = (weight / weight.sum())[order].cumsum(1)
+    at = (torch.arange(QUANTILES, device=values.device) + 0.5) / QUANTILES
+    index = torch.searchsorted(summed, at.expand(len(values), -1).contiguous()).clamp_max(values.shape[1] - 1)
+    return values.gather(1, index).T.contiguous()
+
+
+def _span(held: Tensor) -> tuple[int, int]:
+    """From the first to behind the last."""
+    there = held.nonzero()[:, 0]
+    return int(there[0]), int(there[-1]) + 1
+
+
+def _state(inner: Callable[[], State], more: State) -> State:
+    return inner() | more
