@@ -45,9 +45,12 @@ def side_of(encoder: Encoder, image: Image, part: Map, tap: str, taps: Sequence[
     """part: what is matched or offered, 0..1; taps: all that are in use, which decide the grid."""
     stride = encoder.strides[tap]
     grid = grid_of(size_of(image), stride, max(encoder.strides[one] for one in (tap, *taps)))
-    held = pool_to_grid(torch.cat([image, part[None], torch.ones_like(part[None])]).float(), grid, stride)
-    colors = F.avg_pool2d(F.pad(held[:3] / held[4].clamp_min(1e-6), (1, 1, 1, 1), mode="replicate"), 3, 1)
-    return Side(encoder(image, [tap, *taps])[tap], colors, held[3])
+    return Side(encoder(image, [tap, *taps])[tap], colors_of(image, grid), pool_to_grid(part[None], grid, stride)[0])
+
+
+def colors_of(image: Image, grid: Size) -> Float[Tensor, "3 gh gw"]:
+    """Of the surroundings of each position."""
+    return F.avg_pool2d(F.pad(F.adaptive_avg_pool2d(image, grid), (1, 1, 1, 1), mode="replicate"), 3, 1)
 
 
 def field_of_matches(

@@ -25,6 +25,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Annotated, ClassVar, Literal
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float
 from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
@@ -39,7 +40,7 @@ from intarsia.large.forecast import Forecast, Plan
 from intarsia.losses import histogram_loss, outside_range, squared_error, total_variation, wasserstein_loss
 from intarsia.measure import grain, strokes
 from intarsia.methods import patchgrams
-from intarsia.methods.correspondence import coherent, field_of_matches, side_of, taken_from
+from intarsia.methods.correspondence import coherent, colors_of, field_of_matches, side_of, taken_from
 from intarsia.methods.wct import WCT
 from intarsia.moments import Moments, Support, moments, supports
 from intarsia.networks import Networks
@@ -53,6 +54,7 @@ HISTORY = 10  # pairs of vectors that L-BFGS remembers
 TAP_WEIGHTS = {"relu4_1": 0.3, "relu5_1": 0.1}  # of 1
 GRAIN = 1.4  # of a painting, in L of CIELAB, at which `tv` counts as it is given
 CALM = 0.025  # contrast of strokes in the calm quarter of a painting from which all of its brushwork is taken
+LARGE = 0.06  # part of the painting from which an object can hold its variety; a smaller one is asked for less
 LEAST = 0.5  # brushwork that is taken of a painting without strokes
 SIDE = 1024  # of the tiles that a style is encoded in
 QUANTILES = 256
@@ -66,16 +68,18 @@ class Harmonize:
 
     steps: Annotated[int, Field(ge=1, le=100_000)] = 100
     """Evaluations of loss and gradient in all, most of them at the coarse sizes."""
-    content_weight: Annotated[float, Field(ge=0)] = 0.05
+    content_weight: Annotated[float, Field(ge=0)] = 0.09
     """How much the object's shapes count against the painting's brushwork; 0 forgets them."""
     brushwork: Annotated[float, Field(ge=0, le=1)] | None = None
     """How much of the painting's brushwork is taken, 0 to 1; when not given it is estimated from the strokes in the
     calm parts of the painting."""
-    palette: Annotated[float, Field(ge=0, le=1)] = 0.3
+    palette: Annotated[float, Field(ge=0, le=1)] = 0.35
     """Part that the painting as a whole has in what the object is to look like; the rest comes from the places that it
-    resembles."""
-    color_weight: Annotated[float, Field(ge=0)] = 4.0
+    resembles. A small object has less of it."""
+    color_weight: Annotated[float, Field(ge=0)] = 2.0
     """How much colors count beside shapes where the object is matched with the painting."""
+    local_color: Annotated[float, Field(ge=0)] = 0.5
+    """How much each place keeps to the colors of the place that it resembles, so that colors stay where they belong."""
     coherence: Annotated[int, Field(ge=0, le=8)] = 2
     """Reach, in positions of a layer, within which neighbors come to agree on where they are taken from in the last
     pass; 0: every place by itself."""
@@ -117,11 +121,11 @@ class Harmonize:
             view = part.at(scale)
             image = view.content if image is None else resize(image, view.size)
             if known is not None:
-                taken = {r: known[f"taken.{r}"].to(encoder.device) for r in range(len(part.guide.regions))}
+                matches = {name: one.to(encoder.device) for name, one in known.items() if name.startswith("matches.")}
             else:
-                taken = self._taken(part, scale, image, encoder, last=level + 1 == len(levels))
-            goal = self._goal(part, view, scale, encoder, taken)
-            place = {f"taken.{r}": one for r, one in taken.items()} | {"level": torch.tensor(level)}
+                matches = self._matches(part, scale, image, encoder, last=level + 1 == len(levels))
+            goal = self._goal(part, view, scale, encoder, matches)
+            place = matches | {"level": torch.tensor(level)}
             before, first = sum(n for _, n in levels[:level]), 0 if known is None else int(known["step"])
             if known is not None:
                 image = goal.shown(known["parameter.image"].to(encoder.device))
@@ -138,7 +142,7 @@ class Harmonize:
     def _quickly(self, part: "Part", encoder: Encoder) -> Iterator[Frame]:
         """By `wct`, whose moments of each style are taken under a map of what is asked for."""
         view = part.view
-        asked = self._asked(part, 1.0, self._taken(part, 1.0, view.content, encoder, last=True))
+        asked = self._asked(part, 1.0, self._matches(part, 1.0, view.content, encoder, last=True))
         regions = zip(part.guide.regions, asked, strict=True)
         guide = Guide(tuple(dataclasses.replace(one, style_map=(m / m.max()).cpu()) for one, (_, m) in regions))
         for frame in WCT(networks=self.networks).paint(Scene.of(view.content, guide, encoder.device), encoder, None):
@@ -158,38 +162,43 @@ class Harmonize:
         scales = [max(size) / part.long_side for size in sizes]
         return list(zip(scales, split_steps(self.steps, len(scales)), strict=True))
 
-    def _taken(self, part: "Part", scale: float, image: Image, encoder: Encoder, last: bool) -> dict[int, Tensor]:
-        """Of each region how often each position of its style is taken by `image`; (gh, gw), 0..1."""
+    def _matches(self, part: "Part", scale: float, image: Image, encoder: Encoder, last: bool) -> State:
+        """matches.taken.r: how often each position of the style of region r is taken by `image`, (gh, gw), 0..1;
+        matches.colors: those of the places that are taken, where they are taken to, (3, gh, gw)."""
         if self.paper != "none":
             return {}
         scale, out = min(scale, MATCHED / part.long_side), {}
-        view = part.at(scale)
+        view, mixed, whole = part.at(scale), 0.0, 0.0
         for r, (style, style_map) in enumerate(part.styles(scale)):
             ours = side_of(encoder, resize(image, view.size), view.shares[r], self.match_tap)
             theirs = side_of(encoder, style.to(image), style_map.to(image), self.match_tap)
             at, found = field_of_matches(ours, theirs, self.color_weight)
             if last and self.coherence:
                 found = coherent(at, found, ours.size, theirs, self.coherence)
-            out[r] = taken_from(found, theirs.size)
-        return out
+            out[f"matches.taken.{r}"] = taken_from(found, theirs.size)
+            colors = ours.colors.clone()
+            colors.flatten(1)[:, at] = theirs.colors.flatten(1)[:, found]
+            mixed, whole = mixed + ours.part * colors, whole + ours.part
+        return out | {"matches.colors": mixed / whole.clamp_min(1e-6)}
 
-    def _asked(self, part: "Part", scale: float, taken: Mapping[int, Tensor]) -> list["Asked"]:
+    def _asked(self, part: "Part", scale: float, matches: State) -> list["Asked"]:
         """Of each region its style, and what each place of it counts for: as often as it is taken, and in part as the
         style's own map says."""
-        out = []
+        out, palette = [], self.palette * part.fullness
         for r, (style, style_map) in enumerate(part.styles(scale)):
-            whole = style_map.to(taken[r])
-            here = resize(taken[r][None], size_of(whole))[0]
-            both = (1 - self.palette) * here / here.mean() + self.palette * whole / whole.mean()
-            out.append((style.to(taken[r]), both))
+            taken = matches[f"matches.taken.{r}"]
+            whole, here = style_map.to(taken), resize(taken[None], size_of(style))[0]
+            both = (1 - palette) * here / here.mean() + palette * whole / whole.mean()
+            out.append((style.to(taken), both))
         return out
 
     def _goal(
-        self, part: "Part", view: View, scale: float, encoder: Encoder, taken: Mapping[int, Tensor]
+        self, part: "Part", view: View, scale: float, encoder: Encoder, matches: State
     ) -> "Goal | patchgrams.PatchGoal":
         if self.paper != "none":
             return patchgrams.PatchGoal.build(encoder, view, part.styles(scale))
-        return Goal.build(self, encoder, view, self._asked(part, scale, taken))
+        asked = self._asked(part, scale, matches)
+        return Goal.build(self, encoder, view, asked, matches["matches.colors"], part.fullness)
 
     def _memory(self, encoder: Encoder, part: "Part") -> float:
         """In bytes, on top of what is loaded. Measured: see benchmarks/RESULTS.md."""
@@ -233,6 +242,12 @@ class Part:
         """Of the scene: styles are looked at beside it."""
         return max(self.scene.size)
 
+    @functools.cached_property
+    def fullness(self) -> float:
+        """How much of the painting's variety the object can hold, 0..1."""
+        part = float(self.view.cover.sum(dtype=torch.float64)) / math.prod(self.scene.size)
+        return min(1.0, (part / LARGE) ** 0.5)
+
     def size_at(self, scale: float) -> Size:
         h, w = self.box.size
         return max(1, round(h * scale)), max(1, round(w * scale))
@@ -266,11 +281,15 @@ class Goal:
     importance: Float[Tensor, " r"]  # strength^3 x part of the painted area
     content: Float[Tensor, "c h2 w2"]
     content_importance: Float[Tensor, "h2 w2"]
+    colors: Float[Tensor, "3 h3 w3"]  # of the places that are taken
     histograms: list[Float[Tensor, "q c"]]  # of features at the first tap, one per region; none where not asked for
     tv: float
 
     @classmethod
-    def build(cls, method: Harmonize, encoder: Encoder, view: View, asked: Sequence[Asked]) -> "Goal":
+    def build(
+        cls, method: Harmonize, encoder: Encoder, view: View, asked: Sequence[Asked], colors: Tensor, fullness: float
+    ) -> "Goal":
+        """asked: of each region the style and its places; colors: of the places that are taken; fullness: see `Part`."""
         taps, deepest = method.style_taps, max(encoder.strides[tap] for tap in method._taps)
         grids = {tap: grid_of(view.size, encoder.strides[tap], deepest) for tap in method._taps}
         held = {tap: pool_to_grid(view.shares, grid, encoder.strides[tap]) for tap, grid in grids.items()}
@@ -283,7 +302,7 @@ class Goal:
         strength = [region.strength * _brushwork(method, style) for region, style in pairs]
         mass = view.shares.sum((1, 2))
         # cubed: the picture answers to the logarithm of a weight, as in `gatys`
-        importance = mass.new_tensor(strength) ** 3 * mass / view.cover.sum()
+        importance = fullness * mass.new_tensor(strength) ** 3 * mass / view.cover.sum()
         weights = mass.new_tensor([region.content_weight for region in view.guide.regions])
         content, tap = encoder(view.content, method._taps)[method.content_tap], method.content_tap
         energy = (content.float().square().sum(0) * held[tap].sum(0)).sum().clamp_min(1e-12)
@@ -292,7 +311,9 @@ class Goal:
         calm = float((mass * GRAIN / grains.clamp_min(GRAIN / 4)).sum() / mass.sum())
         histograms = [_histogram(encoder, method, style, places) for style, places in asked] if method.histogram else []
         found = {tap: supports(held[tap]) for tap in taps}
-        return cls(method, encoder, view, found, targets, importance, content, keep, histograms, method.tv * calm)
+        return cls(
+            method, encoder, view, found, targets, importance, content, keep, colors, histograms, method.tv * calm
+        )
 
     def __call__(self, now: Parameters) -> dict[str, Float[Tensor, ""]]:
         image = self._smooth(now["image"])
@@ -304,6 +325,8 @@ class Goal:
             style.append((weight * wasserstein_loss(own, self.targets[tap])).sum())
         content = squared_error(features[self.method.content_tap], self.content, self.content_importance)
         terms = {"style": torch.stack(style).sum(), "content": content}
+        if self.method.local_color:
+            terms["color"] = self.method.local_color * self._away_in_color(image)
         if self.histograms:
             near = [
                 histogram_loss(features[of[0]], support, wanted)
@@ -312,6 +335,12 @@ class Goal:
             terms["histogram"] = self.method.histogram * (self.importance * torch.stack(near)).sum()
         smooth = total_variation(self._kept(image))
         return terms | {"tv": self.tv * smooth, "range": 10 * outside_range(now["image"])}
+
+    def _away_in_color(self, image: Image) -> Float[Tensor, ""]:
+        grid = size_of(self.colors)
+        cover = F.adaptive_avg_pool2d(self.view.cover[None], grid)[0]
+        gap = (colors_of(image, grid) - self.colors).square().sum(0)
+        return (cover * gap).sum() / cover.sum()
 
     def shown(self, image: Image) -> Image:
         """What is to be seen of the picture that is optimized."""
@@ -330,9 +359,7 @@ def _brushwork(method: Harmonize, style: Image) -> float:
     return min(1.0, max(LEAST, strokes(style) / CALM))
 
 
-def _histogram(
-    encoder: Encoder, method: Harmonize, style: Image, places: Float[Tensor, "h w"]
-) -> Float[Tensor, "q c"]:
+def _histogram(encoder: Encoder, method: Harmonize, style: Image, places: Float[Tensor, "h w"]) -> Float[Tensor, "q c"]:
     """Quantiles of every channel at the first tap, each place counted as often as it is asked for."""
     tap = method.style_taps[0]
     with torch.no_grad():
