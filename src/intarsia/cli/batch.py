@@ -16,7 +16,7 @@ from intarsia.batch import CONTENT, Batch, Event, Handling, gather
 from intarsia.cli import as_typed, printable, with_flags
 from intarsia.cli.flags import Typed
 from intarsia.cli.progress import Interrupts, Reporter, reporter
-from intarsia.cli.stylize import PLACES, RUN, ByName, Shown, asked_for, filled_from
+from intarsia.cli.stylize import PLACES, RUN, ByName, MethodName, Shown, asked_for, filled_from
 from intarsia.errors import UsageError, listening
 from intarsia.methods import METHODS, settings_of
 from intarsia.recipe import Recipe, checked
@@ -47,7 +47,7 @@ def batch_command(app: App, arguments: Sequence[str]) -> None:
         frame: int | None = None,
         max_pixels: int = Recipe.model_fields["max_pixels"].default,
         threads: int | None = None,
-        method: str = method,
+        method: MethodName = method,  # pyright: ignore[reportInvalidTypeForm]
         recipe: str | None = None,
         guidance: Annotated[Typed, Parameter(name="*", group=PLACES)] = Typed(),  # noqa: B008
         results: Annotated[Results, ByName],
