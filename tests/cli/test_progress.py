@@ -373,3 +373,37 @@ def test_ctrl_c_in_a_terminal_keeps_the_picture_and_shows_the_cursor_again(start
     assert shown.count(HIDE) == shown.count(SHOW) == 1
     assert Path("out.png").exists()
     assert Path("out.png.state").exists()
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full, which Linux has")
+def test_a_full_output_costs_the_events_and_not_the_painting(start, folder):
+    settings = [
+        "--encoder",
+        "toy",
+        "--coarsest",
+        "16",
+        "--precision",
+        "fp32",
+        "--steps",
+        "4",
+        "--size",
+        "64",
+        "--threads",
+        "1",
+    ]
+
+    def told(*arguments: str) -> tuple[int, str]:
+        with open("/dev/full", "wb", buffering=0) as full:
+            command = ["stylize", "content.png", "style.png", *arguments, *settings]
+            process = start(*command, stdout=full, stderr=subprocess.PIPE)
+            return process.wait(60), process.stderr.read().decode()
+
+    code, text = told("-o", "a.png", "--json")
+    assert code == 1
+    assert "could not be written to (No space left on device), so events are missing" in text
+    assert text.count("\n") == 1
+    assert picture.read("a.png").image.shape == (3, 48, 64)
+    code, text = told("-o", "-", "--quiet")
+    assert code == 1
+    assert text.startswith("intarsia: standard output cannot be written to (No space left on device). Free some room")
+    assert text.count("\n") == 1

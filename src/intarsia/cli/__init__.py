@@ -55,23 +55,20 @@ def run(arguments: list[str]) -> int:
     """Runs one command; gives its exit code. `--debug` shows where an error came from."""
     _never_die_of_output()
     try:
-        code = _run([argument for argument in arguments if argument != "--debug"], "--debug" in arguments)
-        if sys.stdout is not None:
-            sys.stdout.flush()  # here, where a broken pipe is expected
-        return code
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # so that closing standard output does not complain again
-        return 1
+        return _run([argument for argument in arguments if argument != "--debug"], "--debug" in arguments)
     except KeyboardInterrupt:
         return 130
 
 
 def _run(arguments: list[str], debug: bool) -> int:
     try:
-        app = app_of(arguments)
-        return app([STREAM if argument == "-" else argument for argument in arguments]) or 0
+        code = app_of(arguments)([STREAM if argument == "-" else argument for argument in arguments]) or 0
+        if sys.stdout is not None:
+            sys.stdout.flush()  # here, where a broken pipe and a full disk are expected
+        return code
     except BrokenPipeError:
-        raise
+        leave_output()
+        return 1
     except Exception as error:
         if debug:
             traceback.print_exc()
@@ -137,7 +134,27 @@ def _explained(error: Exception) -> "IntarsiaError":
         return UsageError(f"{command}: {error.argument.name} is missing. See intarsia {command} --help.")
     if isinstance(error, CycloptsError):
         return UsageError(_fault_of_settings(error) or str(error).replace(STREAM, "-"))
+    if isinstance(error, OSError) and (fault := _fault_of_output()) is not None:
+        return fault
     return explained(error)
+
+
+def _fault_of_output() -> "IntarsiaError | None":
+    """What is wrong with standard output, where what was written to it is still not taken."""
+    from intarsia.errors import OutputError
+
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError as fault:
+        leave_output()
+        return OutputError(f"standard output cannot be written to ({fault.strerror}). Free some room, or name a file.")
+    return None
+
+
+def leave_output() -> None:
+    """What is still written to standard output goes nowhere, so that closing it does not complain again."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def _fault_of_settings(error: Exception) -> str | None:
@@ -155,8 +172,10 @@ def _print_error(error: Exception, arguments: list[str]) -> None:
     if "--json" in arguments:
         import json
 
-        print(json.dumps({"event": "error", "kind": type(error).__name__, "message": message}), flush=True)
+        with contextlib.suppress(OSError):
+            print(json.dumps({"event": "error", "kind": type(error).__name__, "message": message}), flush=True)
     print(f"intarsia: {printable(message)}", file=sys.stderr)
+    _fault_of_output()
 
 
 def with_flags(text: str) -> str:
