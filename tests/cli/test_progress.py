@@ -235,17 +235,27 @@ def test_a_notice_brings_no_escape_sequence(capsys):
     assert not any(letter in told for letter in "\x1b\x07")
 
 
+def wait_until_full(process: subprocess.Popen) -> None:
+    """Until nothing more comes into its output, which nobody reads."""
+    before, now = -1, 0
+    while now != before:
+        time.sleep(0.5)
+        before, now = now, int.from_bytes(fcntl.ioctl(process.stdout, termios.FIONREAD, bytes(4)), sys.byteorder)
+
+
 def test_the_second_signal_leaves_at_once(long_run, folder):
     Path("out.png").write_bytes(b"older")
     process = long_run("--steps", "5000")
     read_to_step(process, 20)
-    time.sleep(0.5)  # by now it waits for its events to be read, in the middle of a step
+    wait_until_full(process)  # and it waits for its events to be read, in the middle of a step
     process.send_signal(signal.SIGINT)
     time.sleep(0.5)
     assert process.poll() is None
     process.send_signal(signal.SIGINT)
     assert process.wait(timeout=5) == 130
     assert Path("out.png").read_bytes() == b"older"
+    assert all(part.stat().st_size == 0 for part in folder.glob(".*.part"))  # that the output was claimed
+    picture.sweep([folder])  # as the next run does
     assert not list(folder.glob(".*.part"))
 
 
