@@ -72,7 +72,7 @@ def _run(arguments: list[str], debug: bool) -> int:
     except Exception as error:
         if debug:
             traceback.print_exc()
-        explained = _explained(error)
+        explained = _explained(error, arguments)
         _print_error(explained, arguments)
         return explained.exit_code
 
@@ -124,7 +124,7 @@ def app_of(arguments: list[str], whole: bool = False) -> "App":
     return app
 
 
-def _explained(error: Exception) -> "IntarsiaError":
+def _explained(error: Exception, arguments: list[str]) -> "IntarsiaError":
     from cyclopts import CycloptsError, MissingArgumentError
 
     from intarsia.errors import UsageError, explained
@@ -133,10 +133,16 @@ def _explained(error: Exception) -> "IntarsiaError":
         command = " ".join(error.command_chain)
         return UsageError(f"{command}: {error.argument.name} is missing. See intarsia {command} --help.")
     if isinstance(error, CycloptsError):
-        return UsageError(_fault_of_settings(error) or str(error).replace(STREAM, "-"))
+        return UsageError((_fault_of_settings(error) or str(error).replace(STREAM, "-")) + _hint_at_files(arguments))
     if isinstance(error, OSError) and (fault := _fault_of_output()) is not None:
         return fault
     return explained(error)
+
+
+def _hint_at_files(arguments: list[str]) -> str:
+    """Where the name of a file begins like a flag."""
+    names = [name for name in arguments if name.startswith("-") and name != "-" and os.path.exists(name)]
+    return f" The file {names[0]} is written ./{names[0]}" if names else ""
 
 
 def _fault_of_output() -> "IntarsiaError | None":

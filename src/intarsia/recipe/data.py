@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, create_model, field_validator
 
 from intarsia import __version__, picture
 from intarsia.errors import RecipeError, unknown
-from intarsia.guide import MANNER, Factor, Manner
+from intarsia.guide import MANNER, Factor, Manner, Part
 from intarsia.methods import METHODS, Method, files_of, method_of, names_of_settings
 from intarsia.recipe.checking import InWords, checked, in_our_words
 from intarsia.recipe.guidefile import files_of_guide
@@ -44,7 +44,7 @@ class Places(BaseModel):
     )
     style_mask: list[OneMap] = Field(default=[], max_length=64)
     """Which part of its style that region takes; repeatable, one per content mask."""
-    strength: list[Factor] = Field(default=[], max_length=64)
+    strength: list[Part] = Field(default=[], max_length=64)
     """How much is painted, 0 to 1; one for all, or one per content mask."""
     region: list[Annotated[WrittenRegion, InWords()]] = Field(default=[], max_length=64)
     """A region with settings of its own: "sky: content=sky.png style=1:sky_s.png strength=0.8 scale=1.5 color=match

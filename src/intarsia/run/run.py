@@ -109,6 +109,7 @@ class Run:
         with self.target.claimed(), kept_threads() if self.recipe.threads is None else nullcontext():
             self._take_threads()
             job = self.opened(self.recipe)
+            job.tell_size()
             state = self.target.prepare(job)
             yield Started(job)
             encoder = self.encoder or (yield from _loaded(job.method.networks))
