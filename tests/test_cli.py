@@ -164,3 +164,11 @@ def test_a_full_output_is_told_as_that(arguments, full, tmp_path):
     assert done.returncode == code
     assert words in done.stderr
     assert done.stderr.count(b"\n") == 1
+
+
+@pytest.mark.parametrize("command", ["stylize", "doodle", "texture", "batch", "measure"])
+def test_the_encoder_of_the_tests_is_not_offered(command, capsys):
+    run([command, "--help"])
+    told = capsys.readouterr().out
+    assert "compact" in told
+    assert "toy" not in told

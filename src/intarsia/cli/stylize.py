@@ -21,6 +21,8 @@ from intarsia.run import Done, Download, Event, Noticed, Run, Started, Step, Tar
 OUTPUT, PLACES, RUN = (Group(name, sort_key=i) for i, name in ((1, "Output"), (2, "Where and how much"), (5, "Run")))
 MethodName: Any = Literal[tuple(METHODS)]
 Parameter(name="*")(Networks)  # flags among those of the method
+Unlisted = Parameter(show_choices=False)  # toy, which is among the encoders, is for tests; the help names the others
+Networks.__annotations__["encoder"] = Annotated[Networks.__annotations__["encoder"], Unlisted]
 Switch = Annotated[bool, Parameter(negative=(), show_default=False)]
 ByName = Parameter(name="*", group=OUTPUT, negative=(), show_default=lambda value: value or None)
 
