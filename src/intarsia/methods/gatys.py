@@ -16,7 +16,7 @@ styles themselves (`copying.py`).
 import functools
 import math
 from collections.abc import Callable, Iterator, Mapping
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, NamedTuple
 
 import torch
 from pydantic import ConfigDict, Field, model_validator
@@ -37,6 +37,14 @@ from intarsia.types import Image, Size
 
 HISTORY = 10  # pairs of vectors that L-BFGS remembers
 ROUNDS = 3  # times that patches are matched at each size; 6 gave the same pictures
+MARGIN = (
+    4  # pixels around the picture that are painted along, and cut off: what the network sees beyond an edge, zeros,
+)
+# gives a garish rim; 2, 8 and 16 pixels were no better, and the statistics without the rim leave it bare
+SHIFTED = (
+    8  # last steps in which the margin is a pixel wider, so that the network halves at other pixels: without them,
+)
+# every other edge is stronger; 30 overshoot
 
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid", allow_inf_nan=False))
@@ -108,43 +116,72 @@ class Gatys:
 
     def paint(self, scene: Scene, encoder: Encoder, state: State | None) -> Iterator[Frame]:
         encoder.check_taps(every_tap(self, encoder))
+        room = self._room(scene, encoder, None if state is None else float(state["room"]))
+        rounds, costs = self._rounds(scene.size), self._costs(scene.size)
+        first = 0 if state is None else int(state["level"])
+        image = state["image"].to(encoder.device) if state is not None and "image" in state else scene.start
+        goal, place = None, {"room": torch.tensor(room, dtype=torch.float64)}
+        if state is not None and first == len(rounds):  # of a finished run: nothing is left to do
+            assert image is not None
+            image = self._finished(image, scene.at(scene.size))
+            yield Frame(scene.shown(image), self.steps, self.steps, {}, 1.0, functools.partial(dict, state))
+        for level, one in list(enumerate(rounds))[first:]:
+            plan, before = self._plan(self.forecast(encoder, one.size), room), sum(n.steps for n in rounds[:level])
+            if goal is None or one.canvas != rounds[level - 1].canvas:
+                goal = None  # ahead of the next, which may be as large
+                goal = Goal.build(self, encoder, scene.at(one.size, one.margin), plan.side)
+            begun = state if state is not None and level == first and "step" in state else None
+            for i, (now, losses, kept) in self._round(goal, image, one.steps, plan, begun):
+                image, done = now, (sum(costs[:level]) + costs[level] * i / one.steps) / sum(costs)
+                kept = functools.partial(_state, kept, place | {"level": torch.tensor(level)})
+                if i == one.steps:  # the next round begins with the picture, and lets go of the rest
+                    kept = functools.partial(dict, place | {"level": torch.tensor(level + 1), "image": image})
+                if before + i == self.steps:
+                    now, done = self._finished(image, goal.view.visible), 1.0
+                yield Frame(scene.shown(now), before + i, self.steps, losses, done, kept)
+
+    def _room(self, scene: Scene, encoder: Encoder, known: float | None) -> float:
+        """Bytes that each size may take. Raises MemoryLimitError where there are not as many as it takes."""
         forecast = self.forecast(encoder, scene.size)
-        room = room_for(forecast, self._whole, encoder.device) if state is None else float(state["room"])
+        room = room_for(forecast, self._whole, encoder.device) if known is None else known
         copies = copying.memory(scene.size, scene.guide) if self.copy_patches else 0.0
         check_memory(forecast.announced(self._plan(forecast, room)) + copies, scene.size, encoder.device)
-        rounds = self._rounds(scene.size)
-        last = copying.STEPS * self.copy_patches * math.prod(scene.size)
-        costs = [*(count * (h * w + 4096) for (h, w), count in rounds), last]
-        image, goal = scene.start, None
-        for level, (size, count) in list(enumerate(rounds))[0 if state is None else int(state["level"]) :]:
-            plan, before = self._plan(self.forecast(encoder, size), room), sum(n for _, n in rounds[:level])
-            if goal is None or goal.view.size != size:
-                goal = Goal.build(self, encoder, scene.at(size), plan.side)
-            if state is not None:
-                image = goal.view.composed(self._shown(state["parameter.image"].to(encoder.device)).clamp(0, 1))
-            else:
-                image = self._first(goal.view) if image is None else resize(image, size)
-            goal, first = goal.matched(image, state), 0 if state is None else int(state["step"])
-            if first == self.steps - before:  # the state of a finished run: nothing is left to do
-                image = self._finished(image, goal.view)
-                yield Frame(scene.shown(image), self.steps, self.steps, {}, 1.0, functools.partial(dict, state or {}))
-            for i, (now, losses, inner) in enumerate(self._descent(goal, image, count, plan, state), start=first + 1):
-                image = goal.view.composed(self._shown(now["image"]).clamp(0, 1))
-                done = (sum(costs[:level]) + costs[level] * i / count) / sum(costs)
-                if before + i == self.steps:
-                    image, done = self._finished(image, goal.view), 1.0
-                kept = _at_level(inner, level, room, goal)
-                yield Frame(scene.shown(image), before + i, self.steps, losses, done, kept)
-            state = None
+        return room
 
-    def _rounds(self, size: Size) -> list[tuple[Size, int]]:
+    def _costs(self, size: Size) -> list[float]:
+        """Of every round, and of what follows the last, in steps at a pixel."""
+        last = copying.STEPS * self.copy_patches * math.prod(size)
+        return [*(one.steps * (math.prod(one.size) + 4096) for one in self._rounds(size)), last]
+
+    def _rounds(self, size: Size) -> list["Round"]:
         """Sizes from coarse to fine and the steps at each. With patches each size comes `ROUNDS` times and shares its
-        steps out, or fewer times where there are fewer steps."""
+        steps out, or fewer times where there are fewer steps. The last steps are taken with another margin, but for
+        papers, which have none, and where patches are copied, of which each brings its own edges."""
+        margin = 0 if self.paper != "none" else MARGIN
         sizes, out = coarse_to_fine(size, self.coarsest, self.factor)[-self.steps :], []
         for one, n in zip(sizes, split_steps(self.steps, len(sizes)), strict=True):
             k = min(ROUNDS if self.loss == "patches" else 1, n)
-            out += [(one, (i + 1) * n // k - i * n // k) for i in range(k)]
-        return out
+            out += [Round(one, margin, (i + 1) * n // k - i * n // k) for i in range(k)]
+        last = out.pop()
+        shifted = min(SHIFTED, last.steps // 4) if margin and not self.copy_patches else 0
+        both = last._replace(steps=last.steps - shifted), Round(last.size, margin + 1, shifted)
+        return out + [one for one in both if one.steps]
+
+    def _round(
+        self, goal: Goal, image: Image | None, steps: int, plan: Plan, state: State | None
+    ) -> Iterator[tuple[int, "Step"]]:
+        """From the picture before, or from a state within this round; steps are counted from its beginning."""
+        view = goal.view
+        if state is not None:
+            canvas = state["parameter.image"].to(view.content.device)
+        else:
+            canvas = self._first(view) if image is None else view.framed(image)
+        goal = goal.matched(canvas, state)
+        del image
+        first = 1 if state is None else int(state["step"]) + 1
+        for i, (now, losses, inner) in enumerate(self._descent(goal, canvas, steps, plan, state), first):
+            shown = view.visible.composed(view.inner(self._shown(now["image"])).clamp(0, 1))
+            yield i, Step(shown, losses, functools.partial(_state, inner, goal.state()))
 
     def _descent(self, goal: Goal, image: Image, steps: int, plan: Plan, state: State | None) -> Iterator[Descent]:
         def objective(now: Parameters) -> Mapping[str, Tensor]:
@@ -166,7 +203,7 @@ class Gatys:
         return image if self.paper != "none" else smooth_chroma(image, self.chroma_smoothing)
 
     def _finished(self, image: Image, view: View) -> Image:
-        """What is shown of the last step."""
+        """What is shown of the last step. view: without a margin."""
         if not self.copy_patches:
             return image
         return view.composed(self._shown(copying.made_of_patches(image, view, self.seed)).clamp(0, 1))
@@ -187,7 +224,12 @@ class Gatys:
         layers = sum(c / encoder.strides[t] ** 2 for t, c in encoder.channels.items() if encoder.strides[t] <= deepest)
         taps = self.patch_taps if self.loss == "patches" else ()
         matching = sum((22 * encoder.channels[t] + 200) / encoder.strides[t] ** 2 for t in taps)
-        return Forecast(size, 3.5 * encoder.precision.itemsize * layers + matching, encoder.reach(every))
+        return Forecast(
+            size,
+            3.5 * encoder.precision.itemsize * layers + matching,
+            encoder.reach(every),
+            MARGIN + 1 if self.paper == "none" else 0,
+        )
 
     def _first(self, view: View) -> Image:
         """The picture before the first step."""
@@ -209,6 +251,25 @@ class Gatys:
         return out.clamp(0, 1)
 
 
-def _at_level(inner: Callable[[], State], level: int, room: float, goal: Goal) -> Callable[[], State]:
-    place = {"level": torch.tensor(level), "room": torch.tensor(room, dtype=torch.float64)}
-    return lambda: inner() | goal.state() | place
+class Round(NamedTuple):
+    """Steps of one descent. margin: of the canvas, around the picture."""
+
+    size: Size
+    margin: int
+    steps: int
+
+    @property
+    def canvas(self) -> tuple[Size, int]:
+        return self.size, self.margin
+
+
+class Step(NamedTuple):
+    """image: what is visible after it, in the colors that are painted with; losses: those it started from."""
+
+    image: Image
+    losses: Mapping[str, float]
+    state: Callable[[], State]
+
+
+def _state(inner: Callable[[], State], more: State) -> State:
+    return inner() | more

@@ -102,7 +102,7 @@ class Goal:
         pieces = tiles_of(size, side or max(size), deepest, encoder.reach(every))
         mass = codes.sum((1, 2), dtype=torch.float64).to(content)
         targets = {}
-        for tap, styles in styles_in_basis(encoder, view.guide, max(size), taps, side).items():
+        for tap, styles in styles_in_basis(encoder, view.guide, view.long_side, taps, side).items():
             stride = encoder.strides[tap]
             grid = grid_of(size, stride, deepest)
             enough = min(FEWEST, math.prod(grid) / 2)
@@ -117,7 +117,7 @@ class Goal:
             targets[tap] = Target(maps_of(codes, worth, stride, pieces, inner), target, importance)
         grid = grid_of(size, encoder.strides[content_tap], deepest)
         features = _of_content(encoder, content, pieces, every, content_tap, grid)
-        (theirs,) = styles_in_basis(encoder, view.guide, max(size), (content_tap,), side).values()
+        (theirs,) = styles_in_basis(encoder, view.guide, view.long_side, (content_tap,), side).values()
         weights = _content_weights(method, features, theirs, view.guide.regions)
         keep = (shares * weights[:, None, None]).sum(0) + (1 - cover).clamp_min(0) * weights.mean()
         keep = pool_to_grid(keep[None], grid, encoder.strides[content_tap])[0]
