@@ -155,16 +155,15 @@ class Gatys:
 
     def _rounds(self, size: Size) -> list["Round"]:
         """Sizes from coarse to fine and the steps at each. With patches each size comes `ROUNDS` times and shares its
-        steps out, or fewer times where there are fewer steps. The last steps are taken with another margin, but for
-        papers, which have none, and where patches are copied, of which each brings its own edges."""
-        margin = 0 if self.paper != "none" else MARGIN
+        steps out, or fewer times where there are fewer steps. The last steps are taken with another margin, unless
+        patches are copied after them, of which each brings its own edges."""
         sizes, out = coarse_to_fine(size, self.coarsest, self.factor)[-self.steps :], []
         for one, n in zip(sizes, split_steps(self.steps, len(sizes)), strict=True):
             k = min(ROUNDS if self.loss == "patches" else 1, n)
-            out += [Round(one, margin, (i + 1) * n // k - i * n // k) for i in range(k)]
+            out += [Round(one, self._margin, (i + 1) * n // k - i * n // k) for i in range(k)]
         last = out.pop()
-        shifted = min(SHIFTED, last.steps // 4) if margin and not self.copy_patches else 0
-        both = last._replace(steps=last.steps - shifted), Round(last.size, margin + 1, shifted)
+        shifted = min(SHIFTED, last.steps // 4) if self._margin and not self.copy_patches else 0
+        both = last._replace(steps=last.steps - shifted), Round(last.size, self._margin + 1, shifted)
         return out + [one for one in both if one.steps]
 
     def _round(
@@ -211,6 +210,11 @@ class Gatys:
     @property
     def _whole(self) -> Plan:
         return Plan(None, self.optimizer, HISTORY)
+
+    @property
+    def _margin(self) -> int:
+        """Papers have none, and patches of the style, which know edges, are to be found at their own places."""
+        return 0 if self.paper != "none" or self.loss == "patches" else MARGIN
 
     def _plan(self, forecast: Forecast, room: float) -> Plan:
         return self._whole if self.loss == "patches" else forecast.plan(self._whole, room, self.tile)
