@@ -6,15 +6,17 @@ import pydantic
 import pytest
 import torch
 
+from intarsia import swatches
 from intarsia.color import smooth_chroma
 from intarsia.encoders import load
 from intarsia.errors import MemoryLimitError, UsageError
 from intarsia.guide import Guide, Region
 from intarsia.large.forecast import Plan
+from intarsia.methods import gatys
 from intarsia.methods.gatys import Gatys
 from intarsia.methods.goal import Goal
 from intarsia.recipe import Job, Recipe
-from intarsia.scene import View
+from intarsia.scene import Scene, View
 from intarsia.sizes import resize, size_of
 
 TOY = load("toy", device="cpu")
@@ -72,6 +74,55 @@ def test_goes_on_exactly_from_any_step(pictures, optimizer, stop):
     rest = list(method(content, Guide.everywhere(style), encoder=TOY, state=state))
     assert [frame.step for frame in rest] == (list(range(stop + 1, 13)) or [12])
     assert torch.equal(rest[-1].image, whole.image)
+
+
+@pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
+@pytest.mark.parametrize("stop", range(7, 13))
+def test_goes_on_exactly_through_the_change_of_the_margin(pictures, optimizer, stop):
+    """After the ninth of twelve steps at one size."""
+    content, style, _ = pictures
+    method = Gatys(steps=12, coarsest=48, optimizer=optimizer)
+    left = Guide((Region(style, (torch.arange(48) < 24).float().expand(32, 48)),))
+    frames = method(content, left, encoder=TOY)
+    state = next(frame for frame in frames if frame.step == stop).state()
+    rest = list(method(content, left, encoder=TOY, state=state))
+    assert [frame.step for frame in rest] == (list(range(stop + 1, 13)) or [12])
+    assert torch.equal(rest[-1].image, run(method, content, left).image)
+    assert torch.equal(rest[-1].image[:, :, 24:], content[:, :, 24:])
+    if stop in (9, 12):  # between two descents
+        assert size_of(state["image"]) == (32, 48)
+    else:
+        assert size_of(state["parameter.image"]) == ((40, 56) if stop < 9 else (42, 58))
+
+
+@pytest.mark.parametrize(
+    ("settings", "margins"),
+    [({}, [4, 4, 4, 5]), ({"copy_patches": True}, [4, 4, 4]), ({"paper": "gatys2016"}, [0, 0, 0])],
+    ids=str,
+)
+def test_a_margin_is_painted_along_and_is_wider_in_the_last_steps(pictures, monkeypatch, settings, margins):
+    content, style, _ = pictures
+    seen, at = [], Scene.at
+    monkeypatch.setattr(Scene, "at", lambda self, size, margin=0: seen.append(margin) or at(self, size, margin))
+    frames = list(Gatys(steps=24, coarsest=16, **settings)(content, Guide.everywhere(style), encoder=TOY))
+    assert seen == margins
+    assert [size_of(frame.image) for frame in frames] == sorted(size_of(frame.image) for frame in frames)
+    assert size_of(frames[-1].image) == size_of(content)
+
+
+def test_edges_are_as_strong_at_even_pixels_as_at_odd_ones(monkeypatch):
+    """The network halves at every other pixel, which shows on a plain wall without the last steps."""
+    y, x = torch.meshgrid(torch.linspace(0, 1, 96), torch.linspace(0, 1, 128), indexing="ij")
+    wall, style = torch.stack([0.8 - 0.1 * x, 0.79 - 0.1 * x, 0.78 - 0.1 * y]), swatches.paint("impasto", (128, 128))
+
+    def lattice():
+        *_, last = Gatys(steps=48)(wall, Guide.everywhere(style))
+        edges = [last.image.diff(dim=dim).abs().mean((0, 3 - dim)) for dim in (1, 2)]
+        return sum(abs(float(one[:-1:2].mean() / one[1::2].mean()) - 1) for one in edges)
+
+    shifted = lattice()
+    monkeypatch.setattr(gatys, "SHIFTED", 0)
+    assert shifted < 0.6 * lattice()
 
 
 @pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
