@@ -154,6 +154,38 @@ def test_other_files_are_passed_over_and_named(put):
     assert found.passed_over == ("in/notes.txt", "in/pipe.png")
 
 
+def test_masks_of_pictures_are_no_pictures(put):
+    """Nor is what lies in a folder of masks; a mask of none is a picture like any other."""
+    put(
+        "in/a.jpg",
+        "in/a_mask.png",
+        "in/b_mask.png",
+        "in/masks/a.png",
+        "in/masks/z.png",
+        "in/c/d.jpg",
+        "in/c/d_mask.gif.png",
+    )
+
+    def gathered(*names: str) -> list[str]:
+        recipe = Recipe(content=CONTENT, styles=["style.png"], content_mask=list(names))
+        return [one.source for one in gather(["in"], "out", None, recipe).pictures]
+
+    assert gathered("{stem}_mask.png | grow 2", "in/masks") == [
+        "in/a.jpg",
+        "in/b_mask.png",
+        "in/c/d.jpg",
+        "in/c/d_mask.gif.png",
+    ]
+    assert gathered("../{stem}.png") == gathered()
+
+
+def test_a_result_never_replaces_a_mask(put):
+    put("in/a.png", "out/a.png")
+    recipe = Recipe(content=CONTENT, styles=["style.png"], content_mask=["../out/{stem}.png"])
+    with pytest.raises(UsageError, match="this is also the input"):
+        Batch(recipe, [Picture("in/a.png", "a.png")], "out", Handling(overwrite=True)).plan()
+
+
 def test_results_are_never_painted_again(put):
     put("in/a.png", "in/out/a.png", "in/earlier/a.png")
     Path("in/earlier/intarsia-batch.jsonl").touch()

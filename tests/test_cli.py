@@ -132,3 +132,43 @@ def test_a_plain_locale_and_a_narrow_terminal_show_what_they_can():
     done = last("recipe", "show", "gemälde.png", env=narrow)
     assert done.returncode == 3
     assert done.stderr.startswith(b"intarsia: gem")
+
+
+@pytest.fixture
+def full():
+    """An output on which there is no room, as on a full disk."""
+    if not os.path.exists("/dev/full"):
+        pytest.skip("needs /dev/full, which Linux has")
+    with open("/dev/full", "wb", buffering=0) as device:
+        yield device
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["--help"], ["info", "--json"], ["recipe", "show", "r.json"], ["recipe", "show", "gone.json"], ["info", "--jsn"]],
+)
+def test_a_full_output_is_told_as_that(arguments, full, tmp_path):
+    """And where something else went wrong, that is told."""
+    (tmp_path / "r.json").write_text('{"content": "a.png", "styles": ["b.png"]}')
+    buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    done = subprocess.run(
+        [sys.executable, "-c", "from intarsia.cli import main; main()", *arguments],
+        stdout=full,
+        stderr=subprocess.PIPE,
+        env=buffered,
+        cwd=tmp_path,
+        timeout=60,
+    )
+    other = {"gone.json": (3, b"gone.json: cannot be read"), "--jsn": (2, b"Did you mean --json?")}
+    code, words = other.get(arguments[-1], (1, b"standard output cannot be written to (No space left on device)"))
+    assert done.returncode == code
+    assert words in done.stderr
+    assert done.stderr.count(b"\n") == 1
+
+
+@pytest.mark.parametrize("command", ["stylize", "doodle", "texture", "batch", "measure"])
+def test_the_encoder_of_the_tests_is_not_offered(command, capsys):
+    run([command, "--help"])
+    told = capsys.readouterr().out
+    assert "compact" in told
+    assert "toy" not in told

@@ -1,9 +1,21 @@
+import errno
 import threading
 
+import cv2
 import pytest
 import torch
 
-from intarsia.errors import Notice, UsageError, listening, notice, settings_as
+from intarsia.errors import (
+    MemoryLimitError,
+    Notice,
+    PictureError,
+    UsageError,
+    explained,
+    in_percent,
+    listening,
+    notice,
+    settings_as,
+)
 from intarsia.maps import check_aspect
 
 
@@ -43,3 +55,40 @@ class TestNotices:
         for one in threads:
             one.join()
         assert heard == {"a": ["a"], "b": ["b"]}
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        RuntimeError("CUDA out of memory. Tried to allocate 2 GiB"),
+        RuntimeError("can't start new thread"),
+        RuntimeError("std::bad_alloc"),
+        cv2.error("Failed to allocate 123 bytes in function 'OutOfMemoryError'"),
+        cv2.error("(-4:Insufficient memory) in function"),
+        OSError(errno.ENOMEM, "Cannot allocate memory"),
+        ImportError("libtorch.so: cannot allocate memory in static TLS block"),
+    ],
+    ids=repr,
+)
+def test_memory_that_ran_out_is_told_whoever_tells_it(error):
+    assert isinstance(explained(error), MemoryLimitError)
+
+
+def test_memory_that_torch_has_not_is_told_and_other_faults_are_not():
+    with pytest.raises(RuntimeError) as error:
+        torch.empty(2**50)
+    assert explained(error.value).exit_code == 5
+    for other in (
+        ValueError("no such thing"),
+        OSError(errno.ENOSPC, "No space"),
+        FileNotFoundError("out of memory.png"),
+    ):
+        assert explained(other).exit_code == 1
+    assert explained(PictureError("out of memory")).exit_code == 3
+
+
+def test_percents_are_recognized():
+    assert in_percent("50", 1) == " Did you mean 0.5?"
+    assert in_percent(85.0, 1) == " Did you mean 0.85?"
+    assert {in_percent(*one) for one in ((50, 20), (101, 1), ("x", 1), (50, None))} == {""}

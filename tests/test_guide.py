@@ -82,7 +82,7 @@ def test_merging_keeps_who_owns_what_where_maps_overlap():
         (lambda: Region(STYLE, torch.full((3, 3), 1.5), name="sky"), "region 'sky'.*content map leaves 0..1"),
         (lambda: Region(STYLE, torch.full((3, 3), float("nan"))), "leaves 0..1"),
         (lambda: Region(STYLE, None, torch.zeros(3, 3), name="sea"), "region 'sea'.*style map is empty.*Paint it"),
-        (lambda: Region(STYLE, strength=-1), "`strength` is -1; it must be 0 or more"),
+        (lambda: Region(STYLE, strength=-1), "`strength` is -1; it must be 0 to 1"),
         (lambda: Region(STYLE, style_scale=0), "`style_scale` is 0; it must be 0.05 to 20"),
         (lambda: Guide.everywhere(STYLE, OTHER, weights=[1]), "2 styles came with weights"),
         (lambda: Guide.everywhere(STYLE, weights=[0]), "not all 0"),
@@ -96,7 +96,7 @@ def test_bad_guides_say_what_is_wrong(build, says):
 @pytest.mark.parametrize(
     ("told", "says"),
     [
-        ({"strength": -1}, "`strength` is -1; it must be 0 or more."),
+        ({"strength": -1}, "`strength` is -1; it must be 0 to 1."),
         ({"content_weight": float("inf")}, "`content_weight` is inf; it must be 0 or more."),
         ({"style_scale": 30}, "`style_scale` is 30; it must be 0.05 to 20."),
         ({"style_scale": "wide"}, "`style_scale` is wide; it must be 0.05 to 20."),
@@ -210,3 +210,8 @@ def test_blends_of_a_large_picture_whose_regions_meet_in_one_place_only():
     codes = blends(maps)
     torch.testing.assert_close(codes.sum(0), torch.ones(300, 300))
     torch.testing.assert_close(codes[:, 200, 20], torch.eye(len(codes))[int(codes[:, 200, 20].argmax())])
+
+
+def test_a_strength_is_at_most_1(random_image):
+    with pytest.raises(GuideError, match=r"`strength` is 50; it must be 0 to 1\. Did you mean 0\.5\?"):
+        Region(random_image(8, 8), strength=50)

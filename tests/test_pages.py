@@ -36,6 +36,7 @@ def known_flags() -> set[str]:
             "recipe",
             "swatches",
             "info",
+            "--install-completion",
         ):
             run([*command.split(), "--help"])
     return set(re.findall(r"--[a-z][a-z-]*", told.getvalue())) | {"--debug"}

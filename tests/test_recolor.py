@@ -94,12 +94,13 @@ def test_flat_and_tiny_pictures_stay_finite(rule):
 
 @pytest.mark.parametrize("rule", ["match", "histogram"])
 @pytest.mark.parametrize("form", ["mk", "pca", "cholesky"])
-@pytest.mark.parametrize("kind", ["gray", "paper", "faint"])
+@pytest.mark.parametrize("kind", ["gray", "paper", "faint", "noisy", "noisier"])
 def test_colors_are_not_matched_to_a_style_that_has_none(rule, form, kind):
     generator = torch.Generator().manual_seed(1)
     content, gray = torch.rand(3, 24, 32, generator=generator), torch.rand(1, 20, 20, generator=generator)
     style = gray.expand(3, -1, -1) * (torch.tensor([1.0, 0.96, 0.86])[:, None, None] if kind == "paper" else 1)
-    style = style + (0.008 * torch.randn(3, 20, 20, generator=generator) if kind == "faint" else 0)
+    levels = {"faint": 2, "noisy": 4, "noisier": 8}.get(kind, 0)
+    style = style + levels / 255 * torch.randn(3, 20, 20, generator=generator)
     region = Region(style.clamp(0, 1), color=rule, color_form=form)
     with pytest.warns(Notice, match="next to no color"):
         colors = Recolored.of(content, Guide((region,)))
@@ -107,6 +108,19 @@ def test_colors_are_not_matched_to_a_style_that_has_none(rule, form, kind):
     back = colors.back(noisy.clamp(0, 1))
     hue, wanted = (one - one.mean(0) for one in (back, content))
     assert float((hue - wanted).abs().quantile(0.5)) < 0.02  # the content's colors, calm
+
+
+@pytest.mark.parametrize("rule", ["match", "histogram"])
+def test_colors_are_matched_to_a_muted_style_unless_its_part_of_the_content_has_many_times_as_much(rule):
+    generator = torch.Generator().manual_seed(1)
+    gray, hues = torch.rand(1, 24, 32, generator=generator), torch.randn(3, 24, 32, generator=generator)
+    muted, calm, loud = ((gray * 0.6 + 0.2 + part * hues).clamp(0, 1) for part in (0.03, 0.09, 0.3))
+    content = torch.where(half(False) > 0, calm, loud)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", Notice)
+        Recolored.of(content, Guide((Region(muted, half(False), color=rule),)))
+    with pytest.warns(Notice, match="next to no color"):
+        Recolored.of(content, Guide((Region(muted, 1 - half(False), color=rule),)))
 
 
 @pytest.mark.parametrize(

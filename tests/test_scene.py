@@ -53,6 +53,35 @@ class TestView:
         assert view.shares.untyped_storage().nbytes() == 8
         torch.testing.assert_close(view.shares[:, 5, 7], torch.tensor([0.75, 0.25]))
 
+    @pytest.mark.parametrize("size", [(24, 32), (1, 1), (1, 64), (3, 2)])
+    def test_around_the_margin_it_is_reflected_and_inside_it_is_itself(self, size):
+        content, style = torch.rand(3, *size), torch.rand(3, 8, 8)
+        view = View.of(content, Guide((Region(style, torch.rand(*size)),)), margin=4)
+        plain = View.of(content, view.guide)
+        assert view.size == (size[0] + 8, size[1] + 8)
+        assert view.long_side == max(size)
+        for one in ("content", "shares", "cover"):
+            assert torch.equal(view.inner(getattr(view, one)), getattr(plain, one))
+            assert torch.equal(getattr(view.visible, one), getattr(plain, one))
+        assert torch.equal(view.inner(view.framed(content)), content)
+        for k in range(1, 5):
+            assert torch.equal(view.content[:, 4 - k], view.content[:, 4 + _back(k, size[0])])
+
+    def test_even_shares_take_no_memory_with_a_margin_either(self, pictures):
+        content, style = pictures
+        view = View.of(content, Guide.everywhere(style, style.flip(0), weights=[3, 1]), margin=4)
+        assert view.shares.shape == (2, 32, 40)
+        assert view.shares.untyped_storage().nbytes() == 8
+
+
+def _back(k: int, length: int) -> int:
+    """Where a walk of k pixels ends that turns round at the edges."""
+    place, step = 0, 1
+    for _ in range(k if length > 1 else 0):
+        step = -step if not 0 <= place + step < length else step
+        place += step
+    return place
+
 
 class TestScene:
     def test_regions_that_paint_alike_are_one(self, pictures):

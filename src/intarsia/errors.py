@@ -19,6 +19,7 @@ as a run does, so that two runs in two threads do not mix theirs; where nobody d
 """
 
 import difflib
+import errno
 import re
 import sys
 import warnings
@@ -80,11 +81,28 @@ def explained(error: Exception) -> IntarsiaError:
     """Any failure as one of ours: itself, memory that ran out, or one that nobody foresaw."""
     if isinstance(error, IntarsiaError):
         return error
-    text = str(error)
-    ran_out = isinstance(error, RuntimeError) and ("out of memory" in text or "allocate memory" in text)
-    if ran_out or isinstance(error, MemoryError):
+    if _ran_out_of_memory(error):
         return MemoryLimitError("the picture did not fit into memory. Try a smaller `size`.")
-    return IntarsiaError(f"unforeseen failure, {type(error).__name__}: {text[:300]}. `debug` shows where.")
+    return IntarsiaError(f"unforeseen failure, {type(error).__name__}: {str(error)[:300]}. `debug` shows where.")
+
+
+def _ran_out_of_memory(error: Exception) -> bool:
+    """However torch, OpenCV, the system and Python itself tell it; a thread too needs room for its stack."""
+    if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM):
+        return True
+    return not isinstance(error, OSError) and re.search(_NO_MEMORY, str(error), re.IGNORECASE) is not None
+
+
+_NO_MEMORY = "out of memory|insufficient memory|allocate (memory|[0-9]+ bytes)|bad_alloc|start new thread"
+
+
+def in_percent(value: object, most: object) -> str:
+    """` Did you mean 0.5?`, where 50 came for a setting of at most 1; else nothing."""
+    try:
+        part = float(str(value)) / 100
+    except ValueError:
+        return ""
+    return f" Did you mean {part:g}?" if most == 1 and 0.01 < part <= 1 else ""
 
 
 def unknown(kind: str, name: str, choices: Iterable[str]) -> str:

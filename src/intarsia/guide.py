@@ -18,13 +18,14 @@ from pydantic.fields import FieldInfo
 from torch import Tensor
 
 from intarsia.color import Form, Rule
-from intarsia.errors import GuideError, unknown
+from intarsia.errors import GuideError, in_percent, unknown
 from intarsia.large import Box, in_parts
 from intarsia.maps.fitting import at_size
 from intarsia.types import Image, Map, Size
 
 BLOCK = 1 << 16  # positions whose mixtures are looked at in one go
 Factor = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Part = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 
 
 @pydantic.dataclasses.dataclass(frozen=True, eq=False, kw_only=True, config=ConfigDict(use_attribute_docstrings=True))
@@ -32,7 +33,7 @@ class Manner:
     """How a region is painted. To add a setting, write a field here, with type, range, default and docstring: regions,
     the words for them, guide files, recipes, flags and `stylize` read it off."""
 
-    strength: Factor = 1.0
+    strength: Part = 1.0
     """How much is painted: 0 leaves the content as it is, 1 applies the style fully."""
     style_scale: Annotated[float, Field(ge=0.05, le=20)] = 1.0
     """Size of the style's brushwork; at 1 style and content have the same long side."""
@@ -95,7 +96,7 @@ def _in_words(fault: Any) -> str:
     if "ge" not in bounds:
         return f"`{name}` is {value}. {fault['msg']}."
     most = f"to {bounds['le']:g}" if "le" in bounds else "or more"
-    return f"`{name}` is {value}; it must be {bounds['ge']:g} {most}."
+    return f"`{name}` is {value}; it must be {bounds['ge']:g} {most}.{in_percent(value, bounds.get('le'))}"
 
 
 @dataclass(frozen=True, eq=False)

@@ -19,7 +19,7 @@ class Networks:
     """Settings of the networks. What is loaded stays with this value: whoever paints many pictures keeps the method."""
 
     encoder: Literal["compact", "vgg19", "toy"] = "compact"
-    """The network that looks at the picture."""
+    """The network that looks at the picture, compact or vgg19."""
     encoder_weights: Path | None = None
     """A weights file for the encoder in place of its own."""
     checkpoint: Literal["torchvision", "caffe"] | None = None

@@ -23,6 +23,8 @@ from intarsia.sizes import resize, size_of
 from intarsia.types import Image, Size
 
 LITTLE = 0.02  # `color.chroma_spread` of a style below which its colors are not matched, but left out
+FAINT = 0.2  # or below this part of the content's: photographs have 0.06 to 0.22, a mosaic in black and white, which
+# came out blue and orange, 0.030, and a woodcut, which should be matched, 0.052
 LARGE = 1 << 22  # pixels above which what undoes the rules is not kept
 Field = tuple[Float[Tensor, "3 3 h w"], Float[Tensor, "3 h w"]]
 
@@ -47,9 +49,10 @@ class Recolored:
         grays = grays if any(grays) and color.is_gray(content) else ()
         if all(region.color == "none" for region in guide.regions):
             return cls(content, guide, content, (), grays)
-        guide = Guide(tuple(_with_calm_rule(region) for region in guide.regions))
         shares = guide.shares(size_of(content)).to(content.device)
-        pairs = list(zip(guide.regions, shares, strict=True))
+        pairs = [
+            (_with_calm_rule(one, share, content), share) for one, share in zip(guide.regions, shares, strict=True)
+        ]
         maps = tuple(_map_of(region, share, content) for region, share in pairs)
         regions = tuple(dataclasses.replace(one, style=_style_of(one, share, content)) for one, share in pairs)
         out = cls(content, Guide(regions), content, maps, grays)
@@ -125,16 +128,17 @@ class Recolored:
         return self._fields[size]
 
 
-def _with_calm_rule(region: Region) -> Region:
-    """To match a style that has next to no color is to take the content's colors away, and to blow the noise of the
-    painting up to them."""
+def _with_calm_rule(region: Region, share: Float[Tensor, "h w"], content: Image) -> Region:
+    """To match a style that has next to no color, or none to speak of beside the content's, is to take the content's
+    colors away, and to blow the noise of the painting up to them."""
     if region.color not in ("match", "histogram"):
         return region
-    if color.chroma_spread(color.color_moments(region.style, _style_map(region))) >= LITTLE:
+    own = color.chroma_spread(color.color_moments(content, share))
+    if color.chroma_spread(color.color_moments(region.style, _style_map(region))) >= max(LITTLE, FAINT * own):
         return region
     notice(
-        f"region '{region.name}': its style has next to no color, so nothing of it is left when colors are matched; "
-        "its luminance alone is taken (`color` luminance)."
+        f"region '{region.name}': its style has next to no color beside the content, so little of it is left when "
+        "colors are matched; its luminance alone is taken (`color` luminance)."
     )
     return dataclasses.replace(region, color="luminance")
 

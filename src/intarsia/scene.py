@@ -22,27 +22,53 @@ from intarsia.guide import Guide
 from intarsia.large import Box, bands, in_parts
 from intarsia.networks import Networks
 from intarsia.recolor import Recolored
-from intarsia.sizes import resize, size_of
+from intarsia.sizes import mirrored, resize, size_of
 from intarsia.types import Image, Size
 
 
 @dataclass(frozen=True, eq=False)
 class View:
-    """A scene at one size. shares: every region's part of each pixel; cover: their sum, 0 = untouched."""
+    """A scene at one size, on a canvas with a margin, in pixels, in which it is reflected. shares: every region's part
+    of each pixel; cover: their sum, 0 = untouched; both, and the content, of the canvas."""
 
     content: Image
     guide: Guide
     shares: Float[Tensor, "r h w"]
     cover: Float[Tensor, "h w"]
+    margin: int = 0
 
     @classmethod
-    def of(cls, content: Image, guide: Guide) -> "View":
-        shares, cover = (maps.to(content.device) for maps in _shares(guide, size_of(content)))
-        return cls(content, guide, shares, cover)
+    def of(cls, content: Image, guide: Guide, margin: int = 0) -> "View":
+        shares, cover = (maps.to(content.device) for maps in _shares(guide, size_of(content), margin))
+        return cls(_framed(content, margin), guide, shares, cover, margin)
 
     @property
     def size(self) -> Size:
+        """Of the canvas."""
         return size_of(self.content)
+
+    @property
+    def long_side(self) -> int:
+        """Of what is visible: styles are looked at beside it."""
+        return max(self.size) - 2 * self.margin
+
+    @functools.cached_property
+    def visible(self) -> "View":
+        """Without the margin."""
+        if not self.margin:
+            return self
+        content, shares, cover = (self.inner(one) for one in (self.content, self.shares, self.cover))
+        return View(content, self.guide, shares, cover)
+
+    def inner(self, image: Float[Tensor, "*c h w"]) -> Float[Tensor, "*c h2 w2"]:
+        """What is visible of a picture on the canvas, or of a stack of maps."""
+        h, w = size_of(image)
+        return Box(self.margin, self.margin, h - self.margin, w - self.margin).of(image)
+
+    def framed(self, image: Image) -> Image:
+        """A picture of any size on the canvas."""
+        h, w = self.size
+        return _framed(resize(image, (h - 2 * self.margin, w - 2 * self.margin)), self.margin)
 
     @functools.cached_property
     def everywhere(self) -> bool:
@@ -98,8 +124,9 @@ class Scene:
         """Whether there is nothing to paint."""
         return all(region.strength == 0 for region in self.guide.regions)
 
-    def at(self, size: Size) -> View:
-        return View.of(resize(self.content, size), self.guide)
+    def at(self, size: Size, margin: int = 0) -> View:
+        """What is painted at a visible size (h, w), within a margin in pixels."""
+        return View.of(resize(self.content, size), self.guide, margin)
 
     def shown(self, image: Image) -> Image:
         """What was painted, in the colors that the guide asks for."""
@@ -140,10 +167,23 @@ def painted(
         yield from method.paint(scene, encoder, state)
 
 
-def _shares(guide: Guide, size: Size) -> tuple[Float[Tensor, "r h w"], Float[Tensor, "h w"]]:
-    """Every region's part of every pixel, and their sum; where they are the same everywhere they take no memory."""
+def _shares(guide: Guide, size: Size, margin: int) -> tuple[Float[Tensor, "r h w"], Float[Tensor, "h w"]]:
+    """Every region's part of every pixel of the canvas, and their sum; where they are the same everywhere they take no
+    memory."""
     if guide.is_even:
-        shares = guide.shares((1, 1))
-        return shares.expand(-1, *size), shares.sum(0).expand(size)
-    shares = guide.shares(size)
-    return shares, in_parts(lambda box: box.of(shares).sum(0), size, shares)
+        shares, (h, w) = guide.shares((1, 1)), (length + 2 * margin for length in size)
+        return shares.expand(-1, h, w), shares.sum(0).expand(h, w)
+    shares = _framed(guide.shares(size), margin)
+    return shares, in_parts(lambda box: box.of(shares).sum(0), size_of(shares), shares)
+
+
+def _framed(image: Float[Tensor, "c h w"], margin: int) -> Float[Tensor, "c h2 w2"]:
+    if not margin:
+        return image
+    rows, columns = (mirrored(length, margin).to(image.device) for length in size_of(image))
+    shape = (len(image), len(rows), len(columns))
+
+    def piece(box: Box) -> Tensor:
+        return image[:, rows[box.rows]][..., columns]
+
+    return in_parts(piece, shape, image, dtype=image.dtype, device=image.device)

@@ -5,7 +5,7 @@ import math
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from intarsia.errors import UsageError
@@ -82,6 +82,13 @@ def pad_to_multiple(image: Float[Tensor, "c h w"], stride: int) -> Float[Tensor,
         image = F.pad(image[None], (0, step[1], 0, step[0]), mode=mode)[0]
         below, right = below - step[0], right - step[1]
     return image
+
+
+def mirrored(length: int, margin: int) -> Int[Tensor, " n"]:
+    """Numbers of the `length` pixels of a row, and of those that stand for a margin on both sides: reflected, as often
+    as it takes, without repeating the edge; a single pixel is repeated."""
+    places, period = torch.arange(-margin, length + margin).abs(), max(1, 2 * (length - 1))
+    return torch.minimum(places % period, period - places % period) if length > 1 else torch.zeros_like(places)
 
 
 def grid_of(size: tuple[int, int], stride: int, deepest: int) -> tuple[int, int]:

@@ -116,6 +116,50 @@ def test_guidance_is_for_each_picture_anew(folder, monkeypatch):
     assert not torch.equal(picture.read("out/a.png").image, picture.read("out/b/c.png").image)
 
 
+def write_mask(name: str, left: float, h: int = 36, w: int = 48) -> None:
+    """A mask that is white left, or right of the middle."""
+    gray = torch.full((h, w), 1.0 - left)
+    gray[:, : w // 2] = left
+    Path(name).parent.mkdir(parents=True, exist_ok=True)
+    picture.write(name, gray.expand(3, h, w))
+
+
+def test_each_picture_has_a_mask_of_its_own_beside_it_and_one_without_fails_alone(batch, capsys):
+    write_mask("in/a_mask.png", 1)
+    write_mask("in/b/c_mask.png", 0)
+    flags = ["--content-mask", "{stem}_mask.png", "--format", "png", "--depth", "16"]
+    assert batch("in", "-o", "out", *flags) == 6
+    table = " ".join(capsys.readouterr().err.split())
+    assert "1 picture failed: in/b/ü.webp its mask is not there: no in/b/ü_mask.png is to be found" in table
+    assert files("out") == {"a.png", "b/c.png", "intarsia-batch.jsonl"}
+    for source, name, same in (("in/a.png", "a", slice(24, 48)), ("in/b/c.jpg", "b/c", slice(0, 24))):
+        change = (picture.read(f"out/{name}.png").image - picture.read(source).image).abs().amax((0, 1))
+        assert float(change[same].max()) < 1e-3 < float(change.max())
+        assert f"in/{name}_mask.png" in read_recipe(f"out/{name}.png").inputs
+    one = ["in/a.png", "style.png", "-o", "alone.png", "--content-mask", "in/a_mask.png", "--depth", "16"]
+    assert run(["stylize", *one, *TOY, "--steps", "4"]) == 0
+    assert sum_of("alone.png") == sum_of("out/a.png")
+    write_mask("in/b/ü_mask.png", 1)
+    write_mask("in/a_mask.png", 0)  # so that it is painted again, and c is not
+    assert batch("in", "-o", "out", "--resume", "--json", *flags) == 0
+    assert json.loads(capsys.readouterr().out.splitlines()[-1])["painted"] == 2
+
+
+def test_a_folder_of_masks_mirrors_the_folders_of_pictures(batch, capsys):
+    write_mask("masks/a.TIF", 1)
+    write_mask("masks/b/c.webp", 0)
+    Path("masks/b/ü.png").write_bytes(b"no picture")
+    flags = ["--content-mask", "masks", "--content-map", "masks/", "--style-map", "style.png", "--json"]
+    assert batch("in", "-o", "out", *flags[:2]) == 6
+    assert "ü.png: " in " ".join(capsys.readouterr().err.split())
+    assert read_recipe("out/b/c.jpg").files() == ["in/b/c.jpg", "style.png", "masks/b/c.webp"]
+    write_mask("masks/a.png", 1)
+    assert batch("in", "-o", "new", "--dry-run", *flags) == 6
+    plan = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [event["does"] for event in plan] == ["fails", "paints", "paints"]
+    assert plan[0]["message"] == "in/a.png: it has two masks, masks/a.png and masks/a.TIF. Leave one of them."
+
+
 # ---- killing, and going on ----------------------------------------------------------------------------------------
 
 
@@ -255,6 +299,7 @@ def test_settings_come_from_a_recipe_too(batch, stand_in):
         (["in", "-o", "out", "--quality", "0"], 2, "quality = '0': Input should be greater"),
         (["in", "-o", "out", "--format", "gif"], 2, "no picture format 'gif'"),
         (["in", "-o", "out", "--style", "gone.png"], 3, "gone.png: there is no such file"),
+        (["in", "-o", "out", "--content-mask", "gone/"], 3, "gone/: there is no such file or folder"),
         (["in", "-o", "out", "--method", "gatsy"], 2, "did you mean 'gatys'?"),
         (["in", "-o", "out", "--stepz", "3"], 2, "Did you mean --steps?"),
         (["-", "-o", "out"], 2, "-: a batch takes files and folders"),
@@ -292,8 +337,11 @@ def test_a_folder_that_cannot_be_read_is_told_and_the_rest_is_painted(batch, cap
         return scan(path)
 
     monkeypatch.setattr(os, "scandir", guarded)
-    assert batch("in", "-o", "out") == 6
-    assert "in/b: this folder cannot be read (Permission denied)" in " ".join(capsys.readouterr().err.split())
+    assert batch("in", "-o", "out", "--dry-run") == 6
+    assert batch("in", "-o", "out", "--json") == 6
+    out, err = capsys.readouterr()
+    assert json.loads(out.splitlines()[-1])["failed"] == 1
+    assert "in/b: this folder cannot be read (Permission denied)" in " ".join(err.split())
     assert picture.read("out/a.png").image.shape == (3, 36, 48)
     assert batch("in/b", "-o", "other") == 3  # nothing is left to paint
     assert "in/b: this folder cannot be read" in capsys.readouterr().err

@@ -235,17 +235,27 @@ def test_a_notice_brings_no_escape_sequence(capsys):
     assert not any(letter in told for letter in "\x1b\x07")
 
 
+def wait_until_full(process: subprocess.Popen) -> None:
+    """Until nothing more comes into its output, which nobody reads."""
+    before, now = -1, 0
+    while now != before:
+        time.sleep(0.5)
+        before, now = now, int.from_bytes(fcntl.ioctl(process.stdout, termios.FIONREAD, bytes(4)), sys.byteorder)
+
+
 def test_the_second_signal_leaves_at_once(long_run, folder):
     Path("out.png").write_bytes(b"older")
     process = long_run("--steps", "5000")
     read_to_step(process, 20)
-    time.sleep(0.5)  # by now it waits for its events to be read, in the middle of a step
+    wait_until_full(process)  # and it waits for its events to be read, in the middle of a step
     process.send_signal(signal.SIGINT)
     time.sleep(0.5)
     assert process.poll() is None
     process.send_signal(signal.SIGINT)
     assert process.wait(timeout=5) == 130
     assert Path("out.png").read_bytes() == b"older"
+    assert all(part.stat().st_size == 0 for part in folder.glob(".*.part"))  # that the output was claimed
+    picture.sweep([folder])  # as the next run does
     assert not list(folder.glob(".*.part"))
 
 
@@ -373,3 +383,37 @@ def test_ctrl_c_in_a_terminal_keeps_the_picture_and_shows_the_cursor_again(start
     assert shown.count(HIDE) == shown.count(SHOW) == 1
     assert Path("out.png").exists()
     assert Path("out.png.state").exists()
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full, which Linux has")
+def test_a_full_output_costs_the_events_and_not_the_painting(start, folder):
+    settings = [
+        "--encoder",
+        "toy",
+        "--coarsest",
+        "16",
+        "--precision",
+        "fp32",
+        "--steps",
+        "4",
+        "--size",
+        "64",
+        "--threads",
+        "1",
+    ]
+
+    def told(*arguments: str) -> tuple[int, str]:
+        with open("/dev/full", "wb", buffering=0) as full:
+            command = ["stylize", "content.png", "style.png", *arguments, *settings]
+            process = start(*command, stdout=full, stderr=subprocess.PIPE)
+            return process.wait(60), process.stderr.read().decode()
+
+    code, text = told("-o", "a.png", "--json")
+    assert code == 1
+    assert "could not be written to (No space left on device), so events are missing" in text
+    assert text.count("\n") == 1
+    assert picture.read("a.png").image.shape == (3, 48, 64)
+    code, text = told("-o", "-", "--quiet")
+    assert code == 1
+    assert text.startswith("intarsia: standard output cannot be written to (No space left on device). Free some room")
+    assert text.count("\n") == 1

@@ -559,3 +559,31 @@ def test_the_longest_names_are_painted(stylize, stem):
 def test_a_name_that_is_too_long_is_told_before_the_painting(stylize, capsys):
     assert stylize("content.png", "style.png", "-o", "a" * 252 + ".png") == 1
     assert "this name is too long" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["-photo.png", "style.png"], "The file -photo.png is written ./-photo.png"),
+        (["content.png", "style.png", "--content-mask", "fill", "0.5,0.1"], "All of it together goes in quotes."),
+        (["content.png", "style.png", "--content-mask", "fill mask.png"], "A file of that name is written in quotes"),
+        (["content.png", "style.png", "--strength", "50"], "Did you mean 0.5?"),
+    ],
+)
+def test_habits_of_the_keyboard_are_met_with_the_way_out(stylize, capsys, arguments, words):
+    os.rename("other.png", "-photo.png")
+    assert stylize(*arguments, "-o", "out.png") == 2
+    assert words in capsys.readouterr().err
+    assert stylize("./-photo.png", "style.png", "-o", "out.png") == 0
+    assert stylize("content.png", "style.png", "-o", "out.png", "--content-mask", "'fill mask.png'") == 3
+    assert "fill mask.png: there is no such file" in capsys.readouterr().err
+
+
+def test_every_other_size_is_told_also_quietly(stylize, capsys):
+    for size, words in ((80, "64 x 48 is enlarged to 80 x 60 (--size)"), (32, "is reduced to 32 x 24 (--size)")):
+        assert stylize("content.png", "style.png", "-o", "out.png", "--quiet", size=size) == 0
+        assert words in capsys.readouterr().err
+    assert stylize("content.png", "style.png", "-o", "out.png", "--quiet") == 0
+    assert capsys.readouterr().err == ""
+    assert run(["masks", "content.png", "-o", "look.png", "--content-mask", "luminance", "--size", "32"]) == 0
+    assert capsys.readouterr().err == ""

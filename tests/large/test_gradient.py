@@ -13,7 +13,8 @@ from intarsia.errors import MemoryLimitError, Notice
 from intarsia.guide import Guide, Region
 from intarsia.large import tiles_of
 from intarsia.large.forecast import LARGEST, ROOM, Forecast, Plan, room_for
-from intarsia.methods.gatys import Gatys, Goal
+from intarsia.methods.gatys import Gatys
+from intarsia.methods.goal import Goal
 from intarsia.scene import View
 
 

@@ -1,4 +1,4 @@
-"""The objective is the paper's; settings do what they say; the picture ends where the guide says."""
+"""Settings do what they say; the picture ends where the guide says."""
 
 import dataclasses
 
@@ -6,16 +6,17 @@ import pydantic
 import pytest
 import torch
 
+from intarsia import swatches
 from intarsia.color import smooth_chroma
 from intarsia.encoders import load
 from intarsia.errors import MemoryLimitError, UsageError
 from intarsia.guide import Guide, Region
 from intarsia.large.forecast import Plan
-from intarsia.losses import gram_loss
-from intarsia.methods.gatys import Gatys, Goal
-from intarsia.moments import moments
+from intarsia.methods import gatys
+from intarsia.methods.gatys import Gatys
+from intarsia.methods.goal import Goal
 from intarsia.recipe import Job, Recipe
-from intarsia.scene import View
+from intarsia.scene import Scene, View
 from intarsia.sizes import resize, size_of
 
 TOY = load("toy", device="cpu")
@@ -38,7 +39,7 @@ def test_comes_nearer_to_the_style(pictures):
     method = Gatys(steps=60, coarsest=16, content_weight=0, tv=0)
     goal = Goal.build(method, TOY, View.of(content, guide))
     before, after = goal(content)["style"], goal(run(method, content, guide).image)["style"]
-    assert float(after) < 0.05 * float(before)
+    assert float(after) < 0.1 * float(before)  # without the margin, which was painted along
 
 
 def test_more_content_weight_stays_nearer_to_the_content(pictures):
@@ -76,6 +77,55 @@ def test_goes_on_exactly_from_any_step(pictures, optimizer, stop):
 
 
 @pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
+@pytest.mark.parametrize("stop", range(7, 13))
+def test_goes_on_exactly_through_the_change_of_the_margin(pictures, optimizer, stop):
+    """After the ninth of twelve steps at one size."""
+    content, style, _ = pictures
+    method = Gatys(steps=12, coarsest=48, optimizer=optimizer)
+    left = Guide((Region(style, (torch.arange(48) < 24).float().expand(32, 48)),))
+    frames = method(content, left, encoder=TOY)
+    state = next(frame for frame in frames if frame.step == stop).state()
+    rest = list(method(content, left, encoder=TOY, state=state))
+    assert [frame.step for frame in rest] == (list(range(stop + 1, 13)) or [12])
+    assert torch.equal(rest[-1].image, run(method, content, left).image)
+    assert torch.equal(rest[-1].image[:, :, 24:], content[:, :, 24:])
+    if stop in (9, 12):  # between two descents
+        assert size_of(state["image"]) == (32, 48)
+    else:
+        assert size_of(state["parameter.image"]) == ((40, 56) if stop < 9 else (42, 58))
+
+
+@pytest.mark.parametrize(
+    ("settings", "margins"),
+    [({}, [4, 4, 4, 5]), ({"copy_patches": True}, [4, 4, 4]), ({"paper": "gatys2016"}, [0, 0, 0])],
+    ids=str,
+)
+def test_a_margin_is_painted_along_and_is_wider_in_the_last_steps(pictures, monkeypatch, settings, margins):
+    content, style, _ = pictures
+    seen, at = [], Scene.at
+    monkeypatch.setattr(Scene, "at", lambda self, size, margin=0: seen.append(margin) or at(self, size, margin))
+    frames = list(Gatys(steps=24, coarsest=16, **settings)(content, Guide.everywhere(style), encoder=TOY))
+    assert seen == margins
+    assert [size_of(frame.image) for frame in frames] == sorted(size_of(frame.image) for frame in frames)
+    assert size_of(frames[-1].image) == size_of(content)
+
+
+def test_edges_are_as_strong_at_even_pixels_as_at_odd_ones(monkeypatch):
+    """The network halves at every other pixel, which shows on a plain wall without the last steps."""
+    y, x = torch.meshgrid(torch.linspace(0, 1, 96), torch.linspace(0, 1, 128), indexing="ij")
+    wall, style = torch.stack([0.8 - 0.1 * x, 0.79 - 0.1 * x, 0.78 - 0.1 * y]), swatches.paint("impasto", (128, 128))
+
+    def lattice():
+        *_, last = Gatys(steps=48)(wall, Guide.everywhere(style))
+        edges = [last.image.diff(dim=dim).abs().mean((0, 3 - dim)) for dim in (1, 2)]
+        return sum(abs(float(one[:-1:2].mean() / one[1::2].mean()) - 1) for one in edges)
+
+    shifted = lattice()
+    monkeypatch.setattr(gatys, "SHIFTED", 0)
+    assert shifted < 0.6 * lattice()
+
+
+@pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
 @pytest.mark.parametrize("stop", [1, 3, 4, 7, 13, 19, 20])
 def test_goes_on_exactly_from_any_step_and_any_match(pictures, optimizer, stop):
     content, one, other = pictures
@@ -88,17 +138,6 @@ def test_goes_on_exactly_from_any_step_and_any_match(pictures, optimizer, stop):
     rest = list(method(content, guide, encoder=TOY, state=state))
     assert [frame.step for frame in rest] == (list(range(stop + 1, 21)) or [20])
     assert torch.equal(rest[-1].image, whole.image)
-
-
-def test_a_state_brings_its_matches(pictures):
-    """They are not those that the picture has by now."""
-    content, style, other = pictures
-    goal = Goal.build(dataclasses.replace(FEW, loss="patches"), TOY, View.of(content, Guide.everywhere(style)))
-    now = other[:, :32].repeat(1, 1, 2)[:, :, :48]
-    kept = goal.matched(now, goal.matched(content).state())
-    for tap, matches in kept.matches.items():
-        assert torch.equal(matches, goal.matched(content).matches[tap])
-        assert not torch.equal(matches, goal.matched(now).matches[tap])
 
 
 @pytest.mark.parametrize("init", ["content", "noise", "statistics"])
@@ -165,54 +204,12 @@ def test_strength_orders_the_regions(pictures):
     assert float(some[:, 26:].mean()) > 0.7 * float(full[:, 26:].mean())
 
 
-def test_papers_weightings_by_name(pictures):
-    content, style, _ = pictures
-    gatys = Goal.build(Gatys(paper="gatys2016", tv=0), TOY, View.of(content, Guide.everywhere(style)))
-    terms = gatys(style[:, :32].repeat(1, 1, 2)[:, :, :48])
-    image = style[:, :32].repeat(1, 1, 2)[:, :, :48]
-    wanted = 0.0
-    from intarsia.sizes import fit, resize
-
-    shown = resize(style, fit(40, 40, 48))
-    for tap, channels in (("relu1_1", 64), ("relu2_1", 128), ("relu3_1", 256), ("relu4_1", 512)):
-        a, b = (TOY(x, [tap])[tap].flatten(1) for x in (image, shown))
-        difference = a @ a.T / a.shape[1] - b @ b.T / b.shape[1]
-        wanted += float(difference.square().sum()) / (4 * channels**2) / 5
-    a, b = (TOY(x, ["relu5_1"])["relu5_1"].flatten(1) for x in (image, shown))
-    wanted += float((a @ a.T / a.shape[1] - b @ b.T / b.shape[1]).square().sum()) / (4 * 512**2) / 5
-    assert float(terms["style"]) == pytest.approx(wanted, rel=1e-3)
-    a, b = (TOY(x, ["relu4_1"])["relu4_1"] for x in (image, content))
-    assert float(terms["content"]) == pytest.approx(1e-3 * 0.5 * float((a - b).square().sum()), rel=1e-3)
-    partial = Goal.build(Gatys(paper="partial"), TOY, View.of(content, Guide.everywhere(style)))
-    assert set(partial.targets) == {"relu3_1", "relu4_1", "relu5_1"}
-
-
-def test_deep_taps_count_less_unless_their_weights_are_given(pictures):
-    content, style, _ = pictures
-    view = View.of(content, Guide.everywhere(style))
-    for given, deep in (((), 0.1), ((1.0, 1.0, 1.0, 0.7), 0.7)):
-        targets = Goal.build(Gatys(tap_weights=given), TOY, view).targets
-        assert list(targets) == ["relu1_1", "relu2_1", "relu3_1", "relu4_1"]
-        assert float(targets["relu4_1"].importance) == pytest.approx(deep * float(targets["relu1_1"].importance))
-
-
-def test_content_counts_less_under_a_strong_style_and_as_told_in_a_region(pictures):
-    content, style, _ = pictures
-
-    def counts(guide):
-        return float(Goal.build(FEW, TOY, View.of(content, guide)).content_importance.mean())
-
-    # the features of TOY are linear: half as bright is a quarter of the energy
-    once, faint = counts(Guide.everywhere(style)), counts(Guide.everywhere(style / 2))
-    assert faint == pytest.approx(2 * once, rel=1e-3)
-    assert counts(Guide((Region(style, content_weight=3.0),))) == pytest.approx(3 * once, rel=1e-3)
-
-
 def test_colors_are_smoothed_and_luminance_is_not(pictures):
     speckled, style = torch.rand(3, 32, 48), pictures[1]
     frozen = Gatys(steps=1, coarsest=48, optimizer="adam", rate=1e-9)
     image = run(frozen, speckled, Guide.everywhere(style)).image
-    torch.testing.assert_close(image, smooth_chroma(speckled, 2).clamp(0, 1))
+    smooth = smooth_chroma(speckled, 2).clamp(0, 1)  # at the edges, of what is around them
+    torch.testing.assert_close(image[:, 2:-2, 2:-2], smooth[:, 2:-2, 2:-2])
     paper = run(dataclasses.replace(frozen, paper="gatys2016"), speckled, Guide.everywhere(style)).image
     torch.testing.assert_close(paper, speckled)
 
@@ -289,21 +286,6 @@ def test_a_tap_that_the_encoder_lacks_is_told_before_the_start(pictures):
             next(method(content, Guide.everywhere(style), encoder=TOY))
 
 
-def test_the_basis_of_the_encoder_changes_moments_as_it_would_change_features(pictures):
-    content, style, _ = pictures
-    compact = load("compact", device="cpu", precision="fp32")
-    goal = Goal.build(Gatys(loss="gram", tv=0), compact, View.of(content, Guide.everywhere(style)))
-    image = style[:, :32].repeat(1, 1, 2)[:, :, :48]
-    features, wanted = compact(image, goal.taps), 0.0
-    for tap, target in goal.targets.items():
-        wanted += float(
-            (
-                target.importance * gram_loss(moments(features[tap], target.maps(goal.tiles[0].box)), target.moments)
-            ).sum()
-        )
-    assert float(goal(image)["style"]) == pytest.approx(wanted, rel=1e-3)
-
-
 PATCHES = Gatys(coarsest=64, loss="patches", content_weight=0, tv=0, tap_weights=(0.0,) * 4, chroma_smoothing=0)
 
 
@@ -326,17 +308,6 @@ def test_patches_alone_bring_colors_from_each_regions_part_of_the_style(pictures
     assert float(image[0, :, 28:].mean()) > 5 * float(image[2, :, 28:].mean())
 
 
-def test_patches_count_as_much_as_they_are_told_to(pictures):
-    content, style, _ = pictures
-    goals = [
-        Goal.build(dataclasses.replace(PATCHES, patch_weight=weight), TOY, View.of(content, Guide.everywhere(style)))
-        for weight in (1, 3)
-    ]
-    one, three = (float(goal.matched(content)(content)["patches"]) for goal in goals)
-    assert three == pytest.approx(3 * one, rel=1e-5)
-    assert "patches" not in goals[0](content)  # before anything is matched
-
-
 @pytest.mark.parametrize("size", [(1, 1), (1, 9), (2, 3), (3, 200), (17, 16)])
 def test_tiny_and_narrow_pictures_are_painted_by_patches(size, pictures):
     for guide in (Guide.everywhere(pictures[1]), Guide((Region(pictures[1], torch.rand(1, 1)),))):
@@ -351,13 +322,6 @@ def test_patches_outside_the_guide_are_left_alone(pictures):
     left[:, :24] = 1
     image = run(dataclasses.replace(FEW, loss="patches"), content, Guide((Region(style, left),))).image
     assert torch.equal(image[:, :, 24:], content[:, :, 24:])
-
-
-def test_patches_are_compared_in_the_basis_of_the_encoder(pictures):
-    style = pictures[0]
-    compact = load("compact", device="cpu", precision="fp32")
-    goal = Goal.build(PATCHES, compact, View.of(style, Guide.everywhere(style)))
-    assert float(goal.matched(style)(style)["patches"]) == pytest.approx(0, abs=1e-4)
 
 
 @pytest.mark.parametrize("size", [(18, 24), (36, 48), (45, 60)], ids=["smaller", "same", "larger"])
@@ -381,24 +345,3 @@ def test_where_no_region_reaches_the_resized_content_stays_to_the_bit(pictures, 
     assert len(images) > 2
     assert all(torch.equal(image[:, untouched], resized[:, untouched]) for image in images)
     assert not torch.allclose(images[-1][:, ~untouched], resized[:, ~untouched], atol=0.02)
-
-
-def test_deep_taps_leave_out_what_is_next_to_a_hard_border(pictures):
-    """And nothing of a soft one, of a thin region, or of the papers' way."""
-    _, one, other = pictures
-    content = torch.rand(3, 128, 128)
-    hard, soft = torch.zeros(128, 128), torch.linspace(0, 1, 128).expand(128, 128)
-    hard[:, :64] = 1
-    thin = torch.zeros(128, 128)
-    thin[:, 60:72] = 1
-
-    def reached(method, one_map, tap):
-        goal = Goal.build(method, TOY, View.of(content, Guide((Region(one, one_map), Region(other, 1 - one_map)))))
-        (tile,) = goal.tiles
-        return sum(support.mass for support in goal.targets[tap].maps(tile.box))
-
-    assert reached(FEW, hard, "relu4_1") == 16 * 14  # of 16 x 16 positions, without two columns
-    assert reached(FEW, hard, "relu3_1") == 32 * 32
-    assert reached(dataclasses.replace(FEW, blends=False), hard, "relu4_1") == 16 * 16
-    assert reached(FEW, soft, "relu4_1") == pytest.approx(16 * 16)
-    assert reached(FEW, thin, "relu4_1") == 16 * (1.5 + 12)  # the thin one as it is, the other without two columns

@@ -11,6 +11,7 @@ import pytest
 from handmade import SMOOTH
 from intarsia import picture
 from intarsia.errors import OutputError
+from intarsia.picture import atomic, claimed
 
 
 def test_atomic_write_is_like_open_with_nothing_in_between(tmp_path):
@@ -127,3 +128,49 @@ def test_a_link_stays_and_its_file_is_replaced(tmp_path):
     assert link.is_symlink()
     assert picture.read(real).image.shape == SMOOTH.shape
     assert sorted(os.listdir(tmp_path / "there")) == ["real.png"]
+
+
+def test_what_is_claimed_is_claimed_once_and_leaves_nothing(tmp_path):
+    """By every name of it; another file is free, and so is this one afterwards."""
+    target = tmp_path / "a.png"
+    target.write_bytes(b"a")
+    (tmp_path / "link.png").symlink_to(target)
+    before = set(tmp_path.iterdir())
+    with claimed(target), claimed(tmp_path / "b.png"):
+        atomic.check_place(tmp_path / "c.png")  # sweeps the folder
+        for name in ("a.png", "link.png"):
+            with (
+                pytest.raises(OutputError, match=f"another run is painting .*{name}. Wait for it"),
+                claimed(tmp_path / name),
+            ):
+                pass
+    with claimed(target):
+        pass
+    assert set(tmp_path.iterdir()) == before
+
+
+def test_whoever_sweeps_takes_no_claim_away(tmp_path):
+    """A lock that goes again, or a file that is removed meanwhile, is no claim of somebody else."""
+    lock, swept = atomic._lock, []
+
+    def swept_once(stream):
+        if len(swept) < 2:
+            swept.append(os.unlink(stream.name) if swept else None)
+            if len(swept) == 1:
+                raise BlockingIOError
+        return lock(stream)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(atomic, "_lock", swept_once)
+        with claimed(tmp_path / "a.png"):
+            patch.undo()
+            with pytest.raises(OutputError, match="another run"), claimed(tmp_path / "a.png"):
+                pass
+    assert len(swept) == 2
+
+
+def test_where_there_are_no_locks_nobody_is_kept_out(tmp_path, monkeypatch):
+    monkeypatch.setattr(atomic, "fcntl", None)
+    with claimed(tmp_path / "a.png"), claimed(tmp_path / "a.png"):
+        pass
+    assert not list(tmp_path.iterdir())

@@ -161,17 +161,9 @@ def test_a_number_behind_the_name_is_a_frame(many):
     assert "no frame 0" in refusal(f"{many}#0")
 
 
-@pytest.mark.parametrize("many", ["tif", "webp", "png", "avif"], indirect=True)
+@pytest.mark.parametrize("many", MANY, indirect=True)
 def test_without_one_the_message_says_how(many):
     assert f"holds 3 frames or pages. Name one by its number, {many}#1 to {many}#3." in refusal(many)
-
-
-@pytest.mark.parametrize("many", ["gif"], indirect=True)
-def test_of_a_gif_the_first_is_taken_and_told(many):
-    opened = picture.read(many)
-    assert opened.image.mean() == pytest.approx(60 / 255, abs=0.02)
-    assert f"of its 3 frames the first is taken. Name one by its number, {many}#1 to {many}#3." in opened.notices[0]
-    assert picture.read(f"{many}#1").notices == ()
 
 
 @pytest.mark.parametrize("many", ["tif"], indirect=True)

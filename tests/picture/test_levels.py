@@ -9,6 +9,7 @@ from hypothesis.extra import numpy as hnp
 
 from handmade import refusal
 from intarsia import picture
+from intarsia.picture.levels import spread_of, white_of
 
 
 @settings(max_examples=40)
@@ -72,3 +73,18 @@ def test_arrays_that_are_no_pictures(came, fact):
     message = refusal(came)
     assert fact in message
     assert "Expected" in message
+
+
+@pytest.mark.parametrize(("kind", "white"), [(np.uint8, 255), (np.uint16, 65535), (np.float32, 1)])
+def test_white_is_what_is_scaled_to_1(kind, white):
+    assert white_of(np.zeros(1, kind)) == white
+    assert picture.read(np.full((1, 1), white, kind)).image.max() == 1
+
+
+@settings(max_examples=40)
+@given(hnp.arrays(np.uint8, st.tuples(st.integers(1, 6), st.integers(1, 6), st.sampled_from([1, 3]))))
+def test_the_spread_of_a_place_is_that_of_its_neighborhood(color):
+    found = spread_of(color)
+    for y, x in np.ndindex(found.shape):
+        near = color[max(0, y - 1) : y + 2, max(0, x - 1) : x + 2].astype(int)
+        assert found[y, x] == (near.max((0, 1)) - near.min((0, 1))).max()

@@ -204,6 +204,10 @@ REFUSED = {
     "1 everywhere": (png(np.ones((H, W), np.uint8)), "it is all 1 where white is 255"),
     "a class everywhere": (png(np.full((H, W), 15, np.uint8)), "it is all 15 where white is 255"),
     "0 and 1, JPEG": (jpeg(gray(1), 95), "JPEG does not keep such small numbers"),
+    "0 and 1, JPEG in a TIFF": (
+        encoded(Image.fromarray(gray(1)), "TIFF", compression="jpeg", quality=95),
+        "JPEG does not keep such small numbers",
+    ),
     "classes": (png(classes(0, 1, 2)), "has the values 0, 1, 2, as numbers of classes are"),
     "classes, 16 bits": (png(classes(0, 7, 15, dtype=np.uint16)), "has the values 0, 7, 15"),
     "classes and void": (png(classes(0, 15, 255)), "has the values 0, 15, 255"),

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from intarsia import Recipe, picture
-from intarsia.errors import PictureError, RecipeError
+from intarsia.errors import PictureError, RecipeError, UsageError
 from intarsia.guide import MANNER
 from intarsia.recipe import read_recipe, stored_recipe
 from intarsia.recipe.data import OF_THE_WHOLE
@@ -227,7 +227,7 @@ NEW = '''
 import intarsia.guide as guide
 with open(guide.__file__) as file:
     text = file.read()
-old = '    strength: Factor = 1.0'
+old = '    strength: Part = 1.0'
 assert old in text
 new = '    grain: Annotated[float, Field(ge=0, le=1)] = 0.5' + chr(10) + '    """Of the paper."""' + chr(10)
 exec(compile(text.replace(old, new + old), guide.__file__, "exec"), vars(guide))
@@ -316,3 +316,11 @@ def test_a_recipe_that_was_written_earlier_is_read():
     moved = recipe.renamed(lambda name: f"to/{name}")
     assert moved.settings["encoder_weights"] == "to/vgg.pth"
     assert Recipe.from_json(recipe.to_json()) == recipe
+
+
+def test_a_strength_of_50_is_refused_wherever_it_is_written():
+    with pytest.raises(UsageError, match=r"strength = '50': .* less than or equal to 1\. Did you mean 0\.5\?"):
+        WrittenRegion.parse("sky: content=a.png strength=50")
+    for data in ({"strength": [50]}, {"region": ["sky: content=a.png strength=50"]}):
+        with pytest.raises(RecipeError, match=r"Did you mean 0\.5\?"):
+            Recipe.from_json(json.dumps({"content": "a.png", "styles": ["b.png"]} | data))

@@ -37,7 +37,7 @@ def regions(draw) -> WrittenRegion:
         content=draw(maybe(maps | st.just("rest"))),
         style=style,
         style_map=None if style is None else draw(maybe(maps)),
-        strength=draw(maybe(factors)),
+        strength=draw(maybe(st.floats(0, 1))),
         style_scale=draw(maybe(st.floats(0.05, 20))),
         color=draw(maybe(st.sampled_from(sorted(RULES)))),
         color_form=draw(maybe(st.sampled_from(sorted(FORMS)))),

@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from intarsia import Gatys, picture
-from intarsia.errors import DivergedError, RecipeError, WeightsError, listening, notice
+from intarsia.errors import DivergedError, OutputError, RecipeError, WeightsError, listening, notice
 from intarsia.networks import Networks
 from intarsia.recipe import Job, Recipe
 from intarsia.run import Done, Download, Event, Failed, Kept, Noticed, Previewed, Run, Started, Step, Target
@@ -278,7 +278,7 @@ def test_a_state_that_is_none_is_refused(recipe):
 def test_a_state_that_cannot_be_kept_does_not_stop_the_painting(recipe):
     Path("out.png.state").mkdir()
     events = ran(recipe(), keep_every=0)
-    assert "So this run cannot be resumed" in notices(events)[0]
+    assert [("So this run cannot be resumed" in text) for text in notices(events)] == [True]  # of all the times
     assert kinds(events)[-1] is Done
     assert Kept not in kinds(events)
 
@@ -321,3 +321,15 @@ def test_a_disk_that_is_full_at_the_end_leaves_the_state(recipe):
     Path("out.png").rmdir()
     ran(recipe(), resume=True)
     assert Path("out.png").is_file()
+
+
+def test_two_runs_do_not_paint_to_one_output(recipe, folder):
+    """The second is told; whoever leaves the first sets it free."""
+    first = Run(recipe(), Target(output="out.png"))()
+    next(first)
+    with pytest.raises(OutputError, match=r"another run is painting out\.png"):
+        ran(recipe(), output="out.png")
+    assert isinstance(ran(recipe(), output="other.png")[-1], Done)
+    first.close()
+    assert isinstance(ran(recipe(), output="out.png")[-1], Done)
+    assert not list(folder.glob(".intarsia-*"))

@@ -4,8 +4,9 @@
 """
 
 from intarsia.batch.batch import CONTENT, Batch, Event, Handling, Workload
-from intarsia.batch.gathering import Found, Picture, gather
+from intarsia.batch.gathering import Found, gather
 from intarsia.batch.ledger import History, Ledger, read_ledger
+from intarsia.batch.pictures import Picture
 
 __all__ = [
     "CONTENT",

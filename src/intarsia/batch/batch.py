@@ -5,29 +5,28 @@ import json
 import os
 import sys
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any
 
-import filelock
 import torch
 from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass as checked_dataclass
 
 from intarsia import __version__, errors, picture, swatches
-from intarsia.batch.gathering import Picture
+from intarsia.batch.folder import check_folder, owned, sum_of
 from intarsia.batch.ledger import NAME, History, Ledger, read_ledger
+from intarsia.batch.pictures import Picture, fault_of, found_masks, is_of_each
 from intarsia.batch.pool import Pool, Worker
-from intarsia.errors import IntarsiaError, OutputError, RecipeError, UsageError
+from intarsia.errors import IntarsiaError, OutputError, PictureError, RecipeError, UsageError
 from intarsia.large.memory import LIMIT, free_memory
 from intarsia.methods import every_setting
 from intarsia.recipe import Files, Recipe, differences
 from intarsia.run import Form
 
-LOCK = ".intarsia-batch.lock"
 CONTENT = "<picture>"  # stands for each picture in the recipe of all
 TRIES = 2  # of a picture whose worker dies
 STARTS = 3  # processes in a row that may die before they are ready
@@ -38,11 +37,12 @@ COMMAND = (sys.executable, "-P", "-m", "intarsia.batch.painter")
 @dataclass(frozen=True)
 class Workload:
     """todo: what is to be painted; done: what is there already, whole and of these settings; replaced: results that are
-    there and will be replaced."""
+    there and will be replaced; failing: what cannot be painted, as is known beforehand, and why."""
 
     todo: tuple[Picture, ...]
     done: tuple[Picture, ...] = ()
     replaced: frozenset[str] = frozenset()
+    failing: Mapping[Picture, str] = field(default_factory=dict)
 
 
 @checked_dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid"))
@@ -103,9 +103,9 @@ class Batch:
         if resume and overwrite:
             raise UsageError("`resume` goes on, and `overwrite` starts anew. Give one of them.")
         self.handling.check(one.output for one in self.pictures)
-        self._read_styles()
+        self._read_shared()
         self._spare_inputs()
-        _check_folder(self.out)
+        check_folder(self.out)
         history = read_ledger(Path(self.out) / NAME)
         if not overwrite:
             self._same_settings(history)
@@ -116,20 +116,25 @@ class Batch:
         foreign = [one for one in there if not (overwrite or (resume and self._is_ours(one, history)))]
         if foreign:
             raise UsageError(self._is_there(foreign, history))
-        return Workload(tuple(todo), tuple(done), frozenset(one.output for one in there))
+        failing = {one: why for one in todo if (why := fault_of(self.recipe, one)) is not None}
+        return Workload(tuple(todo), tuple(done), frozenset(one.output for one in there), failing)
 
-    def _read_styles(self) -> None:
-        """So that what is wrong with one comes out before anything is begun."""
+    def _read_shared(self) -> None:
+        """So that what is wrong with a style, or is not there, comes out before anything is begun."""
         files = Files(self.recipe, {})
         for name in (*self.recipe.styles, *self.recipe.style_map):
             if name == "-":
                 raise UsageError("standard input cannot be a style of a batch, which has many readers. Give a file.")
             if swatches.parse(name) is None:
                 files.read(name)
+        for name in self.recipe.model_copy(update={"settings": {}}).files():
+            if not (is_of_each(name) or os.path.exists(picture.path_of(name))):
+                raise PictureError(f"{name}: there is no such file or folder. Check the path.")
 
     def _spare_inputs(self) -> None:
         inputs = {os.path.realpath(picture.path_of(name)): name for name in self.recipe.files()}
-        inputs |= {os.path.realpath(picture.path_of(one.source)): one.source for one in self.pictures}
+        of_each = (name for one in self.pictures for name in (one.source, *found_masks(self.recipe, one)))
+        inputs |= {os.path.realpath(picture.path_of(name)): name for name in of_each}
         for one in self.pictures:
             if (twin := inputs.get(os.path.realpath(self.target(one)))) is not None:
                 raise UsageError(
@@ -159,15 +164,15 @@ class Batch:
         last = history.last.get(one.output, {})
         return (
             last.get("event") == "done"
-            and last.get("sum") == _sum_of(self.target(one))
-            and last.get("key") == self.key(_sum_of(one.source))
+            and last.get("sum") == sum_of(self.target(one))
+            and last.get("key") == self.key(one, sum_of)
         )
 
     def _is_ours(self, one: Picture, history: History) -> bool:
         """Whether the file in the place of its result is of a batch. After a failure it may be anyone's, who put it
         there meanwhile, or an old one of ours, which is known by its sum."""
         event = history.last.get(one.output, {}).get("event", "failed")
-        return event != "failed" or history.made.get(one.output, "none") == _sum_of(self.target(one))
+        return event != "failed" or history.made.get(one.output, "none") == sum_of(self.target(one))
 
     def _is_there(self, foreign: Sequence[Picture], history: History) -> str:
         more = f", and {len(foreign) - 1} more" if len(foreign) > 1 else ""
@@ -186,14 +191,15 @@ class Batch:
         data |= {"settings": every_setting(recipe.build_method()), "files": sorted(self._sums.values())} | self._form
         return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
 
-    def key(self, content: str | None) -> str:
-        """Of a picture with this sha256: what its result is made from."""
-        return hashlib.sha256(f"{content} {self.settings}".encode()).hexdigest()
+    def key(self, one: Picture, sum_of: Callable[[str], str | None]) -> str:
+        """What its result is made from: its own sha256 and those of its masks, by their names, and the settings."""
+        content, *masks = map(sum_of, (one.source, *found_masks(self.recipe, one)))
+        return hashlib.sha256(" ".join(map(str, (content, self.settings, *masks))).encode()).hexdigest()
 
     @cached_property
     def _sums(self) -> dict[str, str]:
         """Of every file that all pictures share."""
-        sums = {name: _sum_of(name) for name in self.recipe.files()}
+        sums = {name: sum_of(name) for name in self.recipe.files()}
         return {name: total for name, total in sums.items() if total is not None}
 
     @property
@@ -212,7 +218,7 @@ class Batch:
 
         A picture that cannot be painted is an event; what would keep every picture from being painted is raised, as
         weights that are missing, a folder that cannot be written to, a full disk."""
-        with _owned(self.out):
+        with owned(self.out):
             plan = self.plan()
             history = read_ledger(Path(self.out) / NAME)
             yield Event("start", 0.0, None, {"pictures": len(plan.todo), "done_before": len(plan.done)})
@@ -279,7 +285,7 @@ class _Painting:
             self.tries[one] += 1
             self.ledger.append("begun", input=one.source, output=one.output)
             replace = one.output in self.plan.replaced or self.tries[one] > 1
-            worker.assign(one, {"source": one.source, "target": self.batch.target(one), "replace": replace})
+            worker.assign(one, one._asdict() | {"target": self.batch.target(one), "replace": replace})
             yield self._event("begun", one, {"worker": worker.process.pid})
 
     def _write_run(self) -> None:
@@ -321,7 +327,7 @@ class _Painting:
         if message.pop("full", False):
             self.full = message["message"]
         if kind == "done":
-            message["key"] = self.batch.key(message.pop("inputs").get(one.source))
+            message["key"] = self.batch.key(one, message.pop("inputs").get)
         self.ledger.append(kind, input=one.source, output=one.output, **message)
         if message.get("kind") in ("UsageError", "WeightsError"):  # which no other picture will make right
             raise _raised(message)
@@ -351,46 +357,3 @@ class _Painting:
 def _raised(message: dict[str, Any]) -> IntarsiaError:
     kind = getattr(errors, message["kind"], IntarsiaError)
     return kind(message["message"])
-
-
-# ---- files -----------------------------------------------------------------------------------------------------------
-
-
-def _sum_of(name: str) -> str | None:
-    """None for what cannot be read."""
-    try:
-        with open(picture.path_of(name), "rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError:
-        return None
-
-
-def _check_folder(folder: str) -> None:
-    if os.path.exists(folder) and not os.path.isdir(folder):
-        raise OutputError(f"{folder}: this is a file, not a folder. Name a folder for the results.")
-
-
-@contextmanager
-def _owned(folder: str) -> Iterator[None]:
-    """The folder, made if need be, with no other batch in it. If nothing came into it, it goes again."""
-    _check_folder(folder)
-    new = not os.path.exists(folder)
-    try:
-        os.makedirs(folder, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{folder}: the folder cannot be made ({error.strerror}). Choose another.") from None
-    picture.check_target(os.path.join(folder, ".trial.png"), [])
-    lock = filelock.FileLock(os.path.join(folder, LOCK), timeout=0)
-    try:
-        lock.acquire()
-    except filelock.Timeout:
-        raise OutputError(f"{folder}: another batch writes there. Wait for it, or choose another folder.") from None
-    try:
-        yield
-    finally:
-        with suppress(OSError):  # while it is still ours, so that nobody can wait for a file that goes
-            os.unlink(lock.lock_file)
-        lock.release()
-        if new:
-            with suppress(OSError):
-                os.rmdir(folder)

@@ -5,35 +5,15 @@ import sys
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from intarsia import picture
 from intarsia.batch.ledger import NAME
+from intarsia.batch.pictures import READ, Picture, without_masks
 from intarsia.errors import PictureError, UsageError, unknown
+from intarsia.recipe import Recipe
 
-READ = (
-    *picture.SUFFIXES,
-    "jpe",
-    "jfif",
-    "dib",
-    "pgm",
-    "pbm",
-    "pnm",
-    "pfm",
-    "gif",
-    "heic",
-    "heif",
-    "hif",
-)  # suffixes that mean a picture
 SURE = ("PNG", "JPEG", "WebP", "TIFF", "AVIF", "HEIC", "GIF")  # kinds whose first bytes are enough, whatever the name
 USUAL = {"JPEG": "jpg", "HEIC": "jpg", "WebP": "webp", "TIFF": "tif", "AVIF": "avif", "BMP": "bmp", "PPM": "ppm"}
-
-
-class Picture(NamedTuple):
-    """source: the file as found; output: its result within the folder of results, with the system's separators."""
-
-    source: str
-    output: str
 
 
 @dataclass(frozen=True)
@@ -46,12 +26,13 @@ class Found:
     unreadable: tuple[tuple[str, str], ...] = ()
 
 
-def gather(inputs: Sequence[str], out: str, format: str | None = None) -> Found:
+def gather(inputs: Sequence[str], out: str, format: str | None = None, recipe: Recipe | None = None) -> Found:
     """The pictures among `inputs`, files and folders. A folder is walked, and what is in it keeps its place under
     `out`; a file goes straight into `out`. A picture is what has a picture's suffix or begins like one. Hidden files,
     `out` itself and folders that hold the results of another batch are not walked.
 
-    format: suffix of all results; None: that of the input where it can be written, else what the content is.
+    format: suffix of all results; None: that of the input where it can be written, else what the content is. recipe: of
+    the batch; the masks that it has for each picture are no pictures themselves.
     Raises PictureError for an input that is not there and where there is no picture, UsageError for two pictures that
     would become one file."""
     if format is not None and format not in picture.SUFFIXES:
@@ -63,6 +44,7 @@ def gather(inputs: Sequence[str], out: str, format: str | None = None) -> Found:
         for given in inputs
         for source, relative in _sources(given, out, passed_over, unreadable)
     ]
+    pictures = pictures if recipe is None else list(without_masks(pictures, recipe))
     if not pictures:
         if unreadable:
             raise PictureError(f"{unreadable[0][0]}: {unreadable[0][1]}")

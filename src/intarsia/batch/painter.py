@@ -1,6 +1,6 @@
 """A process that paints pictures of a batch, one after the other. Lines of JSON come in and go out.
 
-In: first the setup (recipe, threads, form), then tasks (source, target, replace). Out: `ready`, or `fatal`
+In: first the setup (recipe, threads, form), then tasks (source, target, replace, output). Out: `ready`, or `fatal`
 where no picture could be painted at all; then for each task `step` now and then, and `done` or `failed`; `download` of
 weights.
 
@@ -25,6 +25,7 @@ from typing import Any, BinaryIO, NamedTuple
 import torch
 
 from intarsia import picture, swatches
+from intarsia.batch.pictures import Picture, with_own_masks
 from intarsia.encoders import Encoder
 from intarsia.errors import OutputError, UsageError, explained, listening
 from intarsia.methods import Method
@@ -38,11 +39,12 @@ Send = Callable[..., None]
 
 
 class Task(NamedTuple):
-    """target: the file to write; replace: whether one that is there may go."""
+    """target: the file to write; replace: whether one that is there may go; output: as in the batch's `Picture`."""
 
     source: str
     target: str
     replace: bool
+    output: str = ""
 
 
 class Painted(NamedTuple):
@@ -77,7 +79,7 @@ class Painter:
 
     def run(self, task: Task) -> Iterator[Event]:
         """Its events; the result is not yet saved."""
-        recipe = self.recipe.model_copy(update={"content": task.source})
+        recipe = with_own_masks(self.recipe, Picture(task.source, task.output))
         return Run(recipe, encoder=self.encoder, opened=partial(self._job, target=task.target))()
 
     def _job(self, recipe: Recipe, target: str) -> Job:

@@ -8,12 +8,21 @@ import sys
 import traceback
 import warnings
 from collections.abc import Sequence
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from cyclopts import App
+
     from intarsia.errors import IntarsiaError
 
 STREAM = "\0-"  # "-" while the arguments are parsed, where it would pass for a flag; no argument can hold a zero byte
+BY_ARGUMENTS = {  # commands whose flags and defaults go by their arguments, as those of a method
+    "stylize": "Paint a picture like other pictures.",
+    "doodle": "Paint a label map like a painting.",
+    "batch": "Paint folders of pictures.",
+    "texture": "Make a texture like that of a picture.",
+}
 EXIT_CODES = """
 Exit codes: 0 done; 1 failure; 2 usage; 3 bad input; 4 weights missing or wrong; 5 out of memory;
 6 a batch finished with failures; 130 interrupted, the picture so far is kept. --debug shows where an error came from.
@@ -46,27 +55,24 @@ def run(arguments: list[str]) -> int:
     """Runs one command; gives its exit code. `--debug` shows where an error came from."""
     _never_die_of_output()
     try:
-        code = _run([argument for argument in arguments if argument != "--debug"], "--debug" in arguments)
-        if sys.stdout is not None:
-            sys.stdout.flush()  # here, where a broken pipe is expected
-        return code
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # so that closing standard output does not complain again
-        return 1
+        return _run([argument for argument in arguments if argument != "--debug"], "--debug" in arguments)
     except KeyboardInterrupt:
         return 130
 
 
 def _run(arguments: list[str], debug: bool) -> int:
     try:
-        app = _app(arguments)
-        return app([STREAM if argument == "-" else argument for argument in arguments]) or 0
+        code = app_of(arguments)([STREAM if argument == "-" else argument for argument in arguments]) or 0
+        if sys.stdout is not None:
+            sys.stdout.flush()  # here, where a broken pipe and a full disk are expected
+        return code
     except BrokenPipeError:
-        raise
+        leave_output()
+        return 1
     except Exception as error:
         if debug:
             traceback.print_exc()
-        explained = _explained(error)
+        explained = _explained(error, arguments)
         _print_error(explained, arguments)
         return explained.exit_code
 
@@ -80,7 +86,9 @@ def as_typed(value: Any) -> Any:
     return "-" if value == STREAM else value
 
 
-def _app(arguments: list[str]):
+def app_of(arguments: list[str], whole: bool = False) -> "App":
+    """The commands; those of `BY_ARGUMENTS` only as far as their help, but for the one that is asked for, unless they
+    are to be whole."""
     from cyclopts import App, Parameter
 
     from intarsia import __version__
@@ -96,24 +104,11 @@ def _app(arguments: list[str]):
         suppress_keyboard_interrupt=False,
         default_parameter=Parameter(negative_iterable=()),
     )
-    if arguments[:1] == ["stylize"]:  # its flags are those of the method that it is asked for
-        from intarsia.cli.stylize import stylize_command
-
-        stylize_command(app, arguments[1:])
-    else:
-        app.command("intarsia.cli.stylize:stylize_command", name="stylize", help="Paint a picture like other pictures.")
-    if arguments[:1] == ["doodle"]:  # its defaults depend on whether there is a photograph
-        from intarsia.cli.doodle import doodle_command
-
-        doodle_command(app, arguments[1:])
-    else:
-        app.command("intarsia.cli.doodle:doodle_command", name="doodle", help="Paint a label map like a painting.")
-    if arguments[:1] == ["batch"]:
-        from intarsia.cli.batch import batch_command
-
-        batch_command(app, arguments[1:])
-    else:
-        app.command("intarsia.cli.batch:batch_command", name="batch", help="Paint folders of pictures.")
+    for name, told in BY_ARGUMENTS.items():
+        if whole or arguments[:1] == [name]:
+            getattr(import_module(f"intarsia.cli.{name}"), f"{name}_command")(app, arguments[1:])
+        else:
+            app.command(f"intarsia.cli.{name}:{name}_command", name=name, help=told)
     app.command("intarsia.cli.replay:replay", name="replay", help="Paint a picture again from the recipe inside it.")
     recipes = App(name="recipe", help="Read the recipe of a picture.", result_action="return_value")
     recipes.command("intarsia.cli.replay:show", name="show", help="Print the recipe that a picture holds, as JSON.")
@@ -121,20 +116,15 @@ def _app(arguments: list[str]):
     app.command("intarsia.cli.partition:partition", name="partition", help="Cut a picture into regions.")
     app.command("intarsia.cli.masks:masks", name="masks", help="Show where the regions of a guide are.")
     app.command("intarsia.cli.measure:measure", name="measure", help="Measure a painting: styles, content, borders.")
-    if arguments[:1] == ["texture"]:
-        from intarsia.cli.texture import texture_command
-
-        texture_command(app, arguments[1:])
-    else:
-        app.command(
-            "intarsia.cli.texture:texture_command", name="texture", help="Make a texture like that of a picture."
-        )
     app.command("intarsia.cli.show:sheet", name="swatches", help="Paint a sheet of all built-in styles.")
     app.command("intarsia.cli.show:info", name="info", help="Versions, device, processor features, encoders, cache.")
+    app.command(
+        "intarsia.cli.completion:install", name="--install-completion", help="Commands and flags at the tab key."
+    )
     return app
 
 
-def _explained(error: Exception) -> "IntarsiaError":
+def _explained(error: Exception, arguments: list[str]) -> "IntarsiaError":
     from cyclopts import CycloptsError, MissingArgumentError
 
     from intarsia.errors import UsageError, explained
@@ -143,8 +133,34 @@ def _explained(error: Exception) -> "IntarsiaError":
         command = " ".join(error.command_chain)
         return UsageError(f"{command}: {error.argument.name} is missing. See intarsia {command} --help.")
     if isinstance(error, CycloptsError):
-        return UsageError(_fault_of_settings(error) or str(error).replace(STREAM, "-"))
+        return UsageError((_fault_of_settings(error) or str(error).replace(STREAM, "-")) + _hint_at_files(arguments))
+    if isinstance(error, OSError) and (fault := _fault_of_output()) is not None:
+        return fault
     return explained(error)
+
+
+def _hint_at_files(arguments: list[str]) -> str:
+    """Where the name of a file begins like a flag."""
+    names = [name for name in arguments if name.startswith("-") and name != "-" and os.path.exists(name)]
+    return f" The file {names[0]} is written ./{names[0]}" if names else ""
+
+
+def _fault_of_output() -> "IntarsiaError | None":
+    """What is wrong with standard output, where what was written to it is still not taken."""
+    from intarsia.errors import OutputError
+
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError as fault:
+        leave_output()
+        return OutputError(f"standard output cannot be written to ({fault.strerror}). Free some room, or name a file.")
+    return None
+
+
+def leave_output() -> None:
+    """What is still written to standard output goes nowhere, so that closing it does not complain again."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def _fault_of_settings(error: Exception) -> str | None:
@@ -162,8 +178,10 @@ def _print_error(error: Exception, arguments: list[str]) -> None:
     if "--json" in arguments:
         import json
 
-        print(json.dumps({"event": "error", "kind": type(error).__name__, "message": message}), flush=True)
+        with contextlib.suppress(OSError):
+            print(json.dumps({"event": "error", "kind": type(error).__name__, "message": message}), flush=True)
     print(f"intarsia: {printable(message)}", file=sys.stderr)
+    _fault_of_output()
 
 
 def with_flags(text: str) -> str:

@@ -16,7 +16,7 @@ from intarsia.batch import CONTENT, Batch, Event, Handling, gather
 from intarsia.cli import as_typed, printable, with_flags
 from intarsia.cli.flags import Typed
 from intarsia.cli.progress import Interrupts, Reporter, reporter
-from intarsia.cli.stylize import PLACES, RUN, ByName, Shown, asked_for, filled_from
+from intarsia.cli.stylize import PLACES, RUN, ByName, MethodName, Shown, asked_for, filled_from
 from intarsia.errors import UsageError, listening
 from intarsia.methods import METHODS, settings_of
 from intarsia.recipe import Recipe, checked
@@ -47,7 +47,7 @@ def batch_command(app: App, arguments: Sequence[str]) -> None:
         frame: int | None = None,
         max_pixels: int = Recipe.model_fields["max_pixels"].default,
         threads: int | None = None,
-        method: str = method,
+        method: MethodName = method,  # pyright: ignore[reportInvalidTypeForm]
         recipe: str | None = None,
         guidance: Annotated[Typed, Parameter(name="*", group=PLACES)] = Typed(),  # noqa: B008
         results: Annotated[Results, ByName],
@@ -104,7 +104,7 @@ def paint_all(pictures: Sequence[str], recipe: Recipe, results: Results, shown: 
     """Runs a batch; gives the exit code. Ctrl-C lets the pictures in work be finished."""
     settings = as_typed(dataclasses.asdict(results))
     out, dry_run = settings.pop("output"), settings.pop("dry_run")
-    found = gather(pictures, out, results.format)
+    found = gather(pictures, out, results.format, recipe)
     batch = Batch(recipe, found.pictures, out, Handling(**settings))
     stopping = "the pictures in work will be finished"
     with (
@@ -116,7 +116,9 @@ def paint_all(pictures: Sequence[str], recipe: Recipe, results: Results, shown: 
             report.notice(f"{folder}: {why}")
         if found.passed_over:
             report.notice(f"no pictures, and passed over: {_listed(found.passed_over)}.")
-        return _print_plan(batch, shown.json) if dry_run else _paint(batch, report, interrupts, list(found.unreadable))
+        if dry_run:
+            return _print_plan(batch, shown.json) or (FAILED if found.unreadable else 0)
+        return _paint(batch, report, interrupts, list(found.unreadable))
 
 
 def _paint(batch: Batch, report: Reporter, interrupts: Interrupts, unreadable: list[tuple[str, str]]) -> int:
@@ -125,27 +127,32 @@ def _paint(batch: Batch, report: Reporter, interrupts: Interrupts, unreadable: l
     for event in batch(lambda: interrupts.asked):
         tally.take(event)
     rest = tally.pictures - tally.done - len(tally.failed)
-    facts = {"output": batch.out, "painted": tally.done, "failed": len(tally.failed), "done_before": tally.before}
+    failed = unreadable + tally.failed
+    facts = {"output": batch.out, "painted": tally.done, "failed": len(failed), "done_before": tally.before}
     facts |= {"interrupted": True, "left": rest} if rest else {}
     tally.count_notices()
     report.done(**facts, seconds=round(time.monotonic() - began, 2))
-    for line in _table(unreadable + tally.failed):
+    for line in _table(failed):
         print(line, file=sys.stderr)
     if rest:
         report.notice(f"stopped with {rest} of {tally.pictures} pictures to go; the same again with `resume` goes on.")
         return INTERRUPTED
-    return FAILED if tally.failed or unreadable else 0
+    return FAILED if failed else 0
 
 
 def _print_plan(batch: Batch, as_json: bool) -> int:
-    """What a batch would do, a picture a line."""
+    """What a batch would do, a picture a line; gives the exit code that is known beforehand."""
     plan = batch.plan()
     done = set(plan.done)
     for one in batch.pictures:
         does = "is done" if one in done else "replaces" if one.output in plan.replaced else "paints"
         event = {"event": "plan", "does": does, "picture": one.source, "output": batch.target(one)}
-        print(json.dumps(event) if as_json else printable(f"{does:8}  {one.source} -> {batch.target(one)}"))
-    return 0
+        text = f"{does:8}  {one.source} -> {batch.target(one)}"
+        if (why := plan.failing.get(one)) is not None:
+            event |= {"does": "fails", "message": why}
+            text = f"fails     {why}"
+        print(json.dumps(event) if as_json else printable(text))
+    return FAILED if plan.failing else 0
 
 
 class Tally:

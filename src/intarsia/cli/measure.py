@@ -3,13 +3,13 @@
 import dataclasses
 import json as format
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from intarsia import picture as pictures
 from intarsia.cache import cache_folder
 from intarsia.cli import as_typed
 from intarsia.cli.progress import Silent
-from intarsia.cli.stylize import Switch
+from intarsia.cli.stylize import Switch, Unlisted
 from intarsia.encoders import Encoder, load
 from intarsia.encoders.vgg19 import VGG19_SOURCES
 from intarsia.errors import PictureError, RecipeError, UsageError, listening, notice
@@ -27,7 +27,7 @@ def measure(
     *,
     recipe: str | None = None,
     folder: Path | None = None,
-    encoder: Literal["vgg19", "compact", "toy"] | None = None,
+    encoder: Annotated[Literal["vgg19", "compact", "toy"] | None, Unlisted] = None,
     encoder_weights: Path | None = None,
     checkpoint: Literal["torchvision", "caffe"] | None = None,
     taps: tuple[str, ...] = TAPS,
@@ -51,7 +51,7 @@ def measure(
         What the recipe's paths are relative to. When not given: the folder of a recipe file, and for a recipe inside a
         picture the current folder.
     encoder
-        The judge. When not given: vgg19 if its weights are given or cached, else compact.
+        The judge, vgg19 or compact. When not given: vgg19 if its weights are given or cached, else compact.
     encoder_weights
         A weights file for the judge.
     checkpoint

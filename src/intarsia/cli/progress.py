@@ -8,8 +8,9 @@ import threading
 import time
 from typing import Any
 
-from intarsia.cli import printable, with_flags
+from intarsia.cli import leave_output, printable, with_flags
 from intarsia.engine import Frame
+from intarsia.errors import OutputError
 
 STOPPING = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 DOWNLOAD_STEP = 4_000_000  # bytes between two download events
@@ -53,13 +54,17 @@ class Events:
     def __init__(self) -> None:
         self.clock = Clock()
         self.downloaded: int | None = None
-        self.unheard = False
+        self.unheard: OSError | None = None
 
     def __enter__(self) -> "Events":
         return self
 
-    def __exit__(self, *error: object) -> None:
-        pass
+    def __exit__(self, kind: type[BaseException] | None, *error: object) -> None:
+        if kind is None and self.unheard is not None and not isinstance(self.unheard, BrokenPipeError):
+            raise OutputError(
+                f"standard output could not be written to ({self.unheard.strerror}), so events are missing. What was "
+                "to be done is done; free some room before the next time."
+            )
 
     def download(self, done: int, total: int | None) -> None:
         if self.downloaded is None or done - self.downloaded >= DOWNLOAD_STEP or done == total:
@@ -86,13 +91,13 @@ class Events:
         self._event("done", facts)
 
     def _event(self, name: str, facts: dict[str, Any]) -> None:
-        if self.unheard:
+        if self.unheard is not None:
             return
         try:
             print(json.dumps({"event": name} | facts), flush=True)
-        except BrokenPipeError:  # nobody listens any more, and the painting goes on to its file
-            self.unheard = True
-            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        except OSError as error:  # nobody listens any more, or the disk is full, and the painting goes on to its file
+            self.unheard = error
+            leave_output()
 
 
 class Bar:

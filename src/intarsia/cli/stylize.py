@@ -4,7 +4,7 @@ import dataclasses
 import json
 import time
 from collections.abc import Iterator, Sequence
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
 from cyclopts import App, ArgumentCollection, Group, Parameter, Token
 from pydantic.dataclasses import dataclass
@@ -19,7 +19,10 @@ from intarsia.recipe import Recipe, checked, read_recipe
 from intarsia.run import Done, Download, Event, Noticed, Run, Started, Step, Target
 
 OUTPUT, PLACES, RUN = (Group(name, sort_key=i) for i, name in ((1, "Output"), (2, "Where and how much"), (5, "Run")))
+MethodName: Any = Literal[tuple(METHODS)]
 Parameter(name="*")(Networks)  # flags among those of the method
+Unlisted = Parameter(show_choices=False)  # toy, which is among the encoders, is for tests; the help names the others
+Networks.__annotations__["encoder"] = Annotated[Networks.__annotations__["encoder"], Unlisted]
 Switch = Annotated[bool, Parameter(negative=(), show_default=False)]
 ByName = Parameter(name="*", group=OUTPUT, negative=(), show_default=lambda value: value or None)
 
@@ -56,7 +59,7 @@ def stylize_command(app: App, arguments: Sequence[str]) -> None:
         frame: int | None = None,
         max_pixels: int = Recipe.model_fields["max_pixels"].default,
         threads: int | None = None,
-        method: str = method,
+        method: MethodName = method,  # pyright: ignore[reportInvalidTypeForm]
         recipe: str | None = None,
         guidance: Annotated[Typed, Parameter(name="*", group=PLACES)] = Typed(),  # noqa: B008
         outputs: Annotated[Outputs, ByName],

@@ -29,16 +29,18 @@ class Plan(NamedTuple):
 
 
 class Forecast(NamedTuple):
-    """What painting takes. network: bytes a pixel of its layers, forward and backward; halo: of a tile, in pixels."""
+    """What painting takes. network: bytes a pixel of its layers, forward and backward; halo: of a tile, margin: of the
+    picture, in pixels."""
 
     size: Size
     network: float
     halo: int
+    margin: int = 0
 
     def memory(self, plan: Plan) -> float:
         """In bytes, on top of what is loaded: what is kept from step to step, and the larger of the network and what
         the optimizer needs for its move."""
-        h, w = self.size
+        h, w = (length + 2 * self.margin for length in self.size)
         vector = 12 * h * w  # 3 floats a pixel
         kept = 2 * plan.history + 8 if plan.optimizer == "lbfgs" else 8
         outer = max(h, w) if plan.side is None else plan.side + 2 * self.halo

@@ -27,7 +27,7 @@ def memory(size: Size, guide: Guide) -> float:
 def made_of_patches(image: Image, view: View, seed: int = 0) -> Image:
     """`image`, at the view's size, 0..1. A region's strength says how much gives way; where regions mix, nothing does,
     since no style has such patches."""
-    pictures = styles_once(view.guide, max(view.size))
+    pictures = styles_once(view.guide, view.long_side)
     sources = [Sheet.of(style.to(image.device), maps.to(image.device)) for _, style, maps in pictures]
     found = copied(image, view.shares, sources, seed)
     strengths = image.new_tensor([region.strength for region in view.guide.regions])

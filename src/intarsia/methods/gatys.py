@@ -13,14 +13,12 @@ smoothed. Soft borders between regions are constrained as mixtures (`guide.blend
 styles themselves (`copying.py`).
 """
 
-import dataclasses
 import functools
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from typing import Annotated, ClassVar, Literal, NamedTuple
 
 import torch
-from jaxtyping import Float
 from pydantic import ConfigDict, Field, model_validator
 from pydantic.dataclasses import dataclass
 from torch import Tensor
@@ -28,24 +26,25 @@ from torch import Tensor
 from intarsia.color import color_moments, smooth_chroma
 from intarsia.encoders import Encoder
 from intarsia.engine import Descent, Frame, Parameters, State, descend
-from intarsia.guide import Region, blends
-from intarsia.large import Box, Features, Statistics, Tile, by_tiles, check_memory, tiles_of
+from intarsia.large import check_memory
 from intarsia.large.forecast import Forecast, Plan, room_for
-from intarsia.losses import LOSSES, Distances, gram_loss, outside_range, patch_loss, squared_error, total_variation
-from intarsia.match import Votes
-from intarsia.methods import copying, papers
-from intarsia.methods.codes import DEEP, FEWEST, inside, maps_of, mean_shares
-from intarsia.methods.patchwork import Patchwork, patchworks
-from intarsia.moments import Moments, Support, moments
+from intarsia.methods import copying
+from intarsia.methods.goal import Goal, every_tap
 from intarsia.networks import Networks
 from intarsia.scene import Scene, View, painted
-from intarsia.sizes import coarse_to_fine, grid_of, pool_to_grid, resize, size_of, split_steps
-from intarsia.styles import styles_in_basis
+from intarsia.sizes import coarse_to_fine, resize, size_of, split_steps
 from intarsia.types import Image, Size
 
 HISTORY = 10  # pairs of vectors that L-BFGS remembers
 ROUNDS = 3  # times that patches are matched at each size; 6 gave the same pictures
-DEEP_WEIGHTS = {"relu4_1": 0.1, "relu5_1": 0.03}  # of 1, for taps whose weights are not given: see docs/quality.md
+MARGIN = (
+    4  # pixels around the picture that are painted along, and cut off: what the network sees beyond an edge, zeros,
+)
+# gives a garish rim; 2, 8 and 16 pixels were no better, and the statistics without the rim leave it bare
+SHIFTED = (
+    8  # last steps in which the margin is a pixel wider, so that the network halves at other pixels: without them,
+)
+# every other edge is stronger; 30 overshoot
 
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid", allow_inf_nan=False))
@@ -116,46 +115,74 @@ class Gatys:
         return self
 
     def paint(self, scene: Scene, encoder: Encoder, state: State | None) -> Iterator[Frame]:
-        encoder.check_taps(_every_tap(self, encoder))
+        encoder.check_taps(every_tap(self, encoder))
+        room = self._room(scene, encoder, None if state is None else float(state["room"]))
+        rounds, costs = self._rounds(scene.size), self._costs(scene.size)
+        first = 0 if state is None else int(state["level"])
+        image = state["image"].to(encoder.device) if state is not None and "image" in state else scene.start
+        goal, place = None, {"room": torch.tensor(room, dtype=torch.float64)}
+        if state is not None and first == len(rounds):  # of a finished run: nothing is left to do
+            assert image is not None
+            image = self._finished(image, scene.at(scene.size))
+            yield Frame(scene.shown(image), self.steps, self.steps, {}, 1.0, functools.partial(dict, state))
+        for level, one in list(enumerate(rounds))[first:]:
+            plan, before = self._plan(self.forecast(encoder, one.size), room), sum(n.steps for n in rounds[:level])
+            if goal is None or one.canvas != rounds[level - 1].canvas:
+                goal = None  # ahead of the next, which may be as large
+                goal = Goal.build(self, encoder, scene.at(one.size, one.margin), plan.side)
+            begun = state if state is not None and level == first and "step" in state else None
+            for i, (now, losses, kept) in self._round(goal, image, one.steps, plan, begun):
+                image, done = now, (sum(costs[:level]) + costs[level] * i / one.steps) / sum(costs)
+                kept = functools.partial(_state, kept, place | {"level": torch.tensor(level)})
+                if i == one.steps:  # the next round begins with the picture, and lets go of the rest
+                    kept = functools.partial(dict, place | {"level": torch.tensor(level + 1), "image": image})
+                if before + i == self.steps:
+                    now, done = self._finished(image, goal.view.visible), 1.0
+                yield Frame(scene.shown(now), before + i, self.steps, losses, done, kept)
+
+    def _room(self, scene: Scene, encoder: Encoder, known: float | None) -> float:
+        """Bytes that each size may take. Raises MemoryLimitError where there are not as many as it takes."""
         forecast = self.forecast(encoder, scene.size)
-        room = room_for(forecast, self._whole, encoder.device) if state is None else float(state["room"])
+        room = room_for(forecast, self._whole, encoder.device) if known is None else known
         copies = copying.memory(scene.size, scene.guide) if self.copy_patches else 0.0
         check_memory(forecast.announced(self._plan(forecast, room)) + copies, scene.size, encoder.device)
-        rounds = self._rounds(scene.size)
-        last = copying.STEPS * self.copy_patches * math.prod(scene.size)
-        costs = [*(count * (h * w + 4096) for (h, w), count in rounds), last]
-        image, goal = scene.start, None
-        for level, (size, count) in list(enumerate(rounds))[0 if state is None else int(state["level"]) :]:
-            plan, before = self._plan(self.forecast(encoder, size), room), sum(n for _, n in rounds[:level])
-            if goal is None or goal.view.size != size:
-                goal = Goal.build(self, encoder, scene.at(size), plan.side)
-            if state is not None:
-                image = goal.view.composed(self._shown(state["parameter.image"].to(encoder.device)).clamp(0, 1))
-            else:
-                image = self._first(goal.view) if image is None else resize(image, size)
-            goal, first = goal.matched(image, state), 0 if state is None else int(state["step"])
-            if first == self.steps - before:  # the state of a finished run: nothing is left to do
-                image = self._finished(image, goal.view)
-                yield Frame(scene.shown(image), self.steps, self.steps, {}, 1.0, functools.partial(dict, state or {}))
-            for i, (now, losses, inner) in enumerate(self._descent(goal, image, count, plan, state), start=first + 1):
-                image = goal.view.composed(self._shown(now["image"]).clamp(0, 1))
-                done = (sum(costs[:level]) + costs[level] * i / count) / sum(costs)
-                if before + i == self.steps:
-                    image, done = self._finished(image, goal.view), 1.0
-                kept = _at_level(inner, level, room, goal)
-                yield Frame(scene.shown(image), before + i, self.steps, losses, done, kept)
-            state = None
+        return room
 
-    def _rounds(self, size: Size) -> list[tuple[Size, int]]:
+    def _costs(self, size: Size) -> list[float]:
+        """Of every round, and of what follows the last, in steps at a pixel."""
+        last = copying.STEPS * self.copy_patches * math.prod(size)
+        return [*(one.steps * (math.prod(one.size) + 4096) for one in self._rounds(size)), last]
+
+    def _rounds(self, size: Size) -> list["Round"]:
         """Sizes from coarse to fine and the steps at each. With patches each size comes `ROUNDS` times and shares its
-        steps out, or fewer times where there are fewer steps."""
+        steps out, or fewer times where there are fewer steps. The last steps are taken with another margin, unless
+        patches are copied after them, of which each brings its own edges."""
         sizes, out = coarse_to_fine(size, self.coarsest, self.factor)[-self.steps :], []
         for one, n in zip(sizes, split_steps(self.steps, len(sizes)), strict=True):
             k = min(ROUNDS if self.loss == "patches" else 1, n)
-            out += [(one, (i + 1) * n // k - i * n // k) for i in range(k)]
-        return out
+            out += [Round(one, self._margin, (i + 1) * n // k - i * n // k) for i in range(k)]
+        last = out.pop()
+        shifted = min(SHIFTED, last.steps // 4) if self._margin and not self.copy_patches else 0
+        both = last._replace(steps=last.steps - shifted), Round(last.size, self._margin + 1, shifted)
+        return out + [one for one in both if one.steps]
 
-    def _descent(self, goal: "Goal", image: Image, steps: int, plan: Plan, state: State | None) -> Iterator[Descent]:
+    def _round(
+        self, goal: Goal, image: Image | None, steps: int, plan: Plan, state: State | None
+    ) -> Iterator[tuple[int, "Step"]]:
+        """From the picture before, or from a state within this round; steps are counted from its beginning."""
+        view = goal.view
+        if state is not None:
+            canvas = state["parameter.image"].to(view.content.device)
+        else:
+            canvas = self._first(view) if image is None else view.framed(image)
+        goal = goal.matched(canvas, state)
+        del image
+        first = 1 if state is None else int(state["step"]) + 1
+        for i, (now, losses, inner) in enumerate(self._descent(goal, canvas, steps, plan, state), first):
+            shown = view.visible.composed(view.inner(self._shown(now["image"])).clamp(0, 1))
+            yield i, Step(shown, losses, functools.partial(_state, inner, goal.state()))
+
+    def _descent(self, goal: Goal, image: Image, steps: int, plan: Plan, state: State | None) -> Iterator[Descent]:
         def objective(now: Parameters) -> Mapping[str, Tensor]:
             shown = self._shown(now["image"])
             if len(goal.tiles) == 1:
@@ -175,19 +202,19 @@ class Gatys:
         return image if self.paper != "none" else smooth_chroma(image, self.chroma_smoothing)
 
     def _finished(self, image: Image, view: View) -> Image:
-        """What is shown of the last step."""
+        """What is shown of the last step. view: without a margin."""
         if not self.copy_patches:
             return image
         return view.composed(self._shown(copying.made_of_patches(image, view, self.seed)).clamp(0, 1))
 
     @property
-    def distance(self) -> Callable[[Moments, Moments], Distances]:
-        """Between textures."""
-        return gram_loss if self.paper != "none" else LOSSES.get(self.loss, gram_loss)
-
-    @property
     def _whole(self) -> Plan:
         return Plan(None, self.optimizer, HISTORY)
+
+    @property
+    def _margin(self) -> int:
+        """Papers have none, and patches of the style, which know edges, are to be found at their own places."""
+        return 0 if self.paper != "none" or self.loss == "patches" else MARGIN
 
     def _plan(self, forecast: Forecast, room: float) -> Plan:
         return self._whole if self.loss == "patches" else forecast.plan(self._whole, room, self.tile)
@@ -196,12 +223,17 @@ class Gatys:
         """What a picture of `size` (h, w) takes on top of what is loaded, from the layers' channels. Measured with the
         compact encoder in bf16, as a whole: 1,070 bytes a pixel, where this says 1,100; patches added 220, where this
         says 235."""
-        every = _every_tap(self, encoder)
+        every = every_tap(self, encoder)
         deepest = max(encoder.strides[tap] for tap in every)
         layers = sum(c / encoder.strides[t] ** 2 for t, c in encoder.channels.items() if encoder.strides[t] <= deepest)
         taps = self.patch_taps if self.loss == "patches" else ()
         matching = sum((22 * encoder.channels[t] + 200) / encoder.strides[t] ** 2 for t in taps)
-        return Forecast(size, 3.5 * encoder.precision.itemsize * layers + matching, encoder.reach(every))
+        return Forecast(
+            size,
+            3.5 * encoder.precision.itemsize * layers + matching,
+            encoder.reach(every),
+            MARGIN + 1 if self.paper == "none" else 0,
+        )
 
     def _first(self, view: View) -> Image:
         """The picture before the first step."""
@@ -223,173 +255,25 @@ class Gatys:
         return out.clamp(0, 1)
 
 
-def _at_level(inner: Callable[[], State], level: int, room: float, goal: "Goal") -> Callable[[], State]:
-    place = {"level": torch.tensor(level), "room": torch.tensor(room, dtype=torch.float64)}
-    return lambda: inner() | goal.state() | place
+class Round(NamedTuple):
+    """Steps of one descent. margin: of the canvas, around the picture."""
 
-
-class Target(NamedTuple):
-    """What one tap asks: the moments of the image under `maps` are to be `moments`, code by code."""
-
-    maps: Callable[[Box], list[Support]]  # of a part of the picture
-    moments: Moments
-    importance: Float[Tensor, " k"]  # strength x part of the painted area x weight of the tap
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Goal:
-    """The objective at one size: call it with the image, get its weighted terms."""
-
-    method: Gatys
-    encoder: Encoder
-    view: View
-    tiles: list[Tile]  # one, or as many as bound the memory
-    taps: tuple[str, ...]  # all of them, also where none has enough positions: they decide the padding
-    targets: dict[str, Target]
-    content_tap: str
-    content_features: Float[Tensor, "c h2 w2"]
-    content_importance: Float[Tensor, "h2 w2"]  # over the target's square
-    patchworks: dict[str, Patchwork]
-    matches: dict[str, Tensor] = dataclasses.field(default_factory=dict)  # per tap, of the round that is at work
-    votes: dict[str, Votes] = dataclasses.field(default_factory=dict)
-
-    @classmethod
-    def build(cls, method: Gatys, encoder: Encoder, view: View, side: int | None = None) -> "Goal":
-        """side: of the tiles, in pixels; None for the picture as a whole."""
-        size, content, shares, cover = view.size, view.content, view.shares, view.cover
-        codes = blends(shares.cpu()).to(content.device) if method.blends else shares
-        mixture = mean_shares(codes, shares, cover) if method.blends else torch.eye(len(shares)).to(codes)
-        strengths = content.new_tensor([region.strength for region in view.guide.regions])
-        (taps, content_tap), every = _taps(method, encoder), _every_tap(method, encoder)
-        deepest = max(encoder.strides[tap] for tap in every)
-        pieces = tiles_of(size, side or max(size), deepest, encoder.reach(every))
-        mass = codes.sum((1, 2), dtype=torch.float64).to(content)
-        targets = {}
-        for tap, styles in styles_in_basis(encoder, view.guide, max(size), taps, side).items():
-            stride = encoder.strides[tap]
-            grid = grid_of(size, stride, deepest)
-            enough = min(FEWEST, math.prod(grid) / 2)
-            worth = [k for k, positions in enumerate((mass / stride**2).tolist()) if positions >= enough]
-            if not worth:
-                continue
-            target = styles.mixed(mixture[worth])
-            # cubed: the picture answers to the logarithm of a weight, and 0.5 is to look like half, not like nearly all
-            importance = (mixture[worth] @ strengths) ** 3 * mass[worth] / cover.sum()
-            importance = importance * _style_weight(method, tap, target)
-            inner = inside(pool_to_grid(codes[worth], grid, stride)) if method.blends and stride >= DEEP else None
-            targets[tap] = Target(maps_of(codes, worth, stride, pieces, inner), target, importance)
-        grid = grid_of(size, encoder.strides[content_tap], deepest)
-        features = _of_content(encoder, content, pieces, every, content_tap, grid)
-        (theirs,) = styles_in_basis(encoder, view.guide, max(size), (content_tap,), side).values()
-        weights = _content_weights(method, features, theirs, view.guide.regions)
-        keep = (shares * weights[:, None, None]).sum(0) + (1 - cover).clamp_min(0) * weights.mean()
-        keep = pool_to_grid(keep[None], grid, encoder.strides[content_tap])[0]
-        keep = keep / features.float().square().sum().clamp_min(1e-12)
-        patches = {}
-        if method.loss == "patches":
-            patches = patchworks(encoder, view, method.patch_taps, deepest, method.semantic_weight)
-        return cls(method, encoder, view, pieces, every, targets, content_tap, features, keep, patches)
-
-    def matched(self, image: Image, state: State | None = None) -> "Goal":
-        """The goal of the next round, in which the patches of `image` are to be those that they now resemble most; with
-        a state, those of its round."""
-        if not self.patchworks:
-            return self
-        if state is None:
-            with torch.no_grad():
-                features = self.encoder(image, self.taps)
-            matches = {tap: patches.matched(features[tap]) for tap, patches in self.patchworks.items()}
-        else:
-            matches = {tap: state[f"matches.{tap}"].to(image.device) for tap in self.patchworks}
-        votes = {tap: patches.votes(matches[tap]) for tap, patches in self.patchworks.items()}
-        return dataclasses.replace(self, matches=matches, votes=votes)
-
-    def state(self) -> State:
-        return {f"matches.{tap}": found for tap, found in self.matches.items()}
-
-    def __call__(self, image: Image) -> dict[str, Float[Tensor, ""]]:
-        """The weighted terms; of a picture in tiles without a graph, but with the gradient added to `image.grad`."""
-        if len(self.tiles) > 1:
-            return by_tiles(self, image)
-        (whole,) = self.tiles
-        features = self.features(image, whole)
-        near = [patch_loss(features[tap], votes) for tap, votes in self.votes.items()]
-        patches = {"patches": self.method.patch_weight * torch.stack(near).sum()} if near else {}
-        style, content = self.texture(self.statistics(features, whole)), self.places(features, whole)
-        return patches | {"style": style, "content": content} | self.pixels(image)
-
-    def features(self, part: Image, tile: Tile) -> Features:
-        shown = self.view.kept(part, tile.outer)
-        found = self.encoder(shown, self.taps, self._plain)
-        return {tap: tile.inner.cells(self.encoder.strides[tap]).of(one) for tap, one in found.items()}
-
-    def statistics(self, features: Features, tile: Tile) -> Statistics:
-        return {tap: moments(features[tap], target.maps(tile.box)) for tap, target in self.targets.items()}
-
-    def texture(self, statistics: Statistics) -> Float[Tensor, ""]:
-        distance, style = self.method.distance, []
-        for tap, target in self.targets.items():
-            basis = self.encoder.basis(tap) if tap in self._plain else None  # once, not at every position
-            now = statistics[tap].rounded() if distance is gram_loss else statistics[tap]
-            style.append((target.importance * distance(now.through(basis), target.moments)).sum())
-        return torch.stack(style).sum() if style else self.view.content.new_zeros(())
-
-    def places(self, features: Features, tile: Tile) -> Float[Tensor, ""]:
-        """The content's term (Gatys et al. 2016, eq. 1)."""
-        cells = tile.box.cells(self.encoder.strides[self.content_tap])
-        ours, theirs = features[self.content_tap], cells.of(self.content_features)
-        return squared_error(ours, theirs, cells.of(self.content_importance))
-
-    def pixels(self, image: Image) -> dict[str, Float[Tensor, ""]]:
-        smooth = total_variation(self.view.kept(image, Box.whole(size_of(image))))
-        return {"tv": self.method.tv * smooth, "range": 10 * outside_range(image)}
+    size: Size
+    margin: int
+    steps: int
 
     @property
-    def _plain(self) -> list[str]:
-        """Taps whose moments are put in the encoder's basis, instead of their features."""
-        return [tap for tap in self.targets if tap != self.content_tap and tap not in self.votes]
+    def canvas(self) -> tuple[Size, int]:
+        return self.size, self.margin
 
 
-def _of_content(
-    encoder: Encoder, content: Image, tiles: list[Tile], taps: tuple[str, ...], tap: str, grid: Size
-) -> Float[Tensor, "c h2 w2"]:
-    """The content's features, in the precision that they come in."""
-    stride = encoder.strides[tap]
-    out = content.new_empty(*grid, encoder.channels[tap], dtype=encoder.precision).permute(2, 0, 1)
-    for tile in tiles:
-        found = encoder(tile.outer.of(content), taps)[tap]
-        tile.box.cells(stride).of(out).copy_(tile.inner.cells(stride).of(found))
-    return out
+class Step(NamedTuple):
+    """image: what is visible after it, in the colors that are painted with; losses: those it started from."""
+
+    image: Image
+    losses: Mapping[str, float]
+    state: Callable[[], State]
 
 
-def _taps(method: Gatys, encoder: Encoder) -> tuple[tuple[str, ...], str]:
-    """Style taps and content tap."""
-    return (method.style_taps, method.content_tap) if method.paper == "none" else papers.taps_of(method.paper, encoder)
-
-
-def _every_tap(method: Gatys, encoder: Encoder) -> tuple[str, ...]:
-    """Those of style, content and patches: they decide the padding."""
-    style, content = _taps(method, encoder)
-    return tuple(dict.fromkeys((*style, content, *(method.patch_taps if method.loss == "patches" else ()))))
-
-
-def _style_weight(method: Gatys, tap: str, target: Moments) -> Tensor | float:
-    """What a tap's relative distance counts for."""
-    if method.paper != "none":
-        return papers.style_weight(method.paper, tap, target)
-    given = method.tap_weights or [DEEP_WEIGHTS.get(one, 1.0) for one in method.style_taps]
-    return dict(zip(method.style_taps, given, strict=True))[tap]
-
-
-def _content_weights(
-    method: Gatys, features: Float[Tensor, "c h w"], styles: Moments, regions: Sequence[Region]
-) -> Float[Tensor, " r"]:
-    """What the relative content error counts for in each region. Ours goes with the root of the energy of the content's
-    features over that of the style's, so that a style of strong strokes shows as much as a faint one; the papers, which
-    compare absolutely, have more of this."""
-    own = features.new_tensor([region.content_weight for region in regions], dtype=torch.float32)
-    if method.paper != "none":
-        return own * papers.content_weight(method.paper, features)
-    strong = styles.gram().diagonal(dim1=1, dim2=2).sum(1).to(own).clamp_min(1e-12)
-    energy = features.float().square().sum(0).mean()
-    return own * method.content_weight * (energy / strong).sqrt()
+def _state(inner: Callable[[], State], more: State) -> State:
+    return inner() | more

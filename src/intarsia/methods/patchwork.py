@@ -74,7 +74,7 @@ def patchworks(
     """Per tap; a tap where the guide holds no patch is left out. deepest: stride that the pictures are padded to."""
     size, shares = view.size, view.shares
     strengths = view.content.new_tensor([region.strength for region in view.guide.regions])
-    pictures = list(_styles(encoder, view.guide, max(size), taps))
+    pictures = list(_styles(encoder, view.guide, view.long_side, taps))
     out = {}
     for tap in taps:
         stride = encoder.strides[tap]

@@ -4,7 +4,7 @@ A picture is `Float[Tensor, "3 h w"]`, sRGB, 0..1. What strangers hand us is che
 write replaces the old file only when it is complete.
 """
 
-from intarsia.picture.atomic import atomic_write, sweep
+from intarsia.picture.atomic import atomic_write, claimed, sweep
 from intarsia.picture.files import Source, kind_of, path_of, standard_input
 from intarsia.picture.frames import MAX_PIXELS
 from intarsia.picture.maps import TRANSPARENT, read_labels, read_map, write_map
@@ -26,6 +26,7 @@ __all__ = [
     "atomic_write",
     "check_size",
     "check_target",
+    "claimed",
     "fit",
     "is_seen_through",
     "kind_of",

@@ -1,11 +1,13 @@
 """Files that are whole or not there at all."""
 
 import errno
+import hashlib
 import io
 import os
 import secrets
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 try:
@@ -16,6 +18,7 @@ except ImportError:  # Windows
 from intarsia.errors import OutputError
 
 _PART = ".intarsia-"  # how the names of half-written files begin
+CLAIMS, PAUSE = 10, 0.03  # times that a claim is tried, and seconds between them
 Data = bytes | Callable[[io.BufferedWriter], object]  # a function writes to the stream that it is given
 
 
@@ -39,6 +42,26 @@ def atomic_write(target: Path, data: Data) -> None:
             raise OutputError(_why_not_written(target, fault)) from fault
         raise
     _sync_folder(path.parent)
+
+
+@contextmanager
+def claimed(target: Path) -> Iterator[None]:
+    """Within it nobody else claims `target`. Raises OutputError where somebody has.
+
+    The claim is a lock on an empty file beside it, which goes with its process: one that was killed keeps nobody out,
+    and `sweep` removes its file. Where there are no locks, or no such file can be, nobody is kept out."""
+    path = _ordinary(target)
+    try:
+        claim = _claim(path.with_name(f"{_PART}{hashlib.sha256(os.fsencode(path.name)).hexdigest()[:12]}.part"))
+    except BlockingIOError:
+        raise OutputError(f"another run is painting {target}. Wait for it, or give another output.") from None
+    try:
+        yield
+    finally:
+        if claim is not None:
+            with suppress(OSError):
+                os.unlink(claim.name)  # while it is locked, so that nobody can hold a file that goes
+            claim.close()
 
 
 def sweep(folders: Iterable[str | os.PathLike[str]]) -> None:
@@ -85,23 +108,61 @@ def _part(folder: Path) -> Path:
 
 def _is_being_written(part: Path) -> bool:
     """Told by the lock on it, which goes with its process. Windows lets nobody remove a file that is open."""
-    if fcntl is None:
-        return False
     with open(part, "rb") as stream:
         try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _lock(stream)
         except BlockingIOError:
             return True
     return False
+
+
+def _claim(file: Path) -> io.BufferedWriter | None:
+    """The file, made and locked; None where it cannot be. Raises BlockingIOError where another holds it: not at once,
+    for whoever sweeps locks each file for a moment, and may have removed it."""
+    for left in reversed(range(CLAIMS)):
+        try:
+            stream = open(file, "ab")  # noqa: SIM115 (as long as it is claimed)
+        except OSError:
+            return None
+        try:
+            if _lock(stream) and not _is_same(file, stream):
+                raise BlockingIOError
+        except BlockingIOError:
+            stream.close()
+            if not left:
+                raise
+            time.sleep(PAUSE)
+        else:
+            return stream
+    return None
+
+
+def _lock(stream: io.BufferedIOBase) -> bool:
+    """Whether there are locks. Raises BlockingIOError where another has it."""
+    if fcntl is None:
+        return False
+    try:
+        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise
+    except OSError:  # a file system without locks
+        return False
+    return True
+
+
+def _is_same(file: Path, stream: io.BufferedIOBase) -> bool:
+    try:
+        return os.path.samestat(file.stat(), os.fstat(stream.fileno()))
+    except FileNotFoundError:
+        return False
 
 
 def _fill(path: Path, data: Data) -> None:
     """A new file with the permissions that `open` would give it (tempfile's are 0600)."""
     flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0)
     with open(path, "wb", opener=lambda name, _: os.open(name, flags, 0o666)) as stream:
-        if fcntl is not None:
-            with suppress(OSError):  # a file system without locks
-                fcntl.flock(stream, fcntl.LOCK_EX)
+        with suppress(BlockingIOError):
+            _lock(stream)
         data(stream) if callable(data) else stream.write(data)
         stream.flush()
         os.fsync(stream.fileno())

@@ -22,7 +22,6 @@ from intarsia.errors import InputError, MemoryLimitError, PictureError, UsageErr
 from intarsia.picture.files import File
 
 MAX_PIXELS = 200_000_000
-_HAVE_A_MAIN_ONE = ("GIF", "HEIC")
 
 
 class Tiff(TiffImagePlugin.TiffImageFile):
@@ -78,11 +77,10 @@ def first_frame(file: File, max_pixels: int) -> ImageFile.ImageFile:
 
 
 def at_frame(file: File, frame: int | None, max_pixels: int) -> ImageFile.ImageFile:
-    """frame: counted from 1; None where there is but one, or one that is the main one: the first of a GIF, and what a
-    HEIC says."""
+    """frame: counted from 1; None where there is but one, or one that is the main one, as a HEIC says."""
     image = first_frame(file, max_pixels)
     count = getattr(image, "n_frames", 1)
-    if frame is not None or file.kind not in _HAVE_A_MAIN_ONE:
+    if frame is not None or file.kind != "HEIC":
         image.seek(chosen(file, frame, count) - 1)
         check_size(file.name, image.size, max_pixels)  # pages differ in size
     if isinstance(image, Tiff):
@@ -105,14 +103,6 @@ def asked_frame(file: File, frame: int | None) -> int | None:
     if frame is not None and file.frame is not None and frame != file.frame:
         raise UsageError(f"{file.name}#{file.frame}: `frame` is {frame}, and the name says {file.frame}. Give one.")
     return file.frame if frame is None else frame
-
-
-def first_of_many(file: File, image: ImageFile.ImageFile, frame: int | None) -> tuple[str, ...]:
-    """The notice that it is an animation of which the first frame was taken."""
-    count = getattr(image, "n_frames", 1) if file.kind == "GIF" else 1
-    if frame is not None or count < 2:
-        return ()
-    return (f"{file.name}: of its {count} frames the first is taken. {_way_to_choose(file.name, count)}",)
 
 
 def _way_to_choose(name: str, count: int) -> str:

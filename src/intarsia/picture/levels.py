@@ -36,6 +36,17 @@ def scaled(levels: Shaped[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
     return np.divide(levels, np.float32(np.iinfo(levels.dtype).max), out=out)
 
 
+def white_of(levels: Shaped[np.ndarray, "..."]) -> int:
+    """The level that stands for 1."""
+    return 1 if levels.dtype.kind == "f" else int(np.iinfo(levels.dtype).max)
+
+
+def spread_of(color: Shaped[np.ndarray, "h w c"]) -> Shaped[np.ndarray, "h w"]:
+    """The largest difference within 3 x 3 pixels, of any channel; 0 where they are all the same."""
+    window, color = np.ones((3, 3), np.uint8), np.ascontiguousarray(color)
+    return (cv2.dilate(color, window) - cv2.erode(color, window)).reshape(color.shape).max(2)
+
+
 def show_the_same(levels: Levels, reduced: Levels) -> bool:
     """Whether the second is a reduced copy of the first, as far as a few hundred of its places tell."""
     h, w = reduced.color.shape[:2]

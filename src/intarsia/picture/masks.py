@@ -7,13 +7,12 @@ names the way out. Soft masks stay as they are.
 
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 from jaxtyping import Bool, Float, Int, Shaped
 
 from intarsia.color import LUMINANCE
 from intarsia.errors import PictureError, notice
-from intarsia.picture.levels import Levels, scaled
+from intarsia.picture.levels import Levels, scaled, spread_of, white_of
 
 Values = Shaped[np.ndarray, "h w"]  # uint8, uint16, or floats in 0..1
 
@@ -63,7 +62,7 @@ def _telling(levels: Levels, name: str) -> Telling:
     seen = levels.color[alpha > alpha.max() / 2]
     if _is_even(seen):
         return Telling(alpha)
-    if set(np.unique(seen)) == {0, _top(seen)} and (seen == seen[:, :1]).all():
+    if set(np.unique(seen)) == {0, white_of(seen)} and (seen == seen[:, :1]).all():
         gray = scaled(levels.color[:, :, 0]) * scaled(alpha)
         return Telling(gray, "it is drawn in black and white on transparent, so what is white is the mask")
     return Telling(alpha, "it is a cut-out, so what is not transparent is the mask")
@@ -71,7 +70,7 @@ def _telling(levels: Levels, name: str) -> Telling:
 
 def _is_even(color: Shaped[np.ndarray, "*n c"]) -> bool:
     flat = color.reshape(-1, color.shape[-1])
-    return bool((flat.max(0) - flat.min(0) <= 0.02 * _top(color)).all())
+    return bool((flat.max(0) - flat.min(0) <= 0.02 * white_of(color)).all())
 
 
 def _by_color(levels: Levels, name: str) -> Telling:
@@ -109,7 +108,9 @@ def _is_one_color_on_black(color: Shaped[np.ndarray, "h w c"]) -> bool:
 
 def _check_no_labels(color: Shaped[np.ndarray, "h w 3"], name: str) -> None:
     """PictureError for flat colors, none of which says that it is the region."""
-    found = _flat_colors(color, _spread(color) == 0, 0) or _flat_colors(color, _spread(color) <= NEAR * _top(color), 32)
+    found = _flat_colors(color, spread_of(color) == 0, 0) or _flat_colors(
+        color, spread_of(color) <= NEAR * white_of(color), 32
+    )
     if found:
         hexes = ["#" + "".join(f"{round(level):02x}" for level in one) for one in found]
         raise PictureError(
@@ -146,7 +147,7 @@ def _luminance(color: Shaped[np.ndarray, "h w 3"]) -> Float[np.ndarray, "h w"]:
 def _stretched(values: Values, name: str) -> tuple[Float[np.ndarray, "h w"], str]:
     """The mask, and what had to be guessed of its values."""
     levels, counts = _counted(values)
-    top, least, most = _top(values), float(levels[0]), float(levels[-1])
+    top, least, most = white_of(values), float(levels[0]), float(levels[-1])
     if len(levels) == 1:
         return _told_if_dim(_checked(values, levels, name), DIM, name), ""
     if len(levels) == 2:
@@ -162,7 +163,7 @@ def _stretched(values: Values, name: str) -> tuple[Float[np.ndarray, "h w"], str
 
 
 def _check_above_noise(values: Values, name: str) -> None:
-    top, most = _top(values), float(values.max())
+    top, most = white_of(values), float(values.max())
     if 0 < most <= LOST * top:
         raise PictureError(
             f"{name}: its largest value is {most:g} where white is {top}, and JPEG does not keep such small numbers "
@@ -181,7 +182,7 @@ def _between(values: Values, low: float, high: float) -> Float[np.ndarray, "h w"
 
 def _checked(values: Values, levels: Shaped[np.ndarray, " n"], name: str) -> Float[np.ndarray, "h w"]:
     """Scaled; PictureError where it would paint next to nothing."""
-    top, most = _top(values), levels[-1]
+    top, most = white_of(values), levels[-1]
     if 0 < most < FAINT * top:
         each = "it is all" if len(levels) == 1 else "its largest value is"
         raise PictureError(
@@ -227,7 +228,7 @@ def _check_no_classes(
     through all values, and its faint ones are edges.)"""
     if len(levels) > FEW:
         return
-    top, even = _top(values), _even(values)
+    top, even = white_of(values), _even(values)
     found = np.unique(values[even])
     faint = (values > 0) & (values < FAINT * top)
     gap = counts[(levels >= FAINT * top) & (levels <= (1 - NEAR) * top)].sum() <= 0.001 * counts.sum()
@@ -250,14 +251,4 @@ def _counted(values: Values) -> tuple[Shaped[np.ndarray, " n"], Int[np.ndarray, 
 
 def _even(values: Values) -> Bool[np.ndarray, "h w"]:
     """Where 3 x 3 pixels are the same."""
-    return _spread(values[:, :, None]) == 0
-
-
-def _spread(color: Shaped[np.ndarray, "h w c"]) -> Values:
-    """The largest difference within 3 x 3 pixels, of any channel."""
-    window, color = np.ones((3, 3), np.uint8), np.ascontiguousarray(color)
-    return (cv2.dilate(color, window) - cv2.erode(color, window)).reshape(color.shape).max(2)
-
-
-def _top(values: Shaped[np.ndarray, "..."]) -> int:
-    return 1 if values.dtype.kind == "f" else int(np.iinfo(values.dtype).max)
+    return spread_of(values[:, :, None]) == 0

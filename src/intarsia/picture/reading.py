@@ -22,7 +22,6 @@ from intarsia.picture.frames import (
     check_sums,
     chosen,
     decoding,
-    first_of_many,
 )
 from intarsia.picture.icc import to_srgb
 from intarsia.picture.levels import Levels, from_array, scaled, show_the_same
@@ -65,8 +64,8 @@ def read(source: Source, *, frame: int | None = None, max_pixels: int = MAX_PIXE
     too. Floats outside 0..1 in a file are stretched into it, with a notice. Reduced copies and thumbnails in a TIFF are
     no pages of it, and a camera's raw file is refused. WebP beyond 178 megapixels is refused by Pillow itself.
 
-    Animations and multi-page files need `frame`, counted from 1, or its number behind the name, as in `scan.tif#2`; of
-    a GIF the first is taken, with a notice. A file whose own name ends like that is read as it is.
+    Animations and multi-page files need `frame`, counted from 1, or its number behind the name, as in `scan.tif#2`.
+    A file whose own name ends like that is read as it is.
 
     Raises PictureError (an InputError) for whatever cannot be read whole, before decoding where the header tells.
     """
@@ -112,7 +111,7 @@ def _through_pillow(file: File, frame: int | None, max_pixels: int) -> Levels:
     image = at_frame(file, frame, max_pixels)
     deep = deep_levels(file, image, lambda: at_frame(file, frame, max_pixels))
     levels = from_pillow(image, file.name) if deep is None else deep
-    notices = () if deep is not None else lost_depth(file.name, image) + first_of_many(file, image, frame)
+    notices = () if deep is not None else lost_depth(file.name, image)
     levels = levels._replace(notices=notices + levels.notices)
     return _upright(_with_signs(levels, image), _orientation(image))
 
@@ -134,7 +133,7 @@ def _from_tiff(file: File, frame: int | None, max_pixels: int) -> Levels:
             samples.check_header(page)
             alone = directories.alone(file, page)
             if not samples.has_samples(page):
-                return _through_pillow(alone, 1, max_pixels)
+                return _through_pillow(alone, 1, max_pixels)._replace(lossy=samples.is_lossy(page))
             levels = _upright(samples.levels_of(page, file.name), samples.orientation_of(page))
             return levels._replace(metadata=metadata_of_tiff(alone.data))
 

@@ -12,7 +12,7 @@ from jaxtyping import Shaped
 from PIL import Image
 from tifffile import TiffPage
 
-from intarsia.picture.levels import Levels
+from intarsia.picture.levels import Levels, white_of
 from intarsia.picture.modes import as_profile, from_floats, from_inks
 
 Values = Shaped[np.ndarray, "h w c"]
@@ -21,6 +21,7 @@ _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _INKS = 0, 1, 2, 5  # PhotometricInterpret
 _COLORS = {_WHITE_IS_ZERO: 1, _BLACK_IS_ZERO: 1, _RGB: 3, _INKS: 4}  # samples
 _SIGNED = 2  # SampleFormat
 _OLD_JPEG = 6  # Compression
+_JPEG = (_OLD_JPEG, 7, 34892)  # Compression: the old kind, the new one, and that of raw files
 _BILEVEL = (1, 2, 3, 4)  # Compression: none, where the size shows whether it is true, and fax
 _OF_PICTURES = (2, 3, 4, 6, 7, 34892, 50001)  # Compression: fax, JPEG, WebP, which are more than samples
 _BITS, _PHOTOMETRIC = 258, 262
@@ -58,6 +59,10 @@ def orientation_of(page: TiffPage) -> int:
     return turn if isinstance(turn, int) else 1
 
 
+def is_lossy(page: TiffPage) -> bool:
+    return page.compression in _JPEG
+
+
 def levels_of(page: TiffPage, name: str) -> Levels:
     """As it lies in the file, not turned. Raises ValueError, and what tifffile raises, for what is broken."""
     _check_whole(page)
@@ -72,7 +77,7 @@ def levels_of(page: TiffPage, name: str) -> Levels:
     if kind == _MULTIPLIED and alpha is not None:
         color = _divided(color, alpha)
     if page.photometric == _WHITE_IS_ZERO:
-        color = _most(color) - color
+        color = white_of(color) - color
     levels = Levels(color, alpha, as_profile(page.tags.valueof(_PROFILE)), notices)
     return _without_inks(levels, name) if colors == 4 else levels
 
@@ -175,14 +180,9 @@ def _spread(values: Shaped[np.ndarray, "..."], white: int) -> Shaped[np.ndarray,
     return np.round(values.astype(np.float64) * (most / white)).clip(0, most).astype(kind)
 
 
-def _most(levels: Shaped[np.ndarray, "..."]) -> np.generic:
-    """White."""
-    return levels.dtype.type(1 if levels.dtype.kind == "f" else np.iinfo(levels.dtype).max)
-
-
 def _divided(color: Values, alpha: Shaped[np.ndarray, "h w"]) -> Values:
     """As it was before it was multiplied by its alpha."""
-    most = float(_most(color))
+    most = white_of(color)
     share = alpha[:, :, None].astype(np.float64) / most
     divided = np.minimum(color / np.maximum(share, 1 / 65535), most)
     return (divided if color.dtype.kind == "f" else np.round(divided)).astype(color.dtype)
@@ -192,10 +192,10 @@ def _without_inks(levels: Levels, name: str) -> Levels:
     """CMYK as sRGB, of 8 bits as its profiles are."""
     eight, halved = levels.color, ()
     if eight.dtype != np.uint8:
-        eight = np.round(eight.astype(np.float64) * (255 / float(_most(eight)))).astype(np.uint8)
+        eight = np.round(eight.astype(np.float64) * (255 / white_of(eight))).astype(np.uint8)
         halved = (f"{name}: CMYK of more than 8 bits is read as 8",)
     color = from_inks(Image.fromarray(np.ascontiguousarray(eight), "CMYK"), levels.profile, name)
     alpha = levels.alpha
     if alpha is not None and alpha.dtype != np.uint8:
-        alpha = np.round(alpha.astype(np.float64) * (255 / float(_most(alpha)))).astype(np.uint8)
+        alpha = np.round(alpha.astype(np.float64) * (255 / white_of(alpha))).astype(np.uint8)
     return color._replace(alpha=alpha, notices=levels.notices + halved + color.notices)

@@ -63,13 +63,24 @@ def write(
         if target == "-":
             file = io.BytesIO()
             _encode(file, kind, pixels, extras)
-            sys.stdout.buffer.write(file.getbuffer())
-            sys.stdout.buffer.flush()
+            _to_standard_output(file)
         else:
             atomic_write(Path(target), lambda stream: _encode(stream, kind, pixels, extras))
     except CannotHold as fault:
         h, w = pixels.size
         raise OutputError(f"{target}: {kind} cannot hold this picture of {w} x {h} ({fault}). Try png.") from fault
+
+
+def _to_standard_output(file: io.BytesIO) -> None:
+    try:
+        sys.stdout.buffer.write(file.getbuffer())
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as fault:
+        raise OutputError(
+            f"standard output cannot be written to ({fault.strerror}). Free some room, or name a file."
+        ) from fault
 
 
 def is_seen_through(alpha: Float[Tensor, "h w"] | None) -> bool:

@@ -4,13 +4,14 @@
 """
 
 from intarsia.recipe.checking import checked, in_our_words
-from intarsia.recipe.data import Guidance, Recipe, read_recipe, stored_recipe
+from intarsia.recipe.data import OF_EACH, Guidance, Recipe, read_recipe, stored_recipe
 from intarsia.recipe.files import Files
 from intarsia.recipe.guidefile import maps_of_guide, read_guide, write_guide
 from intarsia.recipe.job import Job, Result, stylize
 from intarsia.recipe.states import differences, load_state, save_state, threads_of
 
 __all__ = [
+    "OF_EACH",
     "Files",
     "Guidance",
     "Job",

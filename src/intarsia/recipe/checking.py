@@ -10,7 +10,7 @@ import pydantic
 from pydantic import GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
-from intarsia.errors import IntarsiaError, RecipeError, UsageError, unknown
+from intarsia.errors import IntarsiaError, RecipeError, UsageError, in_percent, unknown
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,8 @@ def _in_our_words(fault: Any, names: Iterable[str]) -> str:
     if fault["type"] == "missing":
         return f"{key} is missing."
     name = f"`{key}`" if key.isidentifier() else key
-    return f"{name} = {reprlib.repr(came)}: {message(fault)}." if key else f"{message(fault)}."
+    told = f"{name} = {reprlib.repr(came)}: {message(fault)}" if key else message(fault)
+    return told + ("" if told.endswith("?") else ".") + in_percent(came, fault.get("ctx", {}).get("le"))
 
 
 def where(fault: Any) -> str:

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, create_model, field_validator
 
 from intarsia import __version__, picture
 from intarsia.errors import RecipeError, unknown
-from intarsia.guide import MANNER, Factor, Manner
+from intarsia.guide import MANNER, Factor, Manner, Part
 from intarsia.methods import METHODS, Method, files_of, method_of, names_of_settings
 from intarsia.recipe.checking import InWords, checked, in_our_words
 from intarsia.recipe.guidefile import files_of_guide
@@ -21,6 +21,7 @@ from intarsia.sources.written.verbs import EDITS, MAKERS
 
 NAMING_FILES = ("content", "styles", "style_map", "content_mask", "style_mask", "region", "gradient", "guide")
 NAMING_FILES += ("start", "content_map")
+OF_EACH = "{stem}"  # stands in the name of a mask for that of the picture, where a batch paints many
 EARLIER = {"weights": "encoder_weights", "decoders": "decoder_weights"}  # setting by its name before
 OF_THE_WHOLE = [name for name in MANNER if name not in ("strength", "content_weight")]
 """Settings of `Manner` that a recipe has for all regions: not the strength, of which there is one per mask; nor the
@@ -43,7 +44,7 @@ class Places(BaseModel):
     )
     style_mask: list[OneMap] = Field(default=[], max_length=64)
     """Which part of its style that region takes; repeatable, one per content mask."""
-    strength: list[Factor] = Field(default=[], max_length=64)
+    strength: list[Part] = Field(default=[], max_length=64)
     """How much is painted, 0 to 1; one for all, or one per content mask."""
     region: list[Annotated[WrittenRegion, InWords()]] = Field(default=[], max_length=64)
     """A region with settings of its own: "sky: content=sky.png style=1:sky_s.png strength=0.8 scale=1.5 color=match
@@ -195,11 +196,12 @@ def read_recipe(name: str | Path | bytes, folder: Path | None = None) -> Recipe:
     for standard input, or what is in the file.
 
     The paths in a JSON file are relative to that file, those inside a picture to the folder where it was painted, which
-    it does not know: the current one is taken. `folder` overrules both. Raises RecipeError, or PictureError for a file
-    that is neither."""
+    it does not know: the current one is taken. `folder` overrules both. Those with `OF_EACH` in them stay as they are.
+    Raises RecipeError, or PictureError for a file that is neither."""
     text, home = stored_recipe(name)
     recipe = Recipe.from_json(text, _told(name))
-    return recipe.renamed(lambda path: str((home if folder is None else folder) / path))
+    home = home if folder is None else folder
+    return recipe.renamed(lambda path: path if OF_EACH in path else str(home / path))
 
 
 def stored_recipe(name: str | Path | bytes) -> tuple[str, Path]:

@@ -25,7 +25,7 @@ from intarsia.recipe.guides import guide_of, styles_of
 from intarsia.scene import View
 from intarsia.sizes import size_of
 from intarsia.sources.written import WrittenMap
-from intarsia.types import Image
+from intarsia.types import Image, Size
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +70,7 @@ class Result:
 @dataclass(frozen=True, eq=False)
 class Job:
     """A recipe with its pictures loaded and its maps fitted. hidden: the content's own colors, which come back where it
-    is transparent; metadata: of the content's file."""
+    is transparent; metadata: of the content's file; came: the size (h, w) of what is in it."""
 
     recipe: Recipe
     method: Method
@@ -81,6 +81,7 @@ class Job:
     hidden: Image | None = None
     start: Image | None = None
     metadata: picture.Metadata = field(default_factory=picture.Metadata)
+    came: Size | None = None
 
     @classmethod
     def open(
@@ -105,15 +106,20 @@ class Job:
         guide = guide_of(recipe, content, [styles[name] for name in recipe.styles], files)
         h, w = size_of(content.image)
         size = picture.fit(h, w, recipe.long_side(max(h, w)))
-        if max(h, w) > max(size):
-            notice(f"{called(recipe.content)}: {w} x {h} is reduced to {size[1]} x {size[0]} (`size`).")
         alpha = None if content.alpha is None else picture.resize(content.alpha[None], size)[0]
         image, hidden = picture.resize(seen, size), None if alpha is None else picture.resize(content.image, size)
         start = None if recipe.start is None else picture.resize(files.read(recipe.start).image, size)
         made = {"inputs": files.sums, "threads": torch.get_num_threads(), "version": __version__}
         opened = tuple(styles[name].image for name in recipe.styles)
         whole = recipe.model_copy(update=made)
-        return cls(whole, method, image, guide, opened, alpha, hidden, start, content.metadata)
+        return cls(whole, method, image, guide, opened, alpha, hidden, start, content.metadata, (h, w))
+
+    def tell_size(self) -> None:
+        """A notice where the content is painted at another size than it came in."""
+        (h, w), now = self.came or size_of(self.content), size_of(self.content)
+        if now != (h, w):
+            how = "reduced" if max(now) < max(h, w) else "enlarged"
+            notice(f"{called(self.recipe.content)}: {w} x {h} is {how} to {now[1]} x {now[0]} (`size`).")
 
     def frames(self, state: State | None = None, encoder: Encoder | None = None) -> Iterator[Frame]:
         """encoder: one that is loaded already; else the method loads its own."""
@@ -201,6 +207,7 @@ def stylize(
 
 
 def _painted(job: Job, on_frame: Callable[[Frame], None] | None) -> Result:
+    job.tell_size()
     frame = None
     for frame in job.frames():
         if on_frame is not None:

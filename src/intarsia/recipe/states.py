@@ -15,7 +15,7 @@ from intarsia.errors import RecipeError
 from intarsia.large import let_go
 from intarsia.recipe.data import Recipe
 
-FORMAT = "4"  # of what methods put into a state; an earlier one has no number
+FORMAT = "5"  # of what methods put into a state; an earlier one has no number
 _DTYPES = {
     torch.float64: "F64",
     torch.float32: "F32",

@@ -106,9 +106,10 @@ class Run:
 
     def _events(self, stopping: Callable[[], bool]) -> Iterator[Event]:
         self.target.check_paths(self.recipe)
-        with kept_threads() if self.recipe.threads is None else nullcontext():
+        with self.target.claimed(), kept_threads() if self.recipe.threads is None else nullcontext():
             self._take_threads()
             job = self.opened(self.recipe)
+            job.tell_size()
             state = self.target.prepare(job)
             yield Started(job)
             encoder = self.encoder or (yield from _loaded(job.method.networks))

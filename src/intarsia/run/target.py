@@ -3,7 +3,7 @@
 import hashlib
 import os
 from collections.abc import Iterable
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -111,6 +111,10 @@ class Target(Form):
                 if _is_one_of(path, taken):
                     raise UsageError(f"`{name}` {path} would replace an input or another output. Choose another name.")
                 taken.append(path)
+
+    def claimed(self) -> AbstractContextManager[None]:
+        """Within it no other run paints to this output. Raises OutputError where one does."""
+        return nullcontext() if self.state is None else picture.claimed(Path(str(self.output)))
 
     def threads_then(self) -> int | None:
         """With how many threads the run began that is to go on."""

@@ -18,7 +18,8 @@ SIDE = 224  # of the picture that is looked at: passes of a few ms, as most of a
 PASSES = 4  # by each number of threads, less one to warm up; the quickest counts
 PLAIN = 0.8  # of the time of all threads, below which one is quicker beyond chance
 
-
+# State of the module, which the house otherwise has none of: the number of threads is torch's, one for the whole
+# process, so runs that know nothing of each other have to share what is known of it.
 _lock, _counts = threading.Lock(), {"running": 0, "before": 0}
 
 

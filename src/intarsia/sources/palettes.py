@@ -20,6 +20,7 @@ from torch import Tensor
 
 from intarsia.errors import GuideError
 from intarsia.picture import TRANSPARENT
+from intarsia.picture.levels import spread_of
 from intarsia.types import Image
 
 Labels = Int[Tensor, "_ _"]
@@ -58,8 +59,7 @@ class Painted:
     def of(cls, one_map: Image) -> "Painted":
         """All of a map that has hardly any flat place counts as flat."""
         levels = _levels(one_map.detach().cpu().float())
-        window = np.ones((3, 3), np.uint8)
-        spread = (cv2.dilate(levels, window) - cv2.erode(levels, window)).max(2)
+        spread = spread_of(levels)
         flat, even = spread <= FLAT, spread == 0
         return cls(levels, flat if flat.mean() > 0.01 else np.ones_like(flat), even, _exact(levels, even))
 

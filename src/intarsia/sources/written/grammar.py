@@ -184,12 +184,27 @@ def _maker(text: str) -> Step:
         return _quoted_file(text)
     first = text.split()[0]
     if first in MAKERS:
-        return _step(first, MAKERS[first], words_of(text)[1:])
+        return _shape(first, text)
     if _is_in_words(text):
         what = f"this edit comes after a map, as in 'FILE | {first} ...'." if first in EDITS else None
         told = what or unknown("shape", short(first), MAKERS)
         raise UsageError(f"'{short(text)}': {told} A file of that name is written in quotes.")
     return Step("", (File(text),))
+
+
+def _shape(word: str, text: str) -> Step:
+    """With a hint where the name of a file was meant, or where a command line cut the words apart."""
+    words = words_of(text)[1:]
+    try:
+        return _step(word, MAKERS[word], words)
+    except UsageError as error:
+        if not words:
+            raise UsageError(f"{error} All of it together goes in quotes.") from None
+        if re.search(r"\.[a-zA-Z]{3,4}$", text):
+            raise UsageError(
+                f"{error} A file of that name is written in quotes within the quotes: '{quoted(text)}'."
+            ) from None
+        raise
 
 
 def _quoted_file(text: str) -> Step:
