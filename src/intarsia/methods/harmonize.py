@@ -21,7 +21,7 @@ distance of its Gram matrix to that of its match, at relu3_1, relu4_1 and relu5_
 import dataclasses
 import functools
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Annotated, ClassVar, Literal
 
 import torch
@@ -58,6 +58,7 @@ LARGE = 0.06  # part of the painting from which an object can hold its variety; 
 LEAST = 0.5  # brushwork that is taken of a painting without strokes
 SIDE = 1024  # of the tiles that a style is encoded in
 QUANTILES = 256
+QUICK = 0.8  # alpha of the feature transform, of an object that is not small
 HALO = 8  # pixels around the guide's reach, beside what the network sees, that are worked on
 
 
@@ -145,7 +146,7 @@ class Harmonize:
         asked = self._asked(part, 1.0, self._matches(part, 1.0, view.content, encoder, last=True))
         regions = zip(part.guide.regions, asked, strict=True)
         guide = Guide(tuple(dataclasses.replace(one, style_map=(m / m.max()).cpu()) for one, (_, m) in regions))
-        for frame in WCT(networks=self.networks).paint(Scene.of(view.content, guide, encoder.device), encoder, None):
+        for frame in WCT(alpha=QUICK * part.fullness, networks=self.networks).paint(Scene.of(view.content, guide, encoder.device), encoder, None):
             yield dataclasses.replace(frame, image=part.shown(frame.image))
 
     @property
@@ -289,7 +290,7 @@ class Goal:
     def build(
         cls, method: Harmonize, encoder: Encoder, view: View, asked: Sequence[Asked], colors: Tensor, fullness: float
     ) -> "Goal":
-        """asked: of each region the style and its places; colors: of the places that are taken; fullness: see `Part`."""
+        """asked: of each region the style and its places; colors: of the places taken; fullness: as in `Part`."""
         taps, deepest = method.style_taps, max(encoder.strides[tap] for tap in method._taps)
         grids = {tap: grid_of(view.size, encoder.strides[tap], deepest) for tap in method._taps}
         held = {tap: pool_to_grid(view.shares, grid, encoder.strides[tap]) for tap, grid in grids.items()}
