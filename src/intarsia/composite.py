@@ -95,6 +95,9 @@ def poisson(image: Image, picture: Image, mask: Map) -> Image:
     return out
 
 
+BLENDS: dict[str, Blend] = {"over": over, "feather": feather, "poisson": poisson, "pyramid": pyramid}
+
+
 def _change(difference: np.ndarray, mask: np.ndarray, levels: int) -> np.ndarray:
     """What the pyramid of a difference adds under that of a mask; exactly nothing where neither reaches."""
     if levels == 0 or min(mask.shape[:2]) < 2:

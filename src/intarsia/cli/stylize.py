@@ -103,6 +103,7 @@ def stylize_command(app: App, arguments: Sequence[str]) -> None:
             "method": method,
             "settings": settings_of(settings),
             "inputs": base.inputs if base else {},
+            "paste": base.paste if base else None,
         }
         if not styles:
             raise UsageError("no style was given. Give a picture, or a swatch such as swatch:starry.")

@@ -15,12 +15,13 @@ from intarsia.guide import MANNER, Factor, Manner
 from intarsia.methods import METHODS, Method, files_of, method_of, names_of_settings
 from intarsia.recipe.checking import InWords, checked, in_our_words
 from intarsia.recipe.guidefile import files_of_guide
+from intarsia.recipe.pasting import Paste
 from intarsia.recipe.regions import OneMap, WrittenGradient, WrittenPair, WrittenRegion
 from intarsia.sources.written.grammar import names_in
 from intarsia.sources.written.verbs import EDITS, MAKERS
 
 NAMING_FILES = ("content", "styles", "style_map", "content_mask", "style_mask", "region", "gradient", "guide")
-NAMING_FILES += ("start", "content_map")
+NAMING_FILES += ("start", "content_map", "paste")
 EARLIER = {"weights": "encoder_weights", "decoders": "decoder_weights"}  # setting by its name before
 OF_THE_WHOLE = [name for name in MANNER if name not in ("strength", "content_weight")]
 """Settings of `Manner` that a recipe has for all regions: not the strength, of which there is one per mask; nor the
@@ -39,7 +40,7 @@ class Places(BaseModel):
         max_length=64,
         description="White where a region is, soft in between; repeatable, one per region. A file, or words, a shape "
         'and edits of it: "fill 0.5,0.1 tolerance=20 | grow 1% | feather 5". '
-        f"Shapes: {', '.join(word for word in MAKERS if word != 'rest')}; edits: {', '.join(EDITS)}.",
+        f"Shapes: {', '.join(word for word in MAKERS if word not in ('rest', 'pasted'))}; edits: {', '.join(EDITS)}.",
     )
     style_mask: list[OneMap] = Field(default=[], max_length=64)
     """Which part of its style that region takes; repeatable, one per content mask."""
@@ -101,6 +102,7 @@ class Recipe(Guidance):
     styles: list[str] = Field(min_length=1, max_length=64)
     size: int | None = Field(default=None, ge=1, le=65_535)
     start: str | None = None
+    paste: Paste | None = None
     frame: int | None = Field(default=None, ge=1)
     max_pixels: int = Field(default=200_000_000, ge=1)
     threads: int | None = Field(default=None, ge=1, le=1024)

@@ -1,7 +1,7 @@
 """A recipe with its pictures loaded, and the one call that most people need."""
 
 import inspect
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,11 +21,12 @@ from intarsia.methods import Gatys, Method, name_of, settings_of
 from intarsia.recipe.checking import checked
 from intarsia.recipe.data import Guidance, Recipe
 from intarsia.recipe.files import Files, PictureLike, called, without_hidden
-from intarsia.recipe.guides import guide_of, styles_of
+from intarsia.recipe.guides import Ground, guide_of, styles_of
+from intarsia.recipe.pasting import Paste, pasted
 from intarsia.scene import View
 from intarsia.sizes import size_of
 from intarsia.sources.written import WrittenMap
-from intarsia.types import Image
+from intarsia.types import Image, Size
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,20 +101,23 @@ class Job:
         files = Files(recipe, given or {}, handed) if files is None else files.of(recipe)
         method = recipe.build_method() if method is None else method
         content = files.content()
-        seen = without_hidden(content, recipe.content).image
         styles = {name: without_hidden(files.read(name), name) for name in dict.fromkeys(recipe.styles)}
-        guide = guide_of(recipe, content, [styles[name] for name in recipe.styles], files)
         h, w = size_of(content.image)
         size = picture.fit(h, w, recipe.long_side(max(h, w)))
         if max(h, w) > max(size):
             notice(f"{called(recipe.content)}: {w} x {h} is reduced to {size[1]} x {size[0]} (`size`).")
-        alpha = None if content.alpha is None else picture.resize(content.alpha[None], size)[0]
-        image, hidden = picture.resize(seen, size), None if alpha is None else picture.resize(content.image, size)
+        shown = _at_size(without_hidden(content, recipe.content), size)
+        hidden = None if content.alpha is None else picture.resize(content.image, size)
+        ground = Ground(content, (h, w))
+        if recipe.paste is not None:
+            ground = _pasted(recipe.paste, shown, (h, w), files)
+            shown = ground.content
+        guide = guide_of(recipe, ground, [styles[name] for name in recipe.styles], files)
         start = None if recipe.start is None else picture.resize(files.read(recipe.start).image, size)
         made = {"inputs": files.sums, "threads": torch.get_num_threads(), "version": __version__}
         opened = tuple(styles[name].image for name in recipe.styles)
         whole = recipe.model_copy(update=made)
-        return cls(whole, method, image, guide, opened, alpha, hidden, start, content.metadata)
+        return cls(whole, method, shown.image, guide, opened, shown.alpha, hidden, start, content.metadata)
 
     def frames(self, state: State | None = None, encoder: Encoder | None = None) -> Iterator[Frame]:
         """encoder: one that is loaded already; else the method loads its own."""
@@ -130,6 +134,16 @@ class Job:
         return Result(image, self.recipe, self.alpha, frame, self.metadata)
 
 
+def _at_size(opened: picture.Opened, size: Size) -> picture.Opened:
+    alpha = None if opened.alpha is None else picture.resize(opened.alpha[None], size)[0]
+    return opened._replace(image=picture.resize(opened.image, size), alpha=alpha)
+
+
+def _pasted(paste: Paste, content: picture.Opened, full: Size, files: Files) -> Ground:
+    done = pasted(paste, content, files.read, files.map, files.labels)
+    return Ground(content._replace(image=done.image, alpha=done.alpha), full, done.cover)
+
+
 def stylize(
     content: PictureLike,
     *styles: PictureLike,
@@ -144,6 +158,7 @@ def stylize(
     style_maps: Sequence[PictureLike] = (),
     pairs: Sequence[str] = (),
     guide: str | Path | Guide | None = None,
+    paste: Mapping[str, Any] | Paste | None = None,
     on_frame: Callable[[Frame], None] | None = None,
     **settings: Any,
 ) -> Result:
@@ -154,8 +169,10 @@ def stylize(
     Masks may be told in words ("fill 0.5,0.1 | grow 3"), and regions and pairs are written as on the command line
     (docs/guides.md). size: long side of the result in pixels; by default 512 for optimization, the content's own for
     feature transforms. guide: a guide file, or a `Guide`, which brings its styles and takes the place of all that is
-    said of where and how much. on_frame: called after every step, for previews. settings: any other key of a `Recipe`,
-    by its own name: style_scale, color, color_form, gradient, auto_regions, match, content_patch, style_patch, ...
+    said of where and how much. paste: an object that is put on the content first,
+    {"object": PICTURE, "at": (0.5, 0.6), "scale": 0.3} and other fields of `Paste`; masks say `pasted` for where it is.
+    on_frame: called after every step, for previews. settings: any other key of a `Recipe`, by its own name:
+    style_scale, color, color_form, gradient, auto_regions, match, content_patch, style_patch, ...
     Raises an IntarsiaError that says what is wrong with what, UsageError for a setting that there is not."""
     given: dict[str, PictureLike] = {}
 
@@ -173,6 +190,12 @@ def stylize(
         files = [WrittenMap.of_file(str(one)) if isinstance(one, Path) else one for one in sources]
         return [one if isinstance(one, WrittenMap) else named(one, f"<{name} {i}>") for i, one in enumerate(files, 1)]
 
+    def object_named(paste: Mapping[str, Any]) -> dict[str, Any]:
+        """The pictures in it as files, and what is no setting as it is."""
+        thing = {"object": named(paste["object"], "<object>")} if "object" in paste else {}
+        mask = {} if paste.get("mask") is None else {"mask": maps([paste["mask"]], "object mask")[0]}
+        return {**paste, **thing, **mask}
+
     method = method or Gatys()
     handed = guide if isinstance(guide, Guide) else None
     data = {
@@ -188,6 +211,7 @@ def stylize(
         "pair": list(pairs),
         "size": size,
         "guide": "<guide>" if handed is not None else None if guide is None else str(guide),
+        "paste": object_named(paste) if isinstance(paste, Mapping) else paste,
         "method": name_of(method),
         "settings": settings_of(method),
     }
