@@ -29,6 +29,7 @@ def known_flags() -> set[str]:
             "texture",
             "partition",
             "masks",
+            "composite",
             "measure",
             "batch",
             "replay",

@@ -175,7 +175,11 @@ def test_objects_come_in_any_kind(cutout):
         ({"scale": 2}, GuideError, "the object is larger than the picture"),
         ({"at": (3, 0.5)}, GuideError, "the object is outside the picture"),
         ({"mask": "everywhere | subtract everywhere"}, GuideError, "cut.png: the mask of the object is empty"),
-        ({"mask": "style.png"}, GuideError, "the object: its object mask is 20 x 20, the object picture 40 x 30. They"),
+        (
+            {"mask": "style.png"},
+            GuideError,
+            "mask style.png: its object mask is 20 x 20, the object picture 40 x 30. They",
+        ),
         ({"mask": "style.png | invert"}, GuideError, "its object mask is 20 x 20, the object picture 40 x 30"),
         ({"mask": "pasted"}, GuideError, "nothing is pasted on the object"),
         ({"object": "gone.png"}, IntarsiaError, "gone.png"),

@@ -119,6 +119,7 @@ def _app(arguments: list[str]):
     recipes.command("intarsia.cli.replay:show", name="show", help="Print the recipe that a picture holds, as JSON.")
     app.command(recipes)
     app.command("intarsia.cli.partition:partition", name="partition", help="Cut a picture into regions.")
+    app.command("intarsia.cli.composite:composite", name="composite", help="Put an object on a picture.")
     app.command("intarsia.cli.masks:masks", name="masks", help="Show where the regions of a guide are.")
     app.command("intarsia.cli.measure:measure", name="measure", help="Measure a painting: styles, content, borders.")
     if arguments[:1] == ["texture"]:

@@ -11,11 +11,11 @@ from intarsia.composite import BLENDS, over, placed
 from intarsia.errors import GuideError, unknown
 from intarsia.geometry import similarity
 from intarsia.maps import check_aspect, fitted, settled
-from intarsia.recipe.regions import OneMap
+from intarsia.recipe.regions import OneMap, WrittenPoint
 from intarsia.sizes import resize, size_of
 from intarsia.sources.written import Canvas
 from intarsia.sources.written.grammar import Change
-from intarsia.types import Image, Map, Point, Size
+from intarsia.types import Image, Map, Size
 
 LARGEST = 2048  # long side at which the object's mask is drawn
 FINER = 2  # how many pixels of the object a pixel of the picture has at most, when it is put there
@@ -30,7 +30,7 @@ class Paste(BaseModel):
     """A picture of the object. What is around it is transparent there, or told by `mask`."""
     mask: OneMap | None = None
     """White where the object is on its picture; a file, or words: "fill 0.02,0.02 | invert". Without one its alpha."""
-    at: Point = (0.5, 0.5)
+    at: WrittenPoint = (0.5, 0.5)
     """Where the middle of the object comes, x and y in 0 to 1 from the top left corner of the picture; of the upright
     box around what its mask shows."""
     scale: float = Field(default=0.5, gt=0, le=100)
@@ -83,6 +83,18 @@ def pasted(
     return Pasted(shown, seen, cover)
 
 
+def drawn_on(
+    image: Image, mask: OneMap, side: str, read_map: Callable[[str], Map], read_labels: Callable[[str], Image]
+) -> Map:
+    """A map in words, or in a file, at the size of a picture. side: what the picture is, for messages."""
+    size = size_of(image)
+    small = resize(image, picture.fit(*size, min(LARGEST, max(size))))
+    drawn = mask.draw(Canvas(small, size, side, read_map, read_labels))
+    if mask.is_file():
+        check_aspect(f"mask {mask}", side, drawn, size)
+    return fitted(drawn, size)
+
+
 def _alpha(
     paste: Paste,
     opened: picture.Opened,
@@ -96,21 +108,14 @@ def _alpha(
             f"{paste.object} is nowhere transparent, so nothing says what of it is the object. Give an `object_mask`: "
             'a file, or words, "fill 0.02,0.02 | invert" for what has not the color of the corner.'
         )
-    drawn = torch.ones(size) if paste.mask is None else _drawn(paste.mask, opened.image, read_map, read_labels)
+    drawn = (
+        torch.ones(size) if paste.mask is None else drawn_on(opened.image, paste.mask, "object", read_map, read_labels)
+    )
     alpha = settled(drawn if opened.alpha is None else drawn * opened.alpha)
     if not bool((alpha > 0).any()):
         what = "it is transparent everywhere" if paste.mask is None else "the mask of the object is empty"
         raise GuideError(f"{paste.object}: {what}, so there is nothing to paste. Give a mask that shows the object.")
     return alpha
-
-
-def _drawn(mask: OneMap, image: Image, read_map: Callable[[str], Map], read_labels: Callable[[str], Image]) -> Map:
-    size = size_of(image)
-    small = resize(image, picture.fit(*size, min(LARGEST, max(size))))
-    drawn = mask.draw(Canvas(small, size, "object", read_map, read_labels))
-    if mask.is_file():
-        check_aspect("the object", "object", drawn, size)
-    return fitted(drawn, size)
 
 
 def _cut_out(image: Image, alpha: Map) -> tuple[Image, Map]:
