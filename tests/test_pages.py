@@ -30,6 +30,7 @@ def known_flags() -> set[str]:
             "partition",
             "masks",
             "composite",
+            "partial",
             "measure",
             "batch",
             "replay",

@@ -130,6 +130,12 @@ def _app(arguments: list[str]):
         app.command(
             "intarsia.cli.texture:texture_command", name="texture", help="Make a texture like that of a picture."
         )
+    if arguments[:1] == ["partial"]:
+        from intarsia.cli.partial import partial_command
+
+        partial_command(app, arguments[1:])
+    else:
+        app.command("intarsia.cli.partial:partial_command", name="partial", help="Paint a part of a picture.")
     app.command("intarsia.cli.show:sheet", name="swatches", help="Paint a sheet of all built-in styles.")
     app.command("intarsia.cli.show:info", name="info", help="Versions, device, processor features, encoders, cache.")
     return app

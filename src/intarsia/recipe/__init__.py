@@ -8,13 +8,16 @@ from intarsia.recipe.data import Guidance, Recipe, read_recipe, stored_recipe
 from intarsia.recipe.files import Files
 from intarsia.recipe.guidefile import maps_of_guide, read_guide, write_guide
 from intarsia.recipe.job import Job, Result, stylize
+from intarsia.recipe.parts import Area, Part
 from intarsia.recipe.pasting import Paste, Pasted, drawn_on, pasted
 from intarsia.recipe.states import differences, load_state, save_state, threads_of
 
 __all__ = [
+    "Area",
     "Files",
     "Guidance",
     "Job",
+    "Part",
     "Paste",
     "Pasted",
     "Recipe",

@@ -15,13 +15,14 @@ from intarsia.guide import MANNER, Factor, Manner
 from intarsia.methods import METHODS, Method, files_of, method_of, names_of_settings
 from intarsia.recipe.checking import InWords, checked, in_our_words
 from intarsia.recipe.guidefile import files_of_guide
+from intarsia.recipe.parts import Part
 from intarsia.recipe.pasting import Paste
 from intarsia.recipe.regions import OneMap, WrittenGradient, WrittenPair, WrittenRegion
 from intarsia.sources.written.grammar import names_in
 from intarsia.sources.written.verbs import EDITS, MAKERS
 
 NAMING_FILES = ("content", "styles", "style_map", "content_mask", "style_mask", "region", "gradient", "guide")
-NAMING_FILES += ("start", "content_map", "paste")
+NAMING_FILES += ("start", "content_map", "paste", "part")
 EARLIER = {"weights": "encoder_weights", "decoders": "decoder_weights"}  # setting by its name before
 OF_THE_WHOLE = [name for name in MANNER if name not in ("strength", "content_weight")]
 """Settings of `Manner` that a recipe has for all regions: not the strength, of which there is one per mask; nor the
@@ -103,6 +104,7 @@ class Recipe(Guidance):
     size: int | None = Field(default=None, ge=1, le=65_535)
     start: str | None = None
     paste: Paste | None = None
+    part: Part | None = None
     frame: int | None = Field(default=None, ge=1)
     max_pixels: int = Field(default=200_000_000, ge=1)
     threads: int | None = Field(default=None, ge=1, le=1024)
@@ -134,8 +136,10 @@ class Recipe(Guidance):
             raise RecipeError(f"method {self.method}: {in_our_words(faults, names_of_settings(self.method))}") from None
 
     def long_side(self, content: int) -> int:
-        """Of the result, for a content with this one: what is asked for, else the method's own default."""
-        return self.size or METHODS[self.method].default_size or content
+        """Of the result, for a content with this one: what is asked for, else the method's own default; around a part
+        the content's own."""
+        usual = None if self.part is not None else METHODS[self.method].default_size
+        return self.size or usual or content
 
     def files(self) -> list[str]:
         """The names of all files that it needs, weights included; not standard input, nor swatches. The maps of a guide

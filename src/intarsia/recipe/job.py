@@ -1,5 +1,7 @@
 """A recipe with its pictures loaded, and the one call that most people need."""
 
+import dataclasses
+import functools
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,11 +24,12 @@ from intarsia.recipe.checking import checked
 from intarsia.recipe.data import Guidance, Recipe
 from intarsia.recipe.files import Files, PictureLike, called, without_hidden
 from intarsia.recipe.guides import Ground, guide_of, styles_of
+from intarsia.recipe.parts import Area, Paint
 from intarsia.recipe.pasting import Paste, pasted
 from intarsia.scene import View
 from intarsia.sizes import size_of
 from intarsia.sources.written import WrittenMap
-from intarsia.types import Image, Size
+from intarsia.types import Image, Map, Size
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +74,8 @@ class Result:
 @dataclass(frozen=True, eq=False)
 class Job:
     """A recipe with its pictures loaded and its maps fitted. hidden: the content's own colors, which come back where it
-    is transparent; metadata: of the content's file."""
+    is transparent; metadata: of the content's file; area: where the content is only a part of a picture, which the
+    frames show as a whole; surround: the style of the rest."""
 
     recipe: Recipe
     method: Method
@@ -82,6 +86,13 @@ class Job:
     hidden: Image | None = None
     start: Image | None = None
     metadata: picture.Metadata = field(default_factory=picture.Metadata)
+    area: Area | None = None
+    surround: Image | None = None
+
+    @property
+    def size(self) -> Size:
+        """Of the result, (h, w)."""
+        return size_of(self.content if self.area is None else self.area.scene)
 
     @classmethod
     def open(
@@ -112,21 +123,38 @@ class Job:
         if recipe.paste is not None:
             ground = _pasted(recipe.paste, shown, (h, w), files)
             shown = ground.content
+        area = None if recipe.part is None else Area.of(recipe.part, shown)
+        if area is not None:
+            ground = Ground(area.content, size_of(area.content.image), _of_part(area, ground.pasted))
         guide = guide_of(recipe, ground, [styles[name] for name in recipe.styles], files)
-        start = None if recipe.start is None else picture.resize(files.read(recipe.start).image, size)
+        painted = shown.image if area is None else area.content.image
+        start = None if recipe.start is None else picture.resize(files.read(recipe.start).image, size_of(painted))
+        surround = None if recipe.part is None or recipe.part.surround is None else files.read(recipe.part.surround)
         made = {"inputs": files.sums, "threads": torch.get_num_threads(), "version": __version__}
         opened = tuple(styles[name].image for name in recipe.styles)
         whole = recipe.model_copy(update=made)
-        return cls(whole, method, shown.image, guide, opened, shown.alpha, hidden, start, content.metadata)
+        job = cls(whole, method, painted, guide, opened, shown.alpha, hidden, start, content.metadata, area)
+        return job if surround is None else dataclasses.replace(job, surround=surround.image)
 
     def frames(self, state: State | None = None, encoder: Encoder | None = None) -> Iterator[Frame]:
         """encoder: one that is loaded already; else the method loads its own."""
+        paint = functools.partial(self._painted, encoder)
+        return paint(state) if self.area is None else self.area.frames(paint, self._around(encoder), state)
+
+    def _painted(self, encoder: Encoder | None, state: State | None) -> Iterator[Frame]:
         return self.method(self.content, self.guide, start=self.start, state=state, encoder=encoder)
+
+    def _around(self, encoder: Encoder | None) -> Paint | None:
+        """How the rest of the picture is painted, around a part."""
+        if self.surround is None or self.area is None:
+            return None
+        scene, guide = self.area.scene, Guide.everywhere(self.surround, manner=self.recipe.manner())
+        return lambda state: self.method(scene, guide, state=state, encoder=encoder)
 
     def result(self, frame: Frame) -> Result:
         """The picture of a frame at full size, also of a frame from a coarse size; untouched places to the bit."""
         image = frame.image.cpu()
-        if image.shape != self.content.shape:
+        if self.area is None and image.shape != self.content.shape:
             image = picture.resize(image, size_of(self.content))
             image = View.of(self.content, self.guide.merged()).kept(image, Box.whole(size_of(image)))
         if self.alpha is not None and self.hidden is not None:
@@ -142,6 +170,10 @@ def _at_size(opened: picture.Opened, size: Size) -> picture.Opened:
 def _pasted(paste: Paste, content: picture.Opened, full: Size, files: Files) -> Ground:
     done = pasted(paste, content, files.read, files.map, files.labels)
     return Ground(content._replace(image=done.image, alpha=done.alpha), full, done.cover)
+
+
+def _of_part(area: Area, one_map: Map | None) -> Map | None:
+    return None if one_map is None else area.taken(one_map[None])[0]
 
 
 def stylize(

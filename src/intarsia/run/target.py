@@ -15,7 +15,6 @@ from intarsia.engine import Frame, State
 from intarsia.errors import OutputError, UsageError, notice
 from intarsia.large.memory import hand_back_memory
 from intarsia.recipe import Job, Recipe, Result, load_state, maps_of_guide, save_state, threads_of, write_guide
-from intarsia.sizes import size_of
 
 DEEP = (".png", ".tif", ".tiff")  # suffixes of formats that hold 16 bits
 LONGEST_NAME = 255  # bytes, of nearly all file systems
@@ -127,7 +126,7 @@ class Target(Form):
         the output's format cannot hold, and for maps that would replace another file."""
         state = self._read_state(job.recipe) if self.resume else None
         if self.output is not None:
-            picture.check_size(self.output, size_of(job.content))
+            picture.check_size(self.output, job.size)
             self.tell_losses(self.output, job)
         if self.save_guide is not None:
             self._check_maps(self.save_guide, job)
