@@ -1,6 +1,7 @@
 """`intarsia partial`: a part of a picture is painted, in its own perspective. The job of `stylize`, on that part."""
 
 import dataclasses
+import os
 from collections.abc import Sequence
 from typing import Annotated, Any
 
@@ -107,8 +108,9 @@ def partial_command(app: App, arguments: Sequence[str]) -> None:
             raise UsageError("no style was given. Give a picture, or a swatch such as swatch:starry.")
         whole = checked("partial", Recipe, as_typed(data), UsageError)
         if steps_sheet is not None:
-            taken = [*whole.files(), *(name for name in (as_typed(outputs.output),) if name != "-")]
-            picture.check_target(steps_sheet, taken)
+            picture.check_target(steps_sheet, whole.files())
+            if os.path.realpath(steps_sheet) == os.path.realpath(outputs.output):
+                raise UsageError(f"`steps_sheet` {steps_sheet} would replace the output. Choose another name.")
 
         def show_steps(job: Job, result: Result) -> None:
             if steps_sheet is not None:

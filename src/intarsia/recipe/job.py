@@ -19,6 +19,7 @@ from intarsia.engine import Frame, State
 from intarsia.errors import UsageError, notice, unknown
 from intarsia.guide import Guide
 from intarsia.large import Box
+from intarsia.maps import settled
 from intarsia.methods import Gatys, Method, name_of, settings_of
 from intarsia.recipe.checking import checked
 from intarsia.recipe.data import Guidance, Recipe
@@ -29,7 +30,7 @@ from intarsia.recipe.pasting import Paste, pasted
 from intarsia.scene import View
 from intarsia.sizes import size_of
 from intarsia.sources.written import WrittenMap
-from intarsia.types import Image, Map, Size
+from intarsia.types import Image, Size
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,7 +126,8 @@ class Job:
             shown = ground.content
         area = None if recipe.part is None else Area.of(recipe.part, shown)
         if area is not None:
-            ground = Ground(area.content, size_of(area.content.image), _of_part(area, ground.pasted))
+            cover = None if ground.pasted is None else settled(area.taken(ground.pasted[None])[0])
+            ground = Ground(area.content, size_of(area.content.image), cover)
         guide = guide_of(recipe, ground, [styles[name] for name in recipe.styles], files)
         painted = shown.image if area is None else area.content.image
         start = None if recipe.start is None else picture.resize(files.read(recipe.start).image, size_of(painted))
@@ -170,10 +172,6 @@ def _at_size(opened: picture.Opened, size: Size) -> picture.Opened:
 def _pasted(paste: Paste, content: picture.Opened, full: Size, files: Files) -> Ground:
     done = pasted(paste, content, files.read, files.map, files.labels)
     return Ground(content._replace(image=done.image, alpha=done.alpha), full, done.cover)
-
-
-def _of_part(area: Area, one_map: Map | None) -> Map | None:
-    return None if one_map is None else area.taken(one_map[None])[0]
 
 
 def stylize(

@@ -12,7 +12,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Float
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from torch import Tensor
 
 from intarsia import maps, picture
 from intarsia.composite import BLENDS, Blend, feather, statistics
@@ -145,8 +147,8 @@ class Area:
         line = maps.grow(inside, wide) - maps.shrink(inside, wide)
         return torch.where(line > 0, torch.tensor(LINE)[:, None, None], self.scene)
 
-    def taken(self, scene: Image) -> Image:
-        """What is in the place of the part, as it is painted."""
+    def taken(self, scene: Float[Tensor, "c h w"]) -> Float[Tensor, "c h2 w2"]:
+        """What is in the place of the part, on the scene or a map of it, at the size at which the part is painted."""
         return _facing_us(scene, self.matrix, size_of(self.content.image))
 
     def frames(self, part: Paint, surroundings: Paint | None, state: State | None) -> Iterator[Frame]:
@@ -260,6 +262,6 @@ def _span(cover: Map, axis: int, margin: int) -> slice:
     return slice(max(0, int(there[0]) - margin), min(cover.shape[1 - axis], int(there[-1]) + 1 + margin))
 
 
-def _facing_us(image: torch.Tensor, matrix: Homography, size: Size) -> torch.Tensor:
+def _facing_us(image: Float[Tensor, "c h w"], matrix: Homography, size: Size) -> Float[Tensor, "c h2 w2"]:
     """What is in the place of the part, at `size` (h, w)."""
     return sample(image, apply(torch.linalg.inv(matrix), pixel_centers(size)), "bicubic").clamp(0, 1)
