@@ -155,6 +155,11 @@ BEFORE = (
     + " --tap-weights 1" * 5
 )
 
+ON_THE_TABLE = "--corners 0.758,0.25 0.933,0.1125 0.997,0.425 0.833,0.5875"
+PASTED_CUP = "composite starry.png --object cup.png --object-mask the-cup.png --at 0.5,0.6 --scale 0.7"
+BLENDS = ("over", "feather", "poisson", "pyramid", "statistics")
+OTHER_COMMANDS = ("doodle", "texture", "partial", "composite")
+
 PAINTINGS = {
     "astronaut-starry": "astronaut.png swatch:starry",
     "cup-starry": "cup.png swatch:starry",
@@ -203,6 +208,10 @@ PAINTINGS = {
     **{f"face-{w}": f"astronaut.png swatch:starry --content-weight {w}" for w in ("0.03", "0.5")},
     **{f"scale-{s}": f"cup.png swatch:mosaic --size 384 --style-scale {s}" for s in ("0.5", "1", "2")},
     **{f"strength-{s}": f"cup.png swatch:woodcut --size 384 --strength {s}" for s in ("0.1", "0.25", "0.5", "1")},
+    "part-table": f"partial cup.png swatch:mosaic {ON_THE_TABLE}",
+    "part-sky": "partial rocket.png swatch:starry --flood 0.4,0.4 --tolerance 20",
+    "part-surround": "partial rocket.png swatch:starry --flood 0.4,0.4 --tolerance 20 --surround swatch:ink",
+    **{f"pasted-{blend}": f"{PASTED_CUP} --blend {blend}" for blend in BLENDS},
     **{f"steps-{n}": f"cup.png swatch:starry --size 384 --steps {n}" for n in ("15", "60", "200", "600")},
 }
 
@@ -273,6 +282,8 @@ SHEETS: dict[str, list[Tile]] = {
     "style-scale": tiles(*(f"scale-{s} | --style-scale {s}" for s in ("0.5", "1", "2"))),
     "strength": tiles(*(f"strength-{s} | --strength {s}" for s in ("0.1", "0.25", "0.5", "1"))),
     "steps": tiles(*(f"steps-{n} | --steps {n}" for n in ("15", "60", "200", "600"))),
+    "partial": tiles("part-table | --corners", "part-sky | --flood", "part-surround | --surround swatch:ink"),
+    "pasting": tiles(*(f"pasted-{blend} | {blend}" for blend in BLENDS)),
     "swatches": [Tile(f"swatch:{name}", name) for name in swatches.SWATCHES],
 }
 
@@ -350,12 +361,13 @@ def paint(name: str, threads: int, keep: bool) -> None:
     if keep and (WORK / target).exists():
         return
     said = shlex.split(PAINTINGS[name])
-    words = ["intarsia", *([] if said[0] in ("doodle", "texture") else ["stylize"]), *said, "-o", target]
+    words = ["intarsia", *([] if said[0] in OTHER_COMMANDS else ["stylize"]), *said, "-o", target]
     lines = textwrap.wrap(shlex.join(words), 110, subsequent_indent="    ", break_on_hyphens=False)
     print(*lines, sep=" \\\n", flush=True)
     began = time.monotonic()
     command = str(Path(sys.executable).with_name("intarsia"))
-    subprocess.run([command, *words[1:], "--threads", str(threads), "--quiet"], cwd=WORK, check=True)
+    how = [] if said[0] == "composite" else ["--threads", str(threads), "--quiet"]
+    subprocess.run([command, *words[1:], *how], cwd=WORK, check=True)
     if name == "auto":
         partition = [command, "partition", "--match", "cup.png", "swatch:woodcut", "-k", "2", "-o", "auto-map.png"]
         subprocess.run(partition, cwd=WORK, check=True)

@@ -30,6 +30,7 @@ from intarsia.types import Homography, Image, Map, Points, Size
 FINER = 1.25  # times the pixels along a side, for what two resamplings would lose
 LEAST = 8  # pixels that a side of what is painted has at least
 SPILLED = 0.9  # part of the picture from which on a flood fill has run over
+HELD = 0.75  # less than so much of it has not
 CONTEXT = 0.1  # of a drawn area's longer side, that is painted around it and not shown
 FLAT = 0.02  # by which opposite sides differ where a picture of a rectangle tells nothing of perspective
 SMOOTH = 0.005  # of the picture's longer side: how far the outline of a flood fill is smoothed
@@ -204,8 +205,8 @@ def _flooded(scene: Image, point: tuple[float, float], tolerance: float) -> Map:
 def _spilled(scene: Image, seed: Points, tolerance: float, share: float) -> str:
     """What happened, and a tolerance that does not spill, if there is one."""
     told = f"the flood fill at {seed[0, 0]:g},{seed[0, 1]:g} takes {100 * share:.0f} % of the picture"
-    for smaller in (tolerance / 2**i for i in range(1, 8)):
-        if (share := float(flood_fill(scene, seed, smaller).mean())) < SPILLED / 2:
+    for smaller in (tolerance / 2 ** (i / 2) for i in range(1, 15)):
+        if (share := float(flood_fill(scene, seed, smaller).mean())) < HELD:
             return f"{told}. Try a `tolerance` of {smaller:.3g}, which takes {100 * share:.2g} %."
     return f"{told}, and no smaller `tolerance` helps. Take another point, or draw the part with `polygon`."
 
