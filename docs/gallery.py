@@ -155,7 +155,10 @@ BEFORE = (
     + " --tap-weights 1" * 5
 )
 
-COMMANDS = ("doodle", "texture", "masks")  # other than `stylize`, that stand before what they paint
+ON_THE_TABLE = "--corners 0.758,0.25 0.933,0.1125 0.997,0.425 0.833,0.5875"
+PASTED_CUP = "composite starry.png --object cup.png --object-mask the-cup.png --at 0.5,0.6 --scale 0.7"
+BLENDS = ("over", "feather", "poisson", "pyramid", "statistics")
+COMMANDS = ("doodle", "texture", "masks", "partial", "composite")  # other than `stylize`, before what they paint
 
 PAINTINGS = {
     "astronaut-starry": "astronaut.png swatch:starry",
@@ -207,6 +210,10 @@ PAINTINGS = {
     **{f"face-{w}": f"astronaut.png swatch:starry --content-weight {w}" for w in ("0.03", "0.5")},
     **{f"scale-{s}": f"cup.png swatch:mosaic --size 384 --style-scale {s}" for s in ("0.5", "1", "2")},
     **{f"strength-{s}": f"cup.png swatch:woodcut --size 384 --strength {s}" for s in ("0.1", "0.25", "0.5", "1")},
+    "part-table": f"partial cup.png swatch:mosaic {ON_THE_TABLE}",
+    "part-sky": "partial rocket.png swatch:starry --flood 0.4,0.4 --tolerance 20",
+    "part-surround": "partial rocket.png swatch:starry --flood 0.4,0.4 --tolerance 20 --surround swatch:ink",
+    **{f"pasted-{blend}": f"{PASTED_CUP} --blend {blend}" for blend in BLENDS},
     **{f"steps-{n}": f"cup.png swatch:starry --size 384 --steps {n}" for n in ("15", "60", "200", "600")},
 }
 
@@ -278,6 +285,8 @@ SHEETS: dict[str, list[Tile]] = {
     "style-scale": tiles(*(f"scale-{s} | --style-scale {s}" for s in ("0.5", "1", "2"))),
     "strength": tiles(*(f"strength-{s} | --strength {s}" for s in ("0.1", "0.25", "0.5", "1"))),
     "steps": tiles(*(f"steps-{n} | --steps {n}" for n in ("15", "60", "200", "600"))),
+    "partial": tiles("part-table | --corners", "part-sky | --flood", "part-surround | --surround swatch:ink"),
+    "pasting": tiles(*(f"pasted-{blend} | {blend}" for blend in BLENDS)),
     "swatches": [Tile(f"swatch:{name}", name) for name in swatches.SWATCHES],
 }
 
@@ -360,7 +369,7 @@ def paint(name: str, threads: int, keep: bool) -> None:
     print(*lines, sep=" \\\n", flush=True)
     began = time.monotonic()
     command = str(Path(sys.executable).with_name("intarsia"))
-    how = [] if said[0] == "masks" else ["--threads", str(threads), "--quiet"]
+    how = [] if said[0] in ("masks", "composite") else ["--threads", str(threads), "--quiet"]
     subprocess.run([command, *words[1:], *how], cwd=WORK, check=True)
     if name == "auto":
         partition = [command, "partition", "--match", "cup.png", "swatch:woodcut", "-k", "2", "-o", "auto-map.png"]

@@ -11,7 +11,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from intarsia.composite import feather, over, paste, placed, poisson, pyramid
+from intarsia.composite import BLENDS as EVERY
+from intarsia.composite import feather, over, paste, placed, poisson, pyramid, statistics
 from intarsia.errors import GuideError, Notice, UsageError
 from intarsia.geometry import CORNERS, homography, pixel_centers, similarity
 
@@ -21,6 +22,7 @@ BLENDS = {
     "feather": (functools.partial(feather, pixels=5), 5),
     "pyramid": (functools.partial(pyramid, levels=2), 16),
     "poisson": (poisson, 0),
+    "statistics": (functools.partial(statistics, pixels=5), 5),
 }
 
 
@@ -64,7 +66,9 @@ def test_far_from_the_mask_every_blend_leaves_the_picture_to_the_bit(random_imag
     assert float((shown - picture)[:, mask >= 1].abs().mean()) > 0.01
 
 
-@pytest.mark.parametrize("name", BLENDS)
+@pytest.mark.parametrize(
+    "name", [name for name in BLENDS if name != "statistics"]
+)  # which makes a part like its surroundings
 @pytest.mark.parametrize("size", [(1, 9), (9, 1), (2, 2), (7, 33)])
 def test_a_picture_blended_into_itself_is_itself_at_any_size(name, size):
     picture, mask = torch.rand(3, *size), torch.zeros(size)
@@ -153,6 +157,31 @@ def test_poisson_is_that_of_opencv_where_the_mask_is_a_box(random_image):
 # ---- placing -----------------------------------------------------------------------------------------------------
 
 
+def test_every_blend_is_in_these_tests():
+    assert EVERY.keys() == BLENDS.keys()
+
+
+def test_statistics_take_light_contrast_and_saturation_from_around_and_keep_the_hues(random_image):
+    """A part of the same texture that was made dim, flat and gray comes back nearly as it was."""
+    fine = torch.rand(3, *SIZE, generator=torch.Generator().manual_seed(1))
+    picture = 0.25 + 0.5 * fine
+    dim = 0.2 + 0.3 * (0.5 * picture + 0.5 * picture.mean(0))
+    mask = disk(radius=15)
+    shown = statistics(dim, picture, mask, pixels=0)
+    inside = mask >= 1
+    before, after = ((one - picture)[:, inside].abs().mean() for one in (dim, shown))
+    assert float(after) < 0.4 * float(before)
+
+
+def test_statistics_change_contrast_and_saturation_by_no_more_than_their_limit(random_image):
+    """On a flat gray wall an object keeps a third of both."""
+    image, wall, mask = random_image(*SIZE, 1), torch.full((3, *SIZE), 0.4), disk(radius=15)
+    shown = statistics(image, wall, mask, pixels=0)[:, mask >= 1]
+    spread = shown.mean(0).std() / image[:, mask >= 1].mean(0).std()
+    assert 0.2 < float(spread) < 0.5
+    assert float(shown.mean()) == pytest.approx(0.4, abs=0.03)
+
+
 def test_a_thing_is_placed_pixel_for_pixel(random_image):
     thing, picture = random_image(20, 30, 1), random_image(*SIZE, 2)
     matrix = similarity((20, 30), SIZE, center=(0, 0), to=(10 / 80, 15 / 60))
@@ -225,7 +254,7 @@ PICTURE, MASK = torch.rand(3, *SIZE), disk()
         (lambda: feather(PICTURE, PICTURE, MASK, -1), UsageError, "distance of -1 pixels"),
         *[
             (functools.partial(blend, *given), GuideError, says)
-            for blend in (feather, pyramid, poisson)
+            for blend in (feather, pyramid, poisson, statistics)
             for given, says in [
                 ((PICTURE, PICTURE, 0 * MASK), "mask is empty"),
                 ((PICTURE, PICTURE, 0 * MASK + 1), "covers all of the picture"),

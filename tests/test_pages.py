@@ -30,6 +30,8 @@ def known_flags() -> set[str]:
             "texture",
             "partition",
             "masks",
+            "composite",
+            "partial",
             "measure",
             "batch",
             "replay",

@@ -21,6 +21,7 @@ from intarsia.sizes import size_of
 from intarsia.types import Homography, Image, Map, Size
 
 Blend = Callable[[Image, Image, Map], Image]
+MOST_TONED = 3.0  # by which contrast and chroma of an object change at most
 
 
 def over(
@@ -93,6 +94,51 @@ def poisson(image: Image, picture: Image, mask: Map) -> Image:
     out = picture.clone()
     out[box] = torch.where(inside[box], (image[box] + added).clamp(0, 1), picture[box])
     return out
+
+
+def statistics(image: Image, picture: Image, mask: Map, pixels: float = 8) -> Image:
+    """The image as light, as contrasty and as colorful as the picture around it, its edges as in `feather`.
+
+    In CIELAB: mean and deviation of the lightness become those of the surroundings, and so does the mean chroma; hues
+    stay. The surroundings are the picture beside the mask, as wide as what the mask covers, the nearer the weightier.
+    Contrast and chroma change by a factor of `MOST_TONED` at most, so that flat surroundings do not flatten it."""
+    _check_mask(image, picture, mask)
+    flat = mask.float().cpu()
+    around = maps.feather(flat, max(8.0, float(flat.sum()) ** 0.5)) * (flat == 0)
+    own, theirs = _lab(image), _lab(picture)
+    here, there = _tone(own, flat), _tone(theirs, around if bool(around.any()) else 1 - flat)
+    contrast, chroma = (there[1:] / here[1:].clamp_min(1e-3)).clamp(1 / MOST_TONED, MOST_TONED)
+    lightness = (own[:1] - here[0]) * contrast + there[0]
+    toned = torch.cat([lightness.clamp(0, 100), own[1:] * chroma])
+    return feather(_rgb(toned).to(picture), picture, mask, pixels)
+
+
+BLENDS: dict[str, Blend] = {
+    "over": over,
+    "feather": feather,
+    "poisson": poisson,
+    "pyramid": pyramid,
+    "statistics": statistics,
+}
+
+
+def _tone(lab: Float[Tensor, "3 h w"], weights: Map) -> Float[Tensor, "3"]:
+    """Mean and deviation of the lightness, and the mean chroma."""
+    weights = weights / weights.sum()
+    mean = (lab[0] * weights).sum()
+    deviation = ((lab[0] - mean).square() * weights).sum().sqrt()
+    return torch.stack([mean, deviation, (lab[1:].norm(dim=0) * weights).sum()])
+
+
+def _lab(image: Image) -> Float[Tensor, "3 h w"]:
+    """CIELAB: L in 0..100, a, b."""
+    pixels = np.ascontiguousarray(image.permute(1, 2, 0).float().numpy(force=True))
+    return torch.from_numpy(cv2.cvtColor(pixels, cv2.COLOR_RGB2Lab)).permute(2, 0, 1)
+
+
+def _rgb(lab: Float[Tensor, "3 h w"]) -> Image:
+    pixels = np.ascontiguousarray(lab.permute(1, 2, 0).numpy())
+    return torch.from_numpy(cv2.cvtColor(pixels, cv2.COLOR_Lab2RGB)).permute(2, 0, 1).clamp(0, 1)
 
 
 def _change(difference: np.ndarray, mask: np.ndarray, levels: int) -> np.ndarray:

@@ -25,7 +25,7 @@ from intarsia.types import Image, Map, Size
 
 BLOCK = 1 << 16  # positions whose mixtures are looked at in one go
 Factor = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Part = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+Fraction = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 
 
 @pydantic.dataclasses.dataclass(frozen=True, eq=False, kw_only=True, config=ConfigDict(use_attribute_docstrings=True))
@@ -33,7 +33,7 @@ class Manner:
     """How a region is painted. To add a setting, write a field here, with type, range, default and docstring: regions,
     the words for them, guide files, recipes, flags and `stylize` read it off."""
 
-    strength: Part = 1.0
+    strength: Fraction = 1.0
     """How much is painted: 0 leaves the content as it is, 1 applies the style fully."""
     style_scale: Annotated[float, Field(ge=0.05, le=20)] = 1.0
     """Size of the style's brushwork; at 1 style and content have the same long side."""

@@ -31,7 +31,6 @@ from intarsia.errors import OutputError, UsageError, explained, listening
 from intarsia.methods import Method
 from intarsia.recipe import Files, Job, Recipe, Result
 from intarsia.run import Done, Event, Form, Noticed, Run, Step
-from intarsia.sizes import size_of
 from intarsia.weights import Progress
 
 EVERY = 0.3  # seconds between two messages of how far a picture is
@@ -86,7 +85,7 @@ class Painter:
         """Raises OutputError where the target's format cannot hold the result, before it is painted."""
         job = Job.open(recipe, files=self.files, method=self.method)
         try:
-            picture.check_size(target, size_of(job.content))
+            picture.check_size(target, job.size)
         except UsageError as error:  # of this picture alone
             raise OutputError(str(error)) from error
         self.form.tell_losses(target, job)

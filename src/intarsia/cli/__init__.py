@@ -22,6 +22,8 @@ BY_ARGUMENTS = {  # commands whose flags and defaults go by their arguments, as 
     "doodle": "Paint a label map like a painting.",
     "batch": "Paint folders of pictures.",
     "texture": "Make a texture like that of a picture.",
+    "partial": "Paint a part of a picture.",
+    "harmonize": "Repaint a pasted object so that it belongs to the painting.",
 }
 EXIT_CODES = """
 Exit codes: 0 done; 1 failure; 2 usage; 3 bad input; 4 weights missing or wrong; 5 out of memory;
@@ -114,6 +116,7 @@ def app_of(arguments: list[str], whole: bool = False) -> "App":
     recipes.command("intarsia.cli.replay:show", name="show", help="Print the recipe that a picture holds, as JSON.")
     app.command(recipes)
     app.command("intarsia.cli.partition:partition", name="partition", help="Cut a picture into regions.")
+    app.command("intarsia.cli.composite:composite", name="composite", help="Put an object on a picture.")
     app.command("intarsia.cli.masks:masks", name="masks", help="Show where the regions of a guide are.")
     app.command("intarsia.cli.measure:measure", name="measure", help="Measure a painting: styles, content, borders.")
     app.command("intarsia.cli.show:sheet", name="swatches", help="Paint a sheet of all built-in styles.")

@@ -91,6 +91,8 @@ def batch_command(app: App, arguments: Sequence[str]) -> None:
             "method": method,
             "settings": settings_of(settings),
             "inputs": base.inputs if base else {},
+            "paste": base.paste if base else None,
+            "part": base.part if base else None,
         }
         whole = checked("batch", Recipe, as_typed(data), UsageError)
         return paint_all(as_typed(list(pictures)), whole, results, shown)

@@ -3,7 +3,7 @@
 import dataclasses
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Annotated, Any, Literal
 
 from cyclopts import App, ArgumentCollection, Group, Parameter, Token
@@ -15,7 +15,7 @@ from intarsia.cli.progress import Interrupts, Reporter, reporter
 from intarsia.errors import UsageError, unknown
 from intarsia.methods import METHODS, settings_of
 from intarsia.networks import Networks
-from intarsia.recipe import Recipe, checked, read_recipe
+from intarsia.recipe import Job, Recipe, Result, checked, read_recipe
 from intarsia.run import Done, Download, Event, Noticed, Run, Started, Step, Target
 
 OUTPUT, PLACES, RUN = (Group(name, sort_key=i) for i, name in ((1, "Output"), (2, "Where and how much"), (5, "Run")))
@@ -106,6 +106,8 @@ def stylize_command(app: App, arguments: Sequence[str]) -> None:
             "method": method,
             "settings": settings_of(settings),
             "inputs": base.inputs if base else {},
+            "paste": base.paste if base else None,
+            "part": base.part if base else None,
         }
         if not styles:
             raise UsageError("no style was given. Give a picture, or a swatch such as swatch:starry.")
@@ -117,31 +119,37 @@ def stylize_command(app: App, arguments: Sequence[str]) -> None:
         app["stylize"].config = (filled_from(base),)
 
 
-def paint(recipe: Recipe, outputs: Outputs, shown: Shown) -> int:
-    """Runs a recipe to its file; gives the exit code. Ctrl-C keeps the picture so far and the state to go on from."""
+def paint(
+    recipe: Recipe, outputs: Outputs, shown: Shown, show: Callable[[Job, Result], None] = lambda job, result: None
+) -> int:
+    """Runs a recipe to its file; gives the exit code. Ctrl-C keeps the picture so far and the state to go on from.
+    show: is called with what was painted."""
     target = Target(**as_typed(dataclasses.asdict(outputs)))
     if shown.json and target.output == "-":
         raise UsageError("--json and -o - both want standard output. Write the picture to a file.")
     with reporter(shown.json, shown.quiet) as report, Interrupts() as interrupts:
-        finished = _show(Run(recipe, target)(lambda: interrupts.asked), report, target.output)
+        finished = _show(Run(recipe, target)(lambda: interrupts.asked), report, target.output, show)
     return 0 if finished else 130
 
 
-def _show(events: Iterator[Event], report: Reporter, output: str | None) -> bool:
+def _show(events: Iterator[Event], report: Reporter, output: str | None, show: Callable[[Job, Result], None]) -> bool:
     """Whether the run was finished."""
+    job = None
     began, finished = time.monotonic(), False
     for event in events:
         match event:
             case Download(done, total):
                 report.download(done, total)
             case Started(job):
-                recipe, size = job.recipe, list(job.content.shape[:0:-1])
+                recipe, size = job.recipe, list(job.size[::-1])
                 report.start(content=recipe.content, styles=recipe.styles, size=size, method=recipe.method)
             case Step(frame):
                 report.frame(frame)
             case Noticed(text):
                 report.notice(text)
-            case Done(_, frame, finished):
+            case Done(result, frame, finished):
+                assert job is not None, "it has started"
+                show(job, result)
                 facts = {"steps": frame.step, "loss": frame.loss, "seconds": round(time.monotonic() - began, 2)}
                 report.done(output=output, **facts, **({} if finished else {"interrupted": True}))
     return finished

@@ -146,7 +146,9 @@ class Harmonize:
         asked = self._asked(part, 1.0, self._matches(part, 1.0, view.content, encoder, last=True))
         regions = zip(part.guide.regions, asked, strict=True)
         guide = Guide(tuple(dataclasses.replace(one, style_map=(m / m.max()).cpu()) for one, (_, m) in regions))
-        for frame in WCT(alpha=QUICK * part.fullness, networks=self.networks).paint(Scene.of(view.content, guide, encoder.device), encoder, None):
+        for frame in WCT(alpha=QUICK * part.fullness, networks=self.networks).paint(
+            Scene.of(view.content, guide, encoder.device), encoder, None
+        ):
             yield dataclasses.replace(frame, image=part.shown(frame.image))
 
     @property

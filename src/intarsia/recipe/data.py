@@ -11,16 +11,18 @@ from pydantic import BaseModel, ConfigDict, Field, create_model, field_validator
 
 from intarsia import __version__, picture
 from intarsia.errors import RecipeError, unknown
-from intarsia.guide import MANNER, Factor, Manner, Part
+from intarsia.guide import MANNER, Factor, Fraction, Manner
 from intarsia.methods import METHODS, Method, files_of, method_of, names_of_settings
 from intarsia.recipe.checking import InWords, checked, in_our_words
 from intarsia.recipe.guidefile import files_of_guide
+from intarsia.recipe.parts import Part
+from intarsia.recipe.pasting import Paste
 from intarsia.recipe.regions import OneMap, WrittenGradient, WrittenPair, WrittenRegion
 from intarsia.sources.written.grammar import names_in
 from intarsia.sources.written.verbs import EDITS, MAKERS
 
 NAMING_FILES = ("content", "styles", "style_map", "content_mask", "style_mask", "region", "gradient", "guide")
-NAMING_FILES += ("start", "content_map")
+NAMING_FILES += ("start", "content_map", "paste", "part")
 OF_EACH = "{stem}"  # stands in the name of a mask for that of the picture, where a batch paints many
 EARLIER = {"weights": "encoder_weights", "decoders": "decoder_weights"}  # setting by its name before
 OF_THE_WHOLE = [name for name in MANNER if name not in ("strength", "content_weight")]
@@ -40,11 +42,11 @@ class Places(BaseModel):
         max_length=64,
         description="White where a region is, soft in between; repeatable, one per region. A file, or words, a shape "
         'and edits of it: "fill 0.5,0.1 tolerance=20 | grow 1% | feather 5". '
-        f"Shapes: {', '.join(word for word in MAKERS if word != 'rest')}; edits: {', '.join(EDITS)}.",
+        f"Shapes: {', '.join(word for word in MAKERS if word not in ('rest', 'pasted'))}; edits: {', '.join(EDITS)}.",
     )
     style_mask: list[OneMap] = Field(default=[], max_length=64)
     """Which part of its style that region takes; repeatable, one per content mask."""
-    strength: list[Part] = Field(default=[], max_length=64)
+    strength: list[Fraction] = Field(default=[], max_length=64)
     """How much is painted, 0 to 1; one for all, or one per content mask."""
     region: list[Annotated[WrittenRegion, InWords()]] = Field(default=[], max_length=64)
     """A region with settings of its own: "sky: content=sky.png style=1:sky_s.png strength=0.8 scale=1.5 color=match
@@ -104,6 +106,10 @@ class Recipe(Guidance):
     """Long side of the result, in pixels; the method's own default when not given."""
     start: str | None = None
     """A picture to begin with, in place of the method's `init`."""
+    paste: Paste | None = None
+    """An object that is put on the content before it is painted."""
+    part: Part | None = None
+    """A part of the content that is painted by itself and put back."""
     frame: int | None = Field(default=None, ge=1)
     """Which picture of its file is the content, counted from 1."""
     max_pixels: int = Field(default=200_000_000, ge=1)
@@ -141,8 +147,10 @@ class Recipe(Guidance):
             raise RecipeError(f"method {self.method}: {in_our_words(faults, names_of_settings(self.method))}") from None
 
     def long_side(self, content: int) -> int:
-        """Of the result, for a content with this one: what is asked for, else the method's own default."""
-        return self.size or METHODS[self.method].default_size or content
+        """Of the result, for a content with this one: what is asked for, else the method's own default; around a part
+        the content's own."""
+        usual = None if self.part is not None else METHODS[self.method].default_size
+        return self.size or usual or content
 
     def files(self) -> list[str]:
         """The names of all files that it needs, weights included; not standard input, nor swatches. The maps of a guide

@@ -26,22 +26,33 @@ from intarsia.recipe.regions import WrittenRegion
 from intarsia.sizes import size_of
 from intarsia.sources.masks import check_counts
 from intarsia.sources.written import Canvas, WrittenMap
-from intarsia.types import Image, Map
+from intarsia.types import Image, Map, Size
 
 LARGEST = 2048  # long side at which shapes are drawn on a style
 NEAR = 64.0  # distance in RGB, 0..255, within which a color means a label
 
 
-def guide_of(recipe: Recipe, content: picture.Opened, styles: list[picture.Opened], files: Files) -> Guide:
+@dataclass(frozen=True, eq=False)
+class Ground:
+    """What is painted on. content: as it came or, where something was done with it before, at the size at which it is
+    painted; full: the size (h, w) that files of maps are held against; pasted: what an object that was pasted covers.
+    """
+
+    content: picture.Opened
+    full: Size
+    pasted: Map | None = None
+
+
+def guide_of(recipe: Recipe, ground: Ground, styles: list[picture.Opened], files: Files) -> Guide:
     if recipe.style_mask and not recipe.content_mask:
         raise GuideError("style masks came without content masks. Give one `content_mask` per `style_mask`.")
-    layers = Layers(recipe, content.image, [style.image for style in styles], files)
+    layers = Layers(recipe, ground, [style.image for style in styles], files)
     if files.guide is not None:
         guide = layers.taken_over(files.guide)
     else:
         guide = layers.guide() if recipe.guides_styles() else layers.everywhere()
     seen = {id(style.image): _seen(style) for style in styles}
-    regions = tuple(_opaque(region, seen[id(region.style)], _seen(content)) for region in guide.regions)
+    regions = tuple(_opaque(region, seen[id(region.style)], _seen(ground.content)) for region in guide.regions)
     if not any(region.content_map is None or bool((region.content_map > 0).any()) for region in regions):
         raise GuideError("the content is transparent wherever it is to be painted. Paint it elsewhere, or fill it in.")
     return Guide(regions)
@@ -60,10 +71,10 @@ class Draft:
 
 @dataclass(frozen=True, eq=False)
 class Layers:
-    """The sources of a recipe, on its pictures. content: at its full size."""
+    """The sources of a recipe, on its pictures."""
 
     recipe: Recipe
-    content: Image
+    ground: Ground
     styles: Sequence[Image]
     files: Files
 
@@ -162,7 +173,7 @@ class Layers:
         if recipe.style_patch and not recipe.content_patch:
             raise GuideError("the style was to be cut into patches, and not the content. Give `content_patch` too.")
         content_map = self.files.labels(recipe.content_map)
-        check_aspect("label map", "content", content_map, size_of(self.content))
+        check_aspect("label map", "content", content_map, self.ground.full)
         style_maps = [self.files.labels(name) for name in recipe.style_map]
         if recipe.content_patch:
             return self._patches(content_map, style_maps)
@@ -277,14 +288,19 @@ class Layers:
     @functools.cached_property
     def _canvas(self) -> Canvas:
         """The content, as large as it will be painted."""
-        return self._canvas_of(self.content, self.recipe.long_side(max(size_of(self.content))), "content")
+        ground = self.ground
+        canvas = self._canvas_of(ground.content.image, self.recipe.long_side(max(ground.full)), "content")
+        return dataclasses.replace(canvas, full=ground.full, pasted=ground.pasted)
 
     def _canvas_of(self, image: Image, most: int, side: str) -> Canvas:
         size = picture.fit(*size_of(image), min(most, max(size_of(image))))
         return Canvas(picture.resize(image, size), size_of(image), side, self.files.map, self.files.labels)
 
     def _style_map(self, name: str, written: WrittenMap, style: int) -> Map:
-        return self._map(name, written, self._canvas_of(self.styles[style], LARGEST, "style"))
+        canvas = self._canvas_of(self.styles[style], LARGEST, "style")
+        if self.recipe.styles[style : style + 1] == [self.recipe.content]:  # the picture that the object was put on
+            canvas = dataclasses.replace(canvas, pasted=self.ground.pasted)
+        return self._map(name, written, canvas)
 
     def _map(self, name: str, written: WrittenMap, canvas: Canvas) -> Map:
         if written.is_file():

@@ -1,7 +1,8 @@
 """A recipe with its pictures loaded, and the one call that most people need."""
 
+import functools
 import inspect
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,11 +18,14 @@ from intarsia.engine import Frame, State
 from intarsia.errors import UsageError, notice, unknown
 from intarsia.guide import Guide
 from intarsia.large import Box
+from intarsia.maps import settled
 from intarsia.methods import Gatys, Method, name_of, settings_of
 from intarsia.recipe.checking import checked
 from intarsia.recipe.data import Guidance, Recipe
 from intarsia.recipe.files import Files, PictureLike, called, without_hidden
-from intarsia.recipe.guides import guide_of, styles_of
+from intarsia.recipe.guides import Ground, guide_of, styles_of
+from intarsia.recipe.parts import Area, Paint
+from intarsia.recipe.pasting import Paste, pasted
 from intarsia.scene import View
 from intarsia.sizes import size_of
 from intarsia.sources.written import WrittenMap
@@ -70,7 +74,8 @@ class Result:
 @dataclass(frozen=True, eq=False)
 class Job:
     """A recipe with its pictures loaded and its maps fitted. hidden: the content's own colors, which come back where it
-    is transparent; metadata: of the content's file; came: the size (h, w) of what is in it."""
+    is transparent; metadata: of the content's file; area: where the content is only a part of a picture, which the
+    frames show as a whole; surround: the style of the rest; came: the size (h, w) of what is in the content's file."""
 
     recipe: Recipe
     method: Method
@@ -81,7 +86,14 @@ class Job:
     hidden: Image | None = None
     start: Image | None = None
     metadata: picture.Metadata = field(default_factory=picture.Metadata)
+    area: Area | None = None
+    surround: Image | None = None
     came: Size | None = None
+
+    @property
+    def size(self) -> Size:
+        """Of the result, (h, w)."""
+        return size_of(self.content if self.area is None else self.area.scene)
 
     @classmethod
     def open(
@@ -101,39 +113,69 @@ class Job:
         files = Files(recipe, given or {}, handed) if files is None else files.of(recipe)
         method = recipe.build_method() if method is None else method
         content = files.content()
-        seen = without_hidden(content, recipe.content).image
         styles = {name: without_hidden(files.read(name), name) for name in dict.fromkeys(recipe.styles)}
-        guide = guide_of(recipe, content, [styles[name] for name in recipe.styles], files)
         h, w = size_of(content.image)
         size = picture.fit(h, w, recipe.long_side(max(h, w)))
-        alpha = None if content.alpha is None else picture.resize(content.alpha[None], size)[0]
-        image, hidden = picture.resize(seen, size), None if alpha is None else picture.resize(content.image, size)
-        start = None if recipe.start is None else picture.resize(files.read(recipe.start).image, size)
+        shown = _at_size(without_hidden(content, recipe.content), size)
+        hidden = None if content.alpha is None else picture.resize(content.image, size)
+        ground = Ground(content, (h, w))
+        if recipe.paste is not None:
+            ground = _pasted(recipe.paste, shown, (h, w), files)
+            shown = ground.content
+        area = None if recipe.part is None else Area.of(recipe.part, shown)
+        if area is not None:
+            cover = None if ground.pasted is None else settled(area.taken(ground.pasted[None])[0])
+            ground = Ground(area.content, size_of(area.content.image), cover)
+        guide = guide_of(recipe, ground, [styles[name] for name in recipe.styles], files)
+        painted = shown.image if area is None else area.content.image
+        start = None if recipe.start is None else picture.resize(files.read(recipe.start).image, size_of(painted))
+        around = None if recipe.part is None or recipe.part.surround is None else files.read(recipe.part.surround).image
         made = {"inputs": files.sums, "threads": torch.get_num_threads(), "version": __version__}
-        opened = tuple(styles[name].image for name in recipe.styles)
-        whole = recipe.model_copy(update=made)
-        return cls(whole, method, image, guide, opened, alpha, hidden, start, content.metadata, (h, w))
+        opened, whole = tuple(styles[name].image for name in recipe.styles), recipe.model_copy(update=made)
+        more = (start, content.metadata, area, around, (h, w))
+        return cls(whole, method, painted, guide, opened, shown.alpha, hidden, *more)
 
     def tell_size(self) -> None:
         """A notice where the content is painted at another size than it came in."""
-        (h, w), now = self.came or size_of(self.content), size_of(self.content)
+        (h, w), now = self.came or self.size, self.size
         if now != (h, w):
             how = "reduced" if max(now) < max(h, w) else "enlarged"
             notice(f"{called(self.recipe.content)}: {w} x {h} is {how} to {now[1]} x {now[0]} (`size`).")
 
     def frames(self, state: State | None = None, encoder: Encoder | None = None) -> Iterator[Frame]:
         """encoder: one that is loaded already; else the method loads its own."""
+        paint = functools.partial(self._painted, encoder)
+        return paint(state) if self.area is None else self.area.frames(paint, self._around(encoder), state)
+
+    def _painted(self, encoder: Encoder | None, state: State | None) -> Iterator[Frame]:
         return self.method(self.content, self.guide, start=self.start, state=state, encoder=encoder)
+
+    def _around(self, encoder: Encoder | None) -> Paint | None:
+        """How the rest of the picture is painted, around a part."""
+        if self.surround is None or self.area is None:
+            return None
+        scene, guide = self.area.scene, Guide.everywhere(self.surround, manner=self.recipe.manner())
+        return lambda state: self.method(scene, guide, state=state, encoder=encoder)
 
     def result(self, frame: Frame) -> Result:
         """The picture of a frame at full size, also of a frame from a coarse size; untouched places to the bit."""
         image = frame.image.cpu()
-        if image.shape != self.content.shape:
+        if self.area is None and image.shape != self.content.shape:
             image = picture.resize(image, size_of(self.content))
             image = View.of(self.content, self.guide.merged()).kept(image, Box.whole(size_of(image)))
         if self.alpha is not None and self.hidden is not None:
             image = torch.where(self.alpha > 0, image, self.hidden)
         return Result(image, self.recipe, self.alpha, frame, self.metadata)
+
+
+def _at_size(opened: picture.Opened, size: Size) -> picture.Opened:
+    alpha = None if opened.alpha is None else picture.resize(opened.alpha[None], size)[0]
+    return opened._replace(image=picture.resize(opened.image, size), alpha=alpha)
+
+
+def _pasted(paste: Paste, content: picture.Opened, full: Size, files: Files) -> Ground:
+    done = pasted(paste, content, files.read, files.map, files.labels)
+    return Ground(content._replace(image=done.image, alpha=done.alpha), full, done.cover)
 
 
 def stylize(
@@ -150,6 +192,7 @@ def stylize(
     style_maps: Sequence[PictureLike] = (),
     pairs: Sequence[str] = (),
     guide: str | Path | Guide | None = None,
+    paste: Mapping[str, Any] | Paste | None = None,
     on_frame: Callable[[Frame], None] | None = None,
     **settings: Any,
 ) -> Result:
@@ -160,8 +203,10 @@ def stylize(
     Masks may be told in words ("fill 0.5,0.1 | grow 3"), and regions and pairs are written as on the command line
     (docs/guides.md). size: long side of the result in pixels; by default 512 for optimization, the content's own for
     feature transforms. guide: a guide file, or a `Guide`, which brings its styles and takes the place of all that is
-    said of where and how much. on_frame: called after every step, for previews. settings: any other key of a `Recipe`,
-    by its own name: style_scale, color, color_form, gradient, auto_regions, match, content_patch, style_patch, ...
+    said of where and how much. paste: an object that is put on the content first,
+    {"object": PICTURE, "at": (0.5, 0.6), "scale": 0.3} and other fields of `Paste`; masks say `pasted` for where it is.
+    on_frame: called after every step, for previews. settings: any other key of a `Recipe`, by its own name:
+    style_scale, color, color_form, gradient, auto_regions, match, content_patch, style_patch, ...
     Raises an IntarsiaError that says what is wrong with what, UsageError for a setting that there is not."""
     given: dict[str, PictureLike] = {}
 
@@ -179,6 +224,12 @@ def stylize(
         files = [WrittenMap.of_file(str(one)) if isinstance(one, Path) else one for one in sources]
         return [one if isinstance(one, WrittenMap) else named(one, f"<{name} {i}>") for i, one in enumerate(files, 1)]
 
+    def object_named(paste: Mapping[str, Any]) -> dict[str, Any]:
+        """The pictures in it as files, and what is no setting as it is."""
+        thing = {"object": named(paste["object"], "<object>")} if "object" in paste else {}
+        mask = {} if paste.get("mask") is None else {"mask": maps([paste["mask"]], "object mask")[0]}
+        return {**paste, **thing, **mask}
+
     method = method or Gatys()
     handed = guide if isinstance(guide, Guide) else None
     data = {
@@ -194,6 +245,7 @@ def stylize(
         "pair": list(pairs),
         "size": size,
         "guide": "<guide>" if handed is not None else None if guide is None else str(guide),
+        "paste": object_named(paste) if isinstance(paste, Mapping) else paste,
         "method": name_of(method),
         "settings": settings_of(method),
     }

@@ -1,5 +1,6 @@
 """What a recipe tells in words, as values: regions, `sky: content=sky.png style=1:sky_s.png strength=0.8`, which in a
-guide file are JSON with the same keys; gradients, `linear 90: 1 -> 2`; pairs of automatic regions, `1=2`.
+guide file are JSON with the same keys; gradients, `linear 90: 1 -> 2`; pairs of automatic regions, `1=2`; points,
+`0.5,0.2`.
 """
 
 import dataclasses
@@ -8,12 +9,22 @@ from dataclasses import dataclass
 from typing import Annotated, Any, get_type_hints
 
 import pydantic
-from pydantic import AliasChoices, ConfigDict, Field, create_model
+from pydantic import AliasChoices, BeforeValidator, ConfigDict, Field, create_model
 
 from intarsia.errors import UsageError, settings_as, unknown
 from intarsia.guide import MANNER, Manner
 from intarsia.recipe.checking import InWords, in_our_words
-from intarsia.sources.written.grammar import Change, WrittenMap, names_in, numeral, quoted, short, words_of
+from intarsia.sources.written.grammar import (
+    Change,
+    WrittenMap,
+    names_in,
+    numeral,
+    point,
+    quoted,
+    short,
+    words_of,
+)
+from intarsia.types import Point
 
 SHORTER = {"style_scale": "scale"}  # settings that words and guide files have a shorter name for
 TOLD = {name: SHORTER.get(name, name) for name in MANNER}  # what words and guide files call each setting
@@ -26,6 +37,11 @@ def _needs_no_rest(one_map: WrittenMap) -> None:
         )
 
 
+def _read_point(given: Any) -> Any:
+    return point(given) if isinstance(given, str) else given
+
+
+WrittenPoint = Annotated[Point, BeforeValidator(_read_point)]
 MapOrRest = Annotated[WrittenMap, InWords()]
 OneMap = Annotated[WrittenMap, InWords(_needs_no_rest)]
 

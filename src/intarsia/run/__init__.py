@@ -4,7 +4,7 @@ Command line and batch show the events; they decide nothing.
 """
 
 from intarsia.run.run import Done, Download, Event, Failed, Kept, Noticed, Previewed, Run, Started, Step
-from intarsia.run.target import Form, Target
+from intarsia.run.target import Form, Format, Target
 
 __all__ = [
     "Done",
@@ -12,6 +12,7 @@ __all__ = [
     "Event",
     "Failed",
     "Form",
+    "Format",
     "Kept",
     "Noticed",
     "Previewed",

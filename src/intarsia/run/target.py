@@ -15,7 +15,6 @@ from intarsia.engine import Frame, State
 from intarsia.errors import OutputError, UsageError, notice
 from intarsia.large.memory import hand_back_memory
 from intarsia.recipe import Job, Recipe, Result, load_state, maps_of_guide, save_state, threads_of, write_guide
-from intarsia.sizes import size_of
 
 DEEP = (".png", ".tif", ".tiff")  # suffixes of formats that hold 16 bits
 LONGEST_NAME = 255  # bytes, of nearly all file systems
@@ -23,8 +22,8 @@ SETTINGS = ConfigDict(extra="forbid", allow_inf_nan=False)
 
 
 @dataclass(frozen=True, kw_only=True, config=SETTINGS)
-class Form:
-    """How a result is written."""
+class Format:
+    """How a picture is written."""
 
     depth: Annotated[int, Field(ge=8, le=16, multiple_of=8)] = 8
     """Bits per channel, 8 or 16 (png and tif)."""
@@ -33,6 +32,18 @@ class Form:
     metadata: picture.Policy = "safe"
     """What is kept of the photograph's EXIF: author, copyright, date and resolution (safe), all of it, with the place
     (keep), or none."""
+
+    def check(self, names: Iterable[str]) -> None:
+        """Raises UsageError for a file whose format cannot hold the depth."""
+        shallow = [name for name in names if name != "-" and not name.lower().endswith(DEEP)]
+        if self.depth == 16 and shallow:
+            raise UsageError(f"`depth` 16 needs png or tif, and {shallow[0]} is neither. Choose one, or 8 bits.")
+
+
+@dataclass(frozen=True, kw_only=True, config=SETTINGS)
+class Form(Format):
+    """How a result is written."""
+
     without_recipe: bool = False
     """Leave the recipe, with the paths in it, out of the picture. It cannot be painted again from itself then."""
 
@@ -50,12 +61,6 @@ class Form:
         """Notices of what the format of `target` cannot hold of the result, before it is painted."""
         notes = not self.without_recipe or bool(job.metadata.kept(self.metadata))
         picture.tell_losses(target, alpha=picture.is_seen_through(job.alpha), notes=notes)
-
-    def check(self, names: Iterable[str]) -> None:
-        """Raises UsageError for a file whose format cannot hold the depth."""
-        shallow = [name for name in names if name != "-" and not name.lower().endswith(DEEP)]
-        if self.depth == 16 and shallow:
-            raise UsageError(f"`depth` 16 needs png or tif, and {shallow[0]} is neither. Choose one, or 8 bits.")
 
 
 @dataclass(frozen=True, kw_only=True, config=SETTINGS)
@@ -125,7 +130,7 @@ class Target(Form):
         the output's format cannot hold, and for maps that would replace another file."""
         state = self._read_state(job.recipe) if self.resume else None
         if self.output is not None:
-            picture.check_size(self.output, size_of(job.content))
+            picture.check_size(self.output, job.size)
             self.tell_losses(self.output, job)
         if self.save_guide is not None:
             self._check_maps(self.save_guide, job)

@@ -28,7 +28,9 @@ def canvas(random_image):
     mask[:, :10] = 1
     painted = torch.zeros(3, 60, 80)
     painted[0, :, 40:] = 1
-    return Canvas(image, (60, 80), "content", {"mask.png": mask}.__getitem__, {"labels.png": painted}.__getitem__)
+    return Canvas(
+        image, (60, 80), "content", {"mask.png": mask}.__getitem__, {"labels.png": painted}.__getitem__, pasted=BOX
+    )
 
 
 def drawn(text: str, canvas: Canvas) -> torch.Tensor:
@@ -41,6 +43,7 @@ SIZE = (30, 40)
 BOX = sources.rectangle(SIZE, (0.25, 0.25), (0.75, 0.75))
 DRAWN = {
     "everywhere": lambda canvas: torch.ones(SIZE),
+    "pasted": lambda canvas: canvas.pasted,
     "rectangle 0.25,0.25 0.75,0.75": lambda canvas: BOX,
     "ellipse 0.5,0.4 0.3,0.2 angle=30": lambda canvas: sources.ellipse(SIZE, (0.5, 0.4), (0.3, 0.2), 30),
     "polygon 0,0 1,0 0.5,1": lambda canvas: sources.polygon(SIZE, torch.tensor([[0, 0], [1, 0], [0.5, 1]])),

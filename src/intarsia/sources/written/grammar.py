@@ -285,6 +285,11 @@ def _distance(text: str, form: str) -> Distance:
     return distance
 
 
+def point(text: str) -> tuple[float, float]:
+    """`0.5,0.2`. Raises UsageError."""
+    return _point(text, f"'{short(text)}' is no point. It is written X,Y, 0 to 1 from the top left corner.")
+
+
 def _point(text: str, form: str) -> tuple[float, float]:
     x, comma, y = text.partition(",")
     if not comma:

@@ -28,7 +28,8 @@ class Canvas:
 
     image: the picture, at the size that shapes are drawn at; full: its size (h, w) as it came, which the aspect of
     files is held against; side: "content" or "style", for messages; read_map, read_labels: a file by its name, as a
-    map or as a label map; rest: what no other region owns, where that is known."""
+    map or as a label map; rest: what no other region owns, where that is known; pasted: what an object that was pasted
+    covers."""
 
     image: Image
     full: tuple[int, int]
@@ -36,6 +37,7 @@ class Canvas:
     read_map: Callable[[str], Map]
     read_labels: Callable[[str], Image]
     rest: Map | None = None
+    pasted: Map | None = None
 
     @property
     def size(self) -> tuple[int, int]:
@@ -71,6 +73,15 @@ def _rest(canvas: Canvas) -> Map:
     return canvas.rest
 
 
+def _pasted(canvas: Canvas) -> Map:
+    if canvas.pasted is None:
+        raise GuideError(
+            f"'pasted' is what a pasted object covers, and nothing is pasted on the {canvas.side}. Give a `paste`, or "
+            "another map."
+        )
+    return fitted(canvas.pasted, canvas.size)
+
+
 def _ellipse(size: tuple[int, int], center: Point, radii: Point, angle: float = 0) -> Map:
     return shapes.ellipse(size, center, radii, angle)
 
@@ -98,6 +109,7 @@ def _cut(image: Image, one_map: Map, band: float | None = None) -> Map:
 MAKERS: dict[str, Verb] = {
     "everywhere": Verb(torch.ones, on="size"),
     "rest": Verb(_rest, on="canvas"),
+    "pasted": Verb(_pasted, on="canvas"),
     "rectangle": Verb(shapes.rectangle, ("point", "point"), on="size"),
     "ellipse": Verb(_ellipse, ("point", "radii"), settings=("angle",), on="size"),
     "polygon": Verb(shapes.polygon, ("point", "point", "point"), more=True, on="size"),
