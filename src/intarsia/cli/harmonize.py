@@ -1,5 +1,5 @@
-"""`intarsia harmonize`: an object on a painting is repainted so that it belongs. The job of `stylize`, on what the object
-covers, with the painting as content and as style."""
+"""`intarsia harmonize`: an object on a painting is repainted so that it belongs. The job of `stylize`, on what the
+object covers, with the painting as content and as style."""
 
 import dataclasses
 from collections.abc import Sequence

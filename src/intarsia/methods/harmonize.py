@@ -170,8 +170,8 @@ class Harmonize:
         matches.colors: those of the places that are taken, where they are taken to, (3, gh, gw)."""
         if self.paper != "none":
             return {}
-        scale, out = min(scale, MATCHED / part.long_side), {}
-        view, mixed, whole = part.at(scale), 0.0, 0.0
+        scale, out, mixed, whole = min(scale, MATCHED / part.long_side), {}, [], []
+        view = part.at(scale)
         for r, (style, style_map) in enumerate(part.styles(scale)):
             ours = side_of(encoder, resize(image, view.size), view.shares[r], self.match_tap)
             theirs = side_of(encoder, style.to(image), style_map.to(image), self.match_tap)
@@ -181,8 +181,9 @@ class Harmonize:
             out[f"matches.taken.{r}"] = taken_from(found, theirs.size)
             colors = ours.colors.clone()
             colors.flatten(1)[:, at] = theirs.colors.flatten(1)[:, found]
-            mixed, whole = mixed + ours.part * colors, whole + ours.part
-        return out | {"matches.colors": mixed / whole.clamp_min(1e-6)}
+            mixed.append(ours.part * colors)
+            whole.append(ours.part)
+        return out | {"matches.colors": torch.stack(mixed).sum(0) / torch.stack(whole).sum(0).clamp_min(1e-6)}
 
     def _asked(self, part: "Part", scale: float, matches: State) -> list["Asked"]:
         """Of each region its style, and what each place of it counts for: as often as it is taken, and in part as the
