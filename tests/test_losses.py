@@ -8,13 +8,15 @@ from intarsia.losses import (
     LOSSES,
     content_loss,
     gram_loss,
+    histogram_loss,
     outside_range,
+    patch_gram_loss,
     patch_loss,
     total_variation,
     wasserstein_loss,
 )
 from intarsia.match import places, votes
-from intarsia.moments import moments
+from intarsia.moments import moments, supports
 
 
 def texture(seed, c=6, n=400, scale=1.0):
@@ -114,3 +116,19 @@ def test_patch_loss_of_the_matches_themselves_is_zero():
     said = votes(35, at, style.permute(1, 2, 0).flatten(0, 1), at, torch.ones(len(at)))
     assert float(patch_loss(style, said)) == pytest.approx(0, abs=1e-6 * 9 * 4 * 35)  # a difference of such sums
     assert float(patch_loss(style + 0.1, said)) == pytest.approx(0.01 * 4 * 9 * len(at), rel=1e-4)
+
+
+def test_gram_matrices_of_patches_are_compared_without_being_formed():
+    a, b = torch.randn(2, 7, 9, 20, generator=torch.Generator().manual_seed(3))
+    brute = sum(((x.T @ x - y.T @ y) ** 2).sum() for x, y in zip(a, b, strict=True))
+    torch.testing.assert_close(patch_gram_loss(a, b, chunk=3), brute, rtol=1e-4, atol=0)
+    torch.testing.assert_close(patch_gram_loss(a, a[:, torch.randperm(9)]), torch.tensor(0.0), rtol=0, atol=0.05)
+
+
+def test_histograms_know_values_and_not_places():
+    features = torch.rand(2, 6, 8, generator=torch.Generator().manual_seed(4))
+    (support,) = supports(torch.ones(1, 6, 8))
+    own = features.flatten(1).sort(1).values.T
+    mixed = features.flatten(1)[:, torch.randperm(48)].view(2, 6, 8)
+    assert histogram_loss(mixed, support, own) < 1e-9
+    assert histogram_loss(features * 0.5, support, own) > 0.1

@@ -5,7 +5,7 @@ import torch
 
 from intarsia.encoders import load
 from intarsia.guide import Guide, Region
-from intarsia.methods import METHODS, method_of, settings_of
+from intarsia.methods import METHODS, Harmonize, method_of, settings_of
 from intarsia.recipe import Recipe
 
 TOY = load("toy", device="cpu")
@@ -13,6 +13,7 @@ QUICK = {  # settings that make a method quick to test
     "gatys": {"steps": 25, "coarsest": 16},
     "wct": {"levels": (3, 2, 1), "coarsest": 16},
     "adain": {"level": 3},
+    "harmonize": {"steps": 25, "coarsest": 16},
 }
 
 
@@ -83,7 +84,8 @@ def test_maps_of_another_resolution_mean_the_same(method, pictures):
     content, style, _ = pictures
     fine, coarse = half(), half(16, 24)
     a, b = (painted(method, content, Guide((Region(style, one),))) for one in (fine, coarse))
-    torch.testing.assert_close(a[:, :, :22], b[:, :, :22], atol=0.05, rtol=0)
+    near = 8 if isinstance(method, Harmonize) else 2  # what is matched there may be matched elsewhere
+    torch.testing.assert_close(a[:, :, : 24 - near], b[:, :, : 24 - near], atol=0.05, rtol=0)
     assert torch.equal(b[:, :, 26:], content[:, :, 26:])
 
 

@@ -47,7 +47,7 @@ from intarsia.networks import Networks
 from intarsia.scene import Scene, View, painted
 from intarsia.sizes import coarse_to_fine, grid_of, pool_to_grid, resize, size_of, split_steps
 from intarsia.styles import moments_of, styles_once
-from intarsia.types import Image, Size
+from intarsia.types import Image, Map, Size
 
 MATCHED = 768  # long side of the painting at which places are matched; a larger one is made smaller for it
 HISTORY = 10  # pairs of vectors that L-BFGS remembers
@@ -210,7 +210,7 @@ class Harmonize:
         return Forecast(part.box.size, network, 0).memory(Plan(None, "lbfgs", HISTORY))
 
 
-Asked = tuple[Image, Float[Tensor, "h w"]]
+Asked = tuple[Image, Map]  # a style, and what each place of it counts for
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -286,7 +286,7 @@ class Goal:
     content: Float[Tensor, "c h2 w2"]
     content_importance: Float[Tensor, "h2 w2"]
     colors: Float[Tensor, "3 h3 w3"]  # of the places that are taken
-    histograms: list[Float[Tensor, "q c"]]  # of features at the first tap, one per region; none where not asked for
+    histograms: list[Float[Tensor, "q _"]]  # of features at the first tap, one per region; none where not asked for
     tv: float
 
     @classmethod

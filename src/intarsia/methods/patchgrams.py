@@ -23,7 +23,7 @@ from intarsia.methods.correspondence import side_of, window_for
 from intarsia.methods.patchwork import as_rows
 from intarsia.scene import View
 from intarsia.sizes import grid_of, pool_to_grid, size_of
-from intarsia.types import Image
+from intarsia.types import Image, Map
 
 STYLE = ("relu3_1", "relu4_1", "relu5_1")
 CONTENT = "relu4_1"
@@ -45,7 +45,7 @@ class PatchGoal:
 
     @classmethod
     @torch.no_grad()
-    def build(cls, encoder: Encoder, view: View, styles: Sequence[tuple[Image, Float[Tensor, "h w"]]]) -> "PatchGoal":
+    def build(cls, encoder: Encoder, view: View, styles: Sequence[tuple[Image, Map]]) -> "PatchGoal":
         """styles: of each region the picture, and which part of it is offered."""
         found = encoder(view.content, TAPS)
         patches, matches = {}, {}
