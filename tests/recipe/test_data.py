@@ -227,7 +227,7 @@ NEW = '''
 import intarsia.guide as guide
 with open(guide.__file__) as file:
     text = file.read()
-old = '    strength: Part = 1.0'
+old = '    strength: Fraction = 1.0'
 assert old in text
 new = '    grain: Annotated[float, Field(ge=0, le=1)] = 0.5' + chr(10) + '    """Of the paper."""' + chr(10)
 exec(compile(text.replace(old, new + old), guide.__file__, "exec"), vars(guide))
