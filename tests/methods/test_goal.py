@@ -76,6 +76,23 @@ def test_content_counts_less_under_a_strong_style_and_as_told_in_a_region(pictur
     assert counts(Guide((Region(style, content_weight=3.0),))) == pytest.approx(3 * once, rel=1e-3)
 
 
+@pytest.mark.parametrize("paper", ["none", "gatys2016"])
+def test_a_region_is_painted_alike_whatever_is_left_alone_around_it(pictures, paper):
+    """The terms of a picture that is painted as a whole are those of the same picture beside one that is left."""
+    content, style, _ = pictures
+    (_, h, w), method = content.shape, dataclasses.replace(FEW, paper=paper)
+    beside = torch.zeros(1, h, 4 * w)
+    beside[:, :, :w] = 1
+    image = (content + 0.1 * torch.rand(content.shape, generator=torch.Generator().manual_seed(1))).clamp(0, 1)
+    flat = torch.full((3, h, 3 * w), 0.5)  # where nothing varies
+    alone = Goal.build(method, TOY, View.of(content, Guide((Region(style, style_scale=4.0),))))(image)
+    guide = Guide((Region(style, beside[0]),))
+    both = Goal.build(method, TOY, View.of(torch.cat([content, flat], 2), guide))(torch.cat([image, flat], 2))
+    for term in ("content", "style"):
+        assert float(both[term]) == pytest.approx(float(alone[term]), rel=0.25)
+    assert float(both["tv"]) == pytest.approx(float(alone["tv"]), rel=0.25)
+
+
 def test_the_basis_of_the_encoder_changes_moments_as_it_would_change_features(pictures):
     content, style, _ = pictures
     compact = load("compact", device="cpu", precision="fp32")

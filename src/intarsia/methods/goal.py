@@ -1,6 +1,7 @@
 """The objective of `gatys` at one size: its terms for a picture, as a whole or tile by tile."""
 
 import dataclasses
+import functools
 import math
 from collections.abc import Callable, Sequence
 from typing import Literal, NamedTuple, Protocol, runtime_checkable
@@ -118,10 +119,12 @@ class Goal:
         grid = grid_of(size, encoder.strides[content_tap], deepest)
         features = _of_content(encoder, content, pieces, every, content_tap, grid)
         (theirs,) = styles_in_basis(encoder, view.guide, view.long_side, (content_tap,), side).values()
-        weights = _content_weights(method, features, theirs, view.guide.regions)
+        # over what is painted alone, as the style is: or else a small region would be painted without its content
+        painted = pool_to_grid(cover[None], grid, encoder.strides[content_tap])[0]
+        energy = (features.float().square().sum(0) * painted).sum().clamp_min(1e-12)
+        weights = _content_weights(method, energy, energy / painted.sum(), theirs, view.guide.regions)
         keep = (shares * weights[:, None, None]).sum(0) + (1 - cover).clamp_min(0) * weights.mean()
-        keep = pool_to_grid(keep[None], grid, encoder.strides[content_tap])[0]
-        keep = keep / features.float().square().sum().clamp_min(1e-12)
+        keep = pool_to_grid(keep[None], grid, encoder.strides[content_tap])[0] / energy
         patches = {}
         if method.loss == "patches":
             patches = patchworks(encoder, view, method.patch_taps, deepest, method.semantic_weight)
@@ -179,12 +182,17 @@ class Goal:
 
     def pixels(self, image: Image) -> dict[str, Float[Tensor, ""]]:
         smooth = total_variation(self.view.kept(image, Box.whole(size_of(image))))
-        return {"tv": self.method.tv * smooth, "range": 10 * outside_range(image)}
+        return {"tv": self.method.tv * smooth / self._painted, "range": 10 * outside_range(image)}
 
     @property
     def distance(self) -> Callable[[Moments, Moments], Distances]:
         """Between textures."""
         return gram_loss if self.method.paper != "none" else LOSSES.get(self.method.loss, gram_loss)
+
+    @functools.cached_property
+    def _painted(self) -> float:
+        """Part of the picture."""
+        return float(self.view.cover.mean(dtype=torch.float64))
 
     @property
     def _plain(self) -> list[str]:
@@ -224,14 +232,13 @@ def _style_weight(method: Aims, tap: str, target: Moments) -> Tensor | float:
 
 
 def _content_weights(
-    method: Aims, features: Float[Tensor, "c h w"], styles: Moments, regions: Sequence[Region]
+    method: Aims, whole: Tensor, mean: Tensor, styles: Moments, regions: Sequence[Region]
 ) -> Float[Tensor, " r"]:
     """What the relative content error counts for in each region. Ours goes with the root of the energy of the content's
-    features over that of the style's, so that a style of strong strokes shows as much as a faint one; the papers, which
-    compare absolutely, have more of this."""
-    own = features.new_tensor([region.content_weight for region in regions], dtype=torch.float32)
+    features, `mean` per position, over that of the style's, so that a style of strong strokes shows as much as a faint
+    one; the papers, which compare absolutely, have more of this. whole: the energy of all that is painted."""
+    own = mean.new_tensor([region.content_weight for region in regions])
     if method.paper != "none":
-        return own * papers.content_weight(method.paper, features)
+        return own * papers.content_weight(method.paper, float(whole))
     strong = styles.gram().diagonal(dim1=1, dim2=2).sum(1).to(own).clamp_min(1e-12)
-    energy = features.float().square().sum(0).mean()
-    return own * method.content_weight * (energy / strong).sqrt()
+    return own * method.content_weight * (mean / strong).sqrt()

@@ -29,7 +29,7 @@ def style_weight(paper: Paper, tap: str, target: Moments) -> Float[Tensor, " k"]
     return square / 5 if paper == "gatys2016" else square
 
 
-def content_weight(paper: Paper, features: Float[Tensor, "c h w"]) -> float:
+def content_weight(paper: Paper, energy: float) -> float:
     """What the relative content error counts for. The papers have half the squared error; content to style is 1e-3 in
     Gatys et al. 2016 (figure 3 B), 0.05 in partial style transferring (section 4.1)."""
-    return float(features.float().square().sum()) / 2 * {"gatys2016": 1e-3, "partial": 0.05}[paper]
+    return energy / 2 * {"gatys2016": 1e-3, "partial": 0.05}[paper]
