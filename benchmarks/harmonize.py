@@ -6,7 +6,8 @@ style: relative squared distance of Gram matrices, the object's under the tight 
 relu2_1, relu3_1; content: relative squared error to the pasted object at relu3_4, over the mask; both under the real
 VGG-19, which the run does not look at. noise: mean |L - median of 3 x 3| in the calmest 40 % of the object over that of
 the painting where it is as calm. outside: pixels beyond 1 % of the long side from the mask that are not the painting's
-to the bit (of the same painting saved as PNG). Seconds and peak resident set are those of the whole command."""
+to the bit (of the same painting saved as PNG). Seconds, of the clock and of the processor, and the peak resident set are those
+of the whole command."""
 
 import os
 import subprocess
@@ -46,12 +47,12 @@ def main(*flags: str, cases: Path, teachers: Path, keep: Path | None = None) -> 
             naive, published = picture.resize(naive, size), picture.resize(published, size)
             mask = (picture.resize(picture.read_map(cases / name / "mask.jpg")[None], size)[0] > 0.5).float()
             picture.write(folder / "painting.png", painting)
-            ours, seconds, peak = harmonized(folder / "painting.png", cases / name, folder / f"{name}.png", flags)
+            ours, cost = harmonized(folder / "painting.png", cases / name, folder / f"{name}.png", flags)
             rows = {"naive": naive, "published": published, "ours": ours}
             of = {key: measures(judge, one, painting, naive, mask) for key, one in rows.items()}
             far = grow(mask, max(size) / 100) == 0
             outside = int((ours != picture.read(folder / "painting.png").image).any(0)[far].sum())
-            print(f"{name}: {size[1]} x {size[0]}, {seconds:.1f} s, {peak:.2f} GiB, {outside} pixels changed outside")
+            print(f"{name}: {size[1]} x {size[0]}, {cost}, {outside} pixels changed outside")
             for key, (style, content, noise) in of.items():
                 print(
                     f"  {key:9} style {style:.3f} ({style / of['naive'][0]:.2f} of naive, "
@@ -61,7 +62,7 @@ def main(*flags: str, cases: Path, teachers: Path, keep: Path | None = None) -> 
                 )
 
 
-def harmonized(painting: Path, case: Path, target: Path, flags: tuple[str, ...]) -> tuple[Tensor, float, float]:
+def harmonized(painting: Path, case: Path, target: Path, flags: tuple[str, ...]) -> tuple[Tensor, str]:
     command = [str(Path(sys.executable).with_name("intarsia")), "harmonize", str(painting), "-o", str(target)]
     command += ["--pasted", str(case / "naive.jpg"), "--mask", str(case / "mask.jpg"), "--quiet", *flags]
     began = time.monotonic()
@@ -69,7 +70,9 @@ def harmonized(painting: Path, case: Path, target: Path, flags: tuple[str, ...])
     _, status, used = os.wait4(process.pid, 0)
     if status:
         raise SystemExit(f"{' '.join(command)} failed")
-    return picture.read(target).image, time.monotonic() - began, used.ru_maxrss / 2**20
+    worked = used.ru_utime + used.ru_stime
+    told = f"{time.monotonic() - began:.1f} s, {worked:.1f} of the processor, {used.ru_maxrss / 2**20:.2f} GiB"
+    return picture.read(target).image, told
 
 
 @torch.no_grad()
