@@ -157,7 +157,7 @@ def _bands(offered: Places, some: Int[Tensor, " m"], chunk: int) -> Iterator[_Ba
 
 
 def _summed(products: Float[Tensor, "u x"], of: Int[Tensor, "n k"], shifts: Sequence[int]) -> Float[Tensor, "n l"]:
-    """Products of patches: of the first with rows `of`, of the second with columns 0, 1, ... and the `shifts` of each."""
+    """Of patches: the first lie on the rows `of` of each, the second on the columns at `shifts` from 0, 1, and so on."""
     count = products.shape[1] - max(shifts)
     total, part = products.new_zeros(len(of), count), products.new_empty(len(of), count)
     for row, shift in zip(of.unbind(1), shifts, strict=True):
