@@ -70,13 +70,14 @@ def nearest(
         for some in asking.split(chunk):
             at, of = torch.unique(wanted[some], return_inverse=True)
             mine, best = rows[at].float(), here.new_full((len(some),), -torch.inf)
-            means = meaning and meaning[0][wanted[some]].flatten(1) * (weight / wanted.shape[1] * here[some, None])
-            for band in bands:
+            factor = weight / wanted.shape[1] * here[some, None]
+            for band in bands:  # similarities are taken times the lengths of the wanted patches
                 products = _summed(mine @ pool[band.rows].float().T, of, band.shifts)
-                base = torch.where(band.numbers < 0, -torch.inf, here.new_zeros(()))
+                base = torch.where(band.numbers < 0, -torch.inf, 0.0)
                 if meaning:
-                    base = torch.addmm(base, means, meaning[1][band.places()].flatten(1).float().T)
-                score, column = torch.addcmul(base, products, 1 / there[band.numbers]).max(1)  # times length of mine
+                    ours, theirs = meaning[0][wanted[some]].flatten(1), meaning[1][band.places()].flatten(1)
+                    base = torch.addmm(base, factor * ours, theirs.T)
+                score, column = torch.addcmul(base, products, 1 / there[band.numbers]).max(1)
                 found[some] = torch.where(score > best, band.numbers[column], found[some])
                 best = torch.maximum(score, best)
     return found
@@ -157,7 +158,7 @@ def _bands(offered: Places, some: Int[Tensor, " m"], chunk: int) -> Iterator[_Ba
 
 
 def _summed(products: Float[Tensor, "u x"], of: Int[Tensor, "n k"], shifts: Sequence[int]) -> Float[Tensor, "n l"]:
-    """Of patches: the first lie on the rows `of` of each, the second on the columns at `shifts` from 0, 1, and so on."""
+    """Of patches: the first lie on the rows `of`, the second, by `shifts`, on columns from 0 on, from 1 on, ..."""
     count = products.shape[1] - max(shifts)
     total, part = products.new_zeros(len(of), count), products.new_empty(len(of), count)
     for row, shift in zip(of.unbind(1), shifts, strict=True):
