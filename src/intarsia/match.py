@@ -76,7 +76,7 @@ def nearest(
                 base = torch.where(band.numbers < 0, -torch.inf, 0.0)
                 if meaning:
                     ours, theirs = meaning[0][wanted[some]].flatten(1), meaning[1][band.places()].flatten(1)
-                    base = torch.addmm(base, factor * ours, theirs.T)
+                    base = torch.addmm(base, factor * ours, theirs.float().T)
                 score, column = torch.addcmul(base, products, 1 / there[band.numbers]).max(1)
                 found[some] = torch.where(score > best, band.numbers[column], found[some])
                 best = torch.maximum(score, best)
