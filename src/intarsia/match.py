@@ -1,19 +1,23 @@
 """Nearest neighbors of small patches of features, as products of matrices.
 
 A feature map is a table of rows, one per position, and a patch is the list of the rows under its window, its *places*.
-So one table can hold several pictures, any set of patches can be asked for, and none is formed but for the chunk at
-work. Patches lie wholly inside their picture: nothing is made up at its edges.
+So one table can hold several pictures, and any set of patches can be asked for. Patches lie wholly inside their
+picture: nothing is made up at its edges.
+
+The product of two patches of k places is the sum of k products of positions, and neighbors have most of these in
+common. So positions are multiplied, once for all patches that they are part of, and no patch is ever formed: the sums
+are of shifted views of one matrix.
 """
 
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 Places = Int[Tensor, "_ k"]  # row numbers: of n patches the k = window height * width rows of each
-CHUNK = 2048  # patches on either side whose products are formed in one go
+CHUNK = 1024  # patches on either side that are compared in one go: their products fit the cache of a processor
 
 
 def places(
@@ -38,6 +42,7 @@ def centers(maps: Tensor, window: tuple[int, int] = (3, 3)) -> Tensor:
     return maps[..., top : top + h - kh + 1, left : left + w - kw + 1]
 
 
+@torch.no_grad()
 def nearest(
     rows: Float[Tensor, "a c"],
     wanted: Int[Tensor, "n k"],
@@ -52,21 +57,29 @@ def nearest(
     """For each patch of `rows` at `wanted` the number of the most similar one of those of `pool` at `offered`.
 
     Similarity is the cosine of the two patches of features (Li & Wand 2016, eq. 3), plus `weight` times the mean over
-    the k rows of the inner product of their meanings, where those are given (cf. Champandard 2016, section 3).
+    the k rows of the inner product of their meanings, where those are given (cf. Champandard 2016, section 3). All is
+    summed in fp32; of equals, in pictures of one width, it is the one with the lowest places.
     allowed: groups that patches belong to on either side; only patches with a group in common are compared. Each
     wanted patch must have one. chunk: patches on either side that are compared in one go; it bounds the memory, about
-    chunk * (chunk + 2 k (c + s)) floats, and changes nothing else."""
+    chunk * (5 * chunk + 2 k (c + s)) floats, more where a patch reaches over more rows than `chunk`, and changes
+    nothing else."""
     found = wanted.new_zeros(len(wanted))
+    here, there = _lengths(rows, wanted), _lengths(pool, offered)
     for asking, answering in _groups(wanted, offered, allowed):
-        best = rows.new_full((len(asking),), -torch.inf, dtype=torch.float32)
-        for some in answering.split(chunk):
-            there = _described(pool, offered[some], meaning and meaning[1])
-            for at in torch.arange(len(asking), device=asking.device).split(chunk):
-                here = _described(rows, wanted[asking[at]], meaning and meaning[0] * (weight / wanted.shape[1]))
-                score, index = (here @ there.T).max(1)
-                better = score > best[at]
-                best[at] = torch.where(better, score, best[at])
-                found[asking[at]] = torch.where(better, some[index], found[asking[at]])
+        bands = list(_bands(offered, answering, chunk))
+        for some in asking.split(chunk):
+            at, of = torch.unique(wanted[some], return_inverse=True)
+            mine, best = rows[at].float(), here.new_full((len(some),), -torch.inf)
+            factor = weight / wanted.shape[1] * here[some, None]
+            for band in bands:  # similarities are taken times the lengths of the wanted patches
+                products = _summed(mine @ pool[band.rows].float().T, of, band.shifts)
+                base = torch.where(band.numbers < 0, -torch.inf, 0.0)
+                if meaning:
+                    ours, theirs = meaning[0][wanted[some]].flatten(1), meaning[1][band.places()].flatten(1)
+                    base = torch.addmm(base, factor * ours, theirs.float().T)
+                score, column = torch.addcmul(base, products, 1 / there[band.numbers]).max(1)
+                found[some] = torch.where(score > best, band.numbers[column], found[some])
+                best = torch.maximum(score, best)
     return found
 
 
@@ -112,7 +125,48 @@ def _groups(wanted: Places, offered: Places, allowed: tuple[Tensor, Tensor] | No
         yield (kind == i).nonzero()[:, 0], (allowed[1] & groups).any(1).nonzero()[:, 0]
 
 
-def _described(rows: Tensor, at: Places, meaning: Tensor | None) -> Float[Tensor, "n d"]:
-    """Patches as rows of length 1, their meanings beside them."""
-    patches = F.normalize(rows[at].flatten(1).float(), dim=1)
-    return patches if meaning is None else torch.cat([patches, meaning[at].flatten(1)], 1)
+class _Band(NamedTuple):
+    """Patches of one shape whose lowest places follow each other: of each the number, or -1 where it is not offered."""
+
+    first: int
+    shifts: list[int]  # from a patch's lowest place to each of its places
+    numbers: Int[Tensor, " l"]
+
+    @property
+    def rows(self) -> slice:
+        """All that they lie on."""
+        return slice(self.first, self.first + len(self.numbers) + max(self.shifts))
+
+    def places(self) -> Int[Tensor, "l k"]:
+        first = torch.arange(self.first, self.first + len(self.numbers), device=self.numbers.device)
+        return first[:, None] + first.new_tensor(self.shifts)
+
+
+def _bands(offered: Places, some: Int[Tensor, " m"], chunk: int) -> Iterator[_Band]:
+    """The patches numbered `some`. Those of pictures of one width have one shape."""
+    lowest = offered[some].amin(1)
+    shapes, shape = torch.unique(offered[some] - lowest[:, None], dim=0, return_inverse=True)
+    for i, shifts in enumerate(shapes.tolist()):
+        alike = (shape == i).nonzero()[:, 0]
+        alike = alike[lowest[alike].argsort()]
+        _, counts = torch.unique_consecutive(lowest[alike] // max(chunk, *shifts), return_counts=True)
+        for held in alike.split(counts.tolist()):
+            first, last = int(lowest[held[0]]), int(lowest[held[-1]])
+            numbers = some.new_full((last - first + 1,), -1)
+            numbers[lowest[held] - first] = some[held]
+            yield _Band(first, shifts, numbers)
+
+
+def _summed(products: Float[Tensor, "u x"], of: Int[Tensor, "n k"], shifts: Sequence[int]) -> Float[Tensor, "n l"]:
+    """Of patches: the first lie on the rows `of`, the second, by `shifts`, on columns from 0 on, from 1 on, ..."""
+    count = products.shape[1] - max(shifts)
+    total, part = products.new_zeros(len(of), count), products.new_empty(len(of), count)
+    for row, shift in zip(of.unbind(1), shifts, strict=True):
+        total += torch.index_select(products[:, shift : shift + count], 0, row, out=part)
+    return total
+
+
+def _lengths(rows: Float[Tensor, "a c"], at: Places) -> Float[Tensor, " n"]:
+    """Of patches."""
+    squares = torch.linalg.vector_norm(rows, dim=1, dtype=torch.float32).square()
+    return squares[at].sum(1).sqrt().clamp_min(1e-12)
