@@ -6,8 +6,8 @@ style: relative squared distance of Gram matrices, the object's under the tight 
 relu2_1, relu3_1; content: relative squared error to the pasted object at relu3_4, over the mask; both under the real
 VGG-19, which the run does not look at. noise: mean |L - median of 3 x 3| in the calmest 40 % of the object over that of
 the painting where it is as calm. outside: pixels beyond 1 % of the long side from the mask that are not the painting's
-to the bit (of the same painting saved as PNG). Seconds, of the clock and of the processor, and the peak resident set are those
-of the whole command."""
+to the bit (of the same painting saved as PNG). Seconds, of the clock and of the processor, and the peak resident set
+are those of the whole command."""
 
 import os
 import subprocess
