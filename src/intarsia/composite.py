@@ -17,6 +17,7 @@ from torch import Tensor
 from intarsia import maps
 from intarsia.errors import GuideError, UsageError, notice
 from intarsia.geometry import CORNERS, apply, grid_of_homography, sample
+from intarsia.large import Box
 from intarsia.sizes import size_of
 from intarsia.types import Homography, Image, Map, Size
 
@@ -89,10 +90,10 @@ def poisson(image: Image, picture: Image, mask: Map) -> Image:
     inside = mask.to(picture.device) > 0.5
     if not bool(inside.any()):
         return picture
-    box = (..., *(_span(inside.any(1 - axis)) for axis in (0, 1)))
-    added = _harmonic((picture - image)[box], inside[box])
+    box = Box.around(inside).grown(1, size_of(picture))
+    thing, under, where = box.of(image), box.of(picture), box.of(mask).to(picture.device) > 0.5
     out = picture.clone()
-    out[box] = torch.where(inside[box], (image[box] + added).clamp(0, 1), picture[box])
+    box.of(out).copy_(torch.where(where, (thing + _harmonic(under - thing, where)).clamp(0, 1), under))
     return out
 
 
@@ -163,12 +164,6 @@ def _harmonic(values: Float[Tensor, "c h w"], inside: Bool[Tensor, "h w"]) -> Fl
     )
     flat[inner] = solver.solve(-(laplacian[:, ~inner] @ flat[~inner]))
     return torch.from_numpy(flat.T.copy()).view(values.shape).to(values)
-
-
-def _span(there: Bool[Tensor, " n"]) -> slice:
-    """From the first to the last, and one around them."""
-    places = there.nonzero()
-    return slice(max(0, int(places[0]) - 1), int(places[-1]) + 2)
 
 
 def _check_place(shown: Float[Tensor, "2 4"], size: Size) -> None:

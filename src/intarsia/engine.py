@@ -18,9 +18,8 @@ State = dict[str, Tensor]  # flat and made of tensors alone, so that it can be k
 Parameters = dict[str, Tensor]  # what is optimized, by name
 Objective = Callable[[Parameters], Mapping[str, Float[Tensor, ""]]]  # terms; without a graph, the gradients are there
 
-FAR = (
-    10.0  # times the loss, which a step of a descent that goes well hardly raises, and at the worst doubles or trebles
-)
+# times the loss, which a step of a descent that goes well hardly raises, and at the worst doubles or trebles
+FAR = 10.0
 RETRIES = 5
 
 
@@ -42,6 +41,11 @@ class Frame:
     @property
     def loss(self) -> float:
         return sum(self.losses.values())
+
+
+def joined(state: Callable[[], State], more: State) -> Callable[[], State]:
+    """A state, and more beside it."""
+    return lambda: state() | more
 
 
 class Descent(NamedTuple):

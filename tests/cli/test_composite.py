@@ -64,6 +64,17 @@ def test_a_picture_with_the_object_in_its_place_is_blended(cutout):
     torch.testing.assert_close(shown[:, :, 32:], 1 - content[:, :, 32:], atol=1.5 / 255, rtol=0)
 
 
+def test_a_mask_in_words_is_of_the_picture_with_the_object(cutout):
+    """What is filled has the color of the object, not that of what it covers."""
+    naive = picture.read("content.png").image.clone()
+    naive[:, 10:20, 30:44] = 1
+    picture.write("naive.png", naive)
+    assert composite("--pasted", "naive.png", "--mask", "fill 0.55,0.3 tolerance=1", "--blend", "over") == 0
+    where = changed()
+    assert bool(where[10:20, 30:44].all())
+    assert int(where.sum()) == 10 * 14
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
@@ -76,10 +87,10 @@ def test_a_picture_with_the_object_in_its_place_is_blended(cutout):
         (["--object", "cut.png", "--object-mask", "style.png"], 3, "its object mask is 40 x 40, the object picture"),
         (["--object", "cut.png", "--pasted", "style.png"], 2, "Leave --object and its flags away"),
         (["--pasted", "style.png"], 2, "--pasted and --mask go together"),
-        (["--pasted", "style.png", "--mask", "rectangle 0,0 0.5,1"], 3, "the image is 40 x 40, the picture under it"),
+        (["--pasted", "style.png", "--mask", "rectangle 0,0 0.5,1"], 3, "They must have the same aspect"),
         (["--pasted", "content.png", "--mask", "style.png"], 3, "must have the same aspect"),
-        (["--pasted", "content.png", "--mask", "everywhere"], 3, "the mask covers all of the picture"),
-        (["--pasted", "content.png", "--mask", "everywhere | invert"], 3, "the mask is empty"),
+        (["--pasted", "content.png", "--mask", "everywhere"], 3, "the mask covers all of it"),
+        (["--pasted", "content.png", "--mask", "everywhere | invert"], 3, "is empty"),
         (["--pasted", "content.png", "--mask", "everywhere", "--blend", "x"], 2, "no blend 'x'"),
         (["--pasted", "content.png", "--mask", "fil 0,0"], 2, "did you mean 'fill'?"),
     ],

@@ -4,12 +4,14 @@ import itertools
 
 import pytest
 import torch
+from pydantic import ValidationError
 
 from intarsia.encoders import load
 from intarsia.guide import Guide, Region
 from intarsia.measure import strokes
 from intarsia.methods import Harmonize, method_of
-from intarsia.methods.harmonize import CALM, Part
+from intarsia.methods.crop import Crop
+from intarsia.methods.harmonize import CALM
 from intarsia.moments import moments
 from intarsia.scene import Scene
 from intarsia.sizes import pool_to_grid, size_of
@@ -68,9 +70,9 @@ def test_a_small_object_on_a_large_painting_is_worked_on_alone(random_image):
     painting = random_image(400, 600, 1)
     mask = torch.zeros(400, 600)
     mask[200:220, 300:330] = 1
-    part = Part.of(Scene.of(painting, guide_of(painting, mask)), 16)
-    assert part.box == (184, 284, 236, 346)
-    assert part.fullness < 0.25
+    crop = Crop.of(Scene.of(painting, guide_of(painting, mask)), 16)
+    assert crop.box == (184, 284, 236, 346)
+    assert crop.fullness < 0.25
 
 
 @pytest.mark.parametrize("paper", ["none", "partial"])
@@ -121,6 +123,11 @@ def test_strokes_are_seen_in_calm_parts_too():
     smooth = torch.linspace(0, 1, 512).expand(3, 384, 512)
     assert strokes(smooth) < 0.002
     assert strokes(paint("impasto", (384, 512), 1)) > CALM / 2
+
+
+def test_quick_takes_no_paper():
+    with pytest.raises(ValidationError, match="give one of quick and paper"):
+        Harmonize(quick=True, paper="partial")
 
 
 def test_quick_needs_no_steps(scene):

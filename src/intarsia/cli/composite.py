@@ -11,11 +11,9 @@ from intarsia import picture
 from intarsia.cli import as_typed
 from intarsia.cli.progress import reporter
 from intarsia.cli.stylize import ByName, Switch
-from intarsia.composite import BLENDS
 from intarsia.errors import UsageError, listening
-from intarsia.recipe import Paste, Pasted, checked, drawn_on, pasted
+from intarsia.recipe import Paste, Pasted, checked, pasted
 from intarsia.run import Format
-from intarsia.sources import WrittenMap
 
 OF_A_PASTE = {"object": "object", "object_mask": "mask", "at": "at", "scale": "scale", "rotate": "rotate"}
 
@@ -35,18 +33,18 @@ class Placing:
     rotate: float | None = None
     """Degrees by which it is turned, clockwise."""
     pasted: str | None = None
-    """The picture with the object in its place already, of the size of PICTURE."""
+    """The picture with the object in its place already, of the same aspect as the one without."""
     mask: str | None = None
     """Where on it the object is; a file, or words."""
 
     def of_a_paste(self) -> dict[str, Any]:
-        """What was said, by the names of `Paste`."""
-        said = {name: getattr(self, flag) for flag, name in OF_A_PASTE.items()}
-        return {name: value for name, value in said.items() if value is not None}
+        """As the keys of a `Paste`. Raises UsageError for what does not go together."""
+        given = {name: getattr(self, flag) for flag, name in OF_A_PASTE.items()}
+        said = {name: value for name, value in given.items() if value is not None}
+        self._check(said)
+        return said if self.pasted is None else {"object": self.pasted, "mask": self.mask, "in_place": True}
 
-    def check(self) -> None:
-        """UsageError for what does not go together."""
-        said = self.of_a_paste()
+    def _check(self, said: dict[str, Any]) -> None:
         if self.pasted is None and self.mask is None:
             if "object" not in said:
                 raise UsageError("nothing was given to put there. Give --object, or --pasted with --mask.")
@@ -94,14 +92,16 @@ def composite(
     content, output, placing = as_typed(content), as_typed(output), Placing(**as_typed(dataclasses.asdict(placing)))
     if json and output == "-":
         raise UsageError("--json and -o - both want standard output. Write the picture to a file.")
-    paste = _paste(placing, blend)
+    paste = checked("composite", Paste, placing.of_a_paste() | {"blend": blend}, UsageError)
+    names = [content]
+    paste.renamed(lambda name: names.append(name) or name)
     format.check([output])
-    picture.check_target(output, _files(content, placing, paste), in_place)
+    picture.check_target(output, names, in_place)
     began = time.monotonic()
     with reporter(json, quiet=True) as report, listening(report.notice):
         report.start(content=content)
         opened = picture.read(content, max_pixels=max_pixels)
-        done = _done(opened, paste, placing, blend, max_pixels)
+        done = _pasted(paste, opened, max_pixels)
         metadata = opened.metadata.kept(format.metadata)
         written = {"depth": format.depth, "quality": format.quality, "metadata": metadata}
         picture.write(output, done.image, alpha=done.alpha, **written)
@@ -109,28 +109,7 @@ def composite(
         report.done(output=output, covered=covered, seconds=round(time.monotonic() - began, 2))
 
 
-def _paste(placing: Placing, blend: str) -> Paste | None:
-    """UsageError for what cannot be."""
-    placing.check()
-    said = placing.of_a_paste() if placing.pasted is None else {"object": ""}
-    paste = checked("composite", Paste, said | {"blend": blend}, UsageError)
-    return paste if placing.pasted is None else None
-
-
-def _files(content: str, placing: Placing, paste: Paste | None) -> list[str]:
-    names = [content]
-    if paste is not None:
-        paste.renamed(lambda name: names.append(name) or name)
-    elif placing.pasted is not None and placing.mask is not None:
-        names += [placing.pasted, *WrittenMap.parse(placing.mask).files()]
-    return [name for name in names if name != "-"]
-
-
-def _done(content: picture.Opened, paste: Paste | None, placing: Placing, blend: str, max_pixels: int) -> Pasted:
+def _pasted(paste: Paste, content: picture.Opened, max_pixels: int) -> Pasted:
     read = functools.partial(picture.read, max_pixels=max_pixels)
     read_map = functools.partial(picture.read_map, max_pixels=max_pixels)
-    read_labels = functools.partial(picture.read_labels, max_pixels=max_pixels)
-    if paste is not None:
-        return pasted(paste, content, read, read_map, read_labels)
-    mask = drawn_on(content.image, WrittenMap.parse(placing.mask or ""), "content", read_map, read_labels)
-    return Pasted(BLENDS[blend](read(placing.pasted or "").image, content.image, mask), content.alpha, mask)
+    return pasted(paste, content, read, read_map, functools.partial(picture.read_labels, max_pixels=max_pixels))

@@ -3,7 +3,7 @@ object covers, with the painting as content and as style."""
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated
 
 from cyclopts import App, Group, Parameter
 
@@ -66,7 +66,7 @@ def harmonize_command(app: App, arguments: Sequence[str]) -> None:
         data = {
             "content": painting,
             "styles": [painting],
-            "paste": _paste(Placing(**as_typed(dataclasses.asdict(placing)))),
+            "paste": Placing(**as_typed(dataclasses.asdict(placing))).of_a_paste(),
             "content_mask": [WHERE],
             "style_mask": [FROM],
             "strength": [] if strength is None else [strength],
@@ -81,10 +81,3 @@ def harmonize_command(app: App, arguments: Sequence[str]) -> None:
         return paint(whole, outputs, shown)
 
     app.command(harmonize, name="harmonize")
-
-
-def _paste(placing: Placing) -> dict[str, Any]:
-    """UsageError for what does not go together."""
-    placing.check()
-    said = placing.of_a_paste()
-    return {"object": placing.pasted, "mask": placing.mask, "in_place": True} if placing.pasted is not None else said

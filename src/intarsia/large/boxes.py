@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from intarsia.large import disk
@@ -24,6 +24,12 @@ class Box(NamedTuple):
     @classmethod
     def whole(cls, size: Size) -> "Box":
         return cls(0, 0, *size)
+
+    @classmethod
+    def around(cls, there: Bool[Tensor, "h w"]) -> "Box":
+        """The smallest that holds all places that are true, of which there is one at least."""
+        rows, columns = (there.any(axis).nonzero()[:, 0] for axis in (1, 0))
+        return cls(int(rows[0]), int(columns[0]), int(rows[-1]) + 1, int(columns[-1]) + 1)
 
     @property
     def size(self) -> Size:

@@ -25,7 +25,7 @@ from torch import Tensor
 
 from intarsia.color import color_moments, smooth_chroma
 from intarsia.encoders import Encoder
-from intarsia.engine import Descent, Frame, Parameters, State, descend
+from intarsia.engine import Descent, Frame, Parameters, State, descend, joined
 from intarsia.large import check_memory
 from intarsia.large.forecast import Forecast, Plan, room_for
 from intarsia.methods import copying
@@ -37,14 +37,12 @@ from intarsia.types import Image, Size
 
 HISTORY = 10  # pairs of vectors that L-BFGS remembers
 ROUNDS = 3  # times that patches are matched at each size; 6 gave the same pictures
-MARGIN = (
-    4  # pixels around the picture that are painted along, and cut off: what the network sees beyond an edge, zeros,
-)
-# gives a garish rim; 2, 8 and 16 pixels were no better, and the statistics without the rim leave it bare
-SHIFTED = (
-    8  # last steps in which the margin is a pixel wider, so that the network halves at other pixels: without them,
-)
-# every other edge is stronger; 30 overshoot
+# pixels around the picture that are painted along, and cut off: what the network sees beyond an edge, zeros, gives a
+# garish rim; 2, 8 and 16 pixels were no better, and the statistics without the rim leave it bare
+MARGIN = 4
+# last steps in which the margin is a pixel wider, so that the network halves at other pixels: without them, every other
+# edge is stronger; 30 overshoot
+SHIFTED = 8
 
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid", allow_inf_nan=False))
@@ -133,7 +131,7 @@ class Gatys:
             begun = state if state is not None and level == first and "step" in state else None
             for i, (now, losses, kept) in self._round(goal, image, one.steps, plan, begun):
                 image, done = now, (sum(costs[:level]) + costs[level] * i / one.steps) / sum(costs)
-                kept = functools.partial(_state, kept, place | {"level": torch.tensor(level)})
+                kept = joined(kept, place | {"level": torch.tensor(level)})
                 if i == one.steps:  # the next round begins with the picture, and lets go of the rest
                     kept = functools.partial(dict, place | {"level": torch.tensor(level + 1), "image": image})
                 if before + i == self.steps:
@@ -180,7 +178,7 @@ class Gatys:
         first = 1 if state is None else int(state["step"]) + 1
         for i, (now, losses, inner) in enumerate(self._descent(goal, canvas, steps, plan, state), first):
             shown = view.visible.composed(view.inner(self._shown(now["image"])).clamp(0, 1))
-            yield i, Step(shown, losses, functools.partial(_state, inner, goal.state()))
+            yield i, Step(shown, losses, joined(inner, goal.state()))
 
     def _descent(self, goal: Goal, image: Image, steps: int, plan: Plan, state: State | None) -> Iterator[Descent]:
         def objective(now: Parameters) -> Mapping[str, Tensor]:
@@ -273,7 +271,3 @@ class Step(NamedTuple):
     image: Image
     losses: Mapping[str, float]
     state: Callable[[], State]
-
-
-def _state(inner: Callable[[], State], more: State) -> State:
-    return inner() | more

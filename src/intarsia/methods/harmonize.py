@@ -6,6 +6,7 @@
       minimize over the image X, where the guide reaches
         strength^3 * sum over taps t  W(moments of F_t(X), target_t)
         + content_weight * |F(X) - F(content)|^2 / |F(content)|^2 + histogram * H(X) + tv * TV(X)
+        + local_color * mean over p  |color of X around p - color of the painting around q(p)|^2
 
 Luan, Paris, Shechtman, Bala 2018, "Deep painterly harmonization": the object is matched twice. The first pass paints it
 from matches that every place finds by itself, the second, from what the first gave, by one field in which neighbors
@@ -21,40 +22,40 @@ distance of its Gram matrix to that of its match, at relu3_1, relu4_1 and relu5_
 import dataclasses
 import functools
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Annotated, ClassVar, Literal
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, model_validator
 from pydantic.dataclasses import dataclass
 from torch import Tensor
 
 from intarsia.color import smooth_chroma
 from intarsia.encoders import Encoder
-from intarsia.engine import Frame, Parameters, State, descend
+from intarsia.engine import Descent, Frame, Parameters, State, descend, joined
 from intarsia.guide import Guide
-from intarsia.large import Box, check_memory
+from intarsia.large import Box, Features, check_memory
 from intarsia.large.forecast import Forecast, Plan
 from intarsia.losses import histogram_loss, outside_range, squared_error, total_variation, wasserstein_loss
 from intarsia.measure import grain, strokes
 from intarsia.methods import patchgrams
 from intarsia.methods.correspondence import coherent, colors_of, field_of_matches, side_of, taken_from
+from intarsia.methods.crop import Asked, Crop
 from intarsia.methods.wct import WCT
 from intarsia.moments import Moments, Support, moments, supports
 from intarsia.networks import Networks
 from intarsia.scene import Scene, View, painted
 from intarsia.sizes import coarse_to_fine, grid_of, pool_to_grid, resize, size_of, split_steps
-from intarsia.styles import moments_of, styles_once
-from intarsia.types import Image, Map, Size
+from intarsia.styles import moments_of
+from intarsia.types import Image, Map
 
 MATCHED = 768  # long side of the painting at which places are matched; a larger one is made smaller for it
 HISTORY = 10  # pairs of vectors that L-BFGS remembers
 TAP_WEIGHTS = {"relu4_1": 0.3, "relu5_1": 0.1}  # of 1
 GRAIN = 1.4  # of a painting, in L of CIELAB, at which `tv` counts as it is given
 CALM = 0.025  # contrast of strokes in the calm quarter of a painting from which all of its brushwork is taken
-LARGE = 0.06  # part of the painting from which an object can hold its variety; a smaller one is asked for less
 LEAST = 0.5  # brushwork that is taken of a painting without strokes
 SIDE = 1024  # of the tiles that a style is encoded in
 QUANTILES = 256
@@ -108,48 +109,72 @@ class Harmonize:
     default_size: ClassVar[int | None] = None
     __call__ = painted
 
+    @model_validator(mode="after")
+    def _goes_together(self) -> "Harmonize":
+        if len(set(self.style_taps)) < len(self.style_taps):
+            raise ValueError(f"style_taps names a tap twice: {', '.join(self.style_taps)}")
+        if self.quick and self.paper != "none":
+            raise ValueError(
+                "quick is a transform from our own matches, which no paper has; give one of quick and paper"
+            )
+        return self
+
     def paint(self, scene: Scene, encoder: Encoder, state: State | None) -> Iterator[Frame]:
         encoder.check_taps(self._taps)
-        part = Part.of(scene, encoder.reach(self._taps) + HALO)
-        check_memory(self._memory(encoder, part), part.box.size, encoder.device)
-        yield from self._quickly(part, encoder) if self.quick else self._descended(part, encoder, state)
+        crop = Crop.of(scene, encoder.reach(self._taps) + HALO)
+        check_memory(self._memory(encoder, crop), crop.box.size, encoder.device)
+        yield from self._quickly(crop, encoder) if self.quick else self._descended(crop, encoder, state)
 
-    def _descended(self, part: "Part", encoder: Encoder, state: State | None) -> Iterator[Frame]:
-        levels = self._levels(part)
-        costs = [steps * (math.prod(part.size_at(scale)) + 4096) for scale, steps in levels]
-        image, known = part.start, state
-        for level, (scale, steps) in list(enumerate(levels))[0 if state is None else int(state["level"]) :]:
-            view = part.at(scale)
-            image = view.content if image is None else resize(image, view.size)
-            if known is not None:
-                matches = {name: one.to(encoder.device) for name, one in known.items() if name.startswith("matches.")}
-            else:
-                matches = self._matches(part, scale, image, encoder, last=level + 1 == len(levels))
-            goal = self._goal(part, view, scale, encoder, matches)
-            place = matches | {"level": torch.tensor(level)}
-            before, first = sum(n for _, n in levels[:level]), 0 if known is None else int(known["step"])
-            if known is not None:
-                image = goal.shown(known["parameter.image"].to(encoder.device))
-            if first == self.steps - before:  # the state of a finished run: nothing is left to do
-                yield Frame(part.shown(image), self.steps, self.steps, {}, 1.0, functools.partial(dict, state or {}))
-            descent = descend(goal, {"image": image}, steps, history=HISTORY, state=known)
-            for i, (now, losses, inner) in enumerate(descent, start=first + 1):
-                image = goal.shown(now["image"])
+    def _descended(self, crop: Crop, encoder: Encoder, state: State | None) -> Iterator[Frame]:
+        levels = self._levels(crop)
+        costs = [steps * (math.prod(crop.size_at(scale)) + 4096) for scale, steps in levels]
+        image, first = crop.start, 0 if state is None else int(state["level"])
+        for level, (scale, steps) in list(enumerate(levels))[first:]:
+            before, last = sum(n for _, n in levels[:level]), level + 1 == len(levels)
+            for i, now in self._at_one_size(crop, scale, steps, image, encoder, last, state):
+                image = now.parameters["image"]
                 done = (sum(costs[:level]) + costs[level] * i / steps) / sum(costs)
-                kept = functools.partial(_state, inner, place)
-                yield Frame(part.shown(image), before + i, self.steps, losses, done, kept)
-            known = None
+                kept = joined(now.state, {"level": torch.tensor(level)})
+                yield Frame(crop.shown(image), before + i, self.steps, now.losses, done, kept)
+            state = None
 
-    def _quickly(self, part: "Part", encoder: Encoder) -> Iterator[Frame]:
+    def _at_one_size(
+        self,
+        crop: Crop,
+        scale: float,
+        steps: int,
+        image: Image | None,
+        encoder: Encoder,
+        last: bool,
+        state: State | None,
+    ) -> Iterator[tuple[int, Descent]]:
+        """The steps, counted from 1, each with what is to be seen of the picture. From the picture of the size before,
+        or from a state within this size."""
+        view = crop.at(scale)
+        image = view.content if image is None else resize(image, view.size)
+        if state is None:
+            matches = self._matches(crop, scale, image, encoder, last)
+        else:
+            matches = {name: one.to(encoder.device) for name, one in state.items() if name.startswith("matches.")}
+        goal = self._goal(crop, view, scale, encoder, matches)
+        first = 0
+        if state is not None:
+            image, first = goal.shown(state["parameter.image"].to(encoder.device)), int(state["step"])
+        if state is not None and first == steps:  # nothing is left to do here
+            yield steps, Descent({"image": image}, {}, functools.partial(dict, state))
+        descent = descend(goal, {"image": image}, steps, history=HISTORY, state=state)
+        for i, (now, losses, inner) in enumerate(descent, first + 1):
+            yield i, Descent({"image": goal.shown(now["image"])}, losses, joined(inner, matches))
+
+    def _quickly(self, crop: Crop, encoder: Encoder) -> Iterator[Frame]:
         """By `wct`, whose moments of each style are taken under a map of what is asked for."""
-        view = part.view
-        asked = self._asked(part, 1.0, self._matches(part, 1.0, view.content, encoder, last=True))
-        regions = zip(part.guide.regions, asked, strict=True)
+        content = crop.view.content
+        asked = self._asked(crop, 1.0, self._matches(crop, 1.0, content, encoder, last=True))
+        regions = zip(crop.guide.regions, asked, strict=True)
         guide = Guide(tuple(dataclasses.replace(one, style_map=(m / m.max()).cpu()) for one, (_, m) in regions))
-        for frame in WCT(alpha=QUICK * part.fullness, networks=self.networks).paint(
-            Scene.of(view.content, guide, encoder.device), encoder, None
-        ):
-            yield dataclasses.replace(frame, image=part.shown(frame.image))
+        transform = WCT(alpha=QUICK * crop.fullness, networks=self.networks)
+        for frame in transform.paint(Scene.of(content, guide, encoder.device), encoder, None):
+            yield dataclasses.replace(frame, image=crop.shown(frame.image))
 
     @property
     def _taps(self) -> tuple[str, ...]:
@@ -157,22 +182,22 @@ class Harmonize:
             return patchgrams.TAPS
         return tuple(dict.fromkeys((*self.style_taps, self.content_tap, self.match_tap)))
 
-    def _levels(self, part: "Part") -> list[tuple[float, int]]:
+    def _levels(self, crop: Crop) -> list[tuple[float, int]]:
         """Sizes, as parts of the full one, and the steps at each."""
         if self.paper != "none":
             return [(1.0, self.steps)]
-        sizes = coarse_to_fine(part.scene.size, self.coarsest)[-self.steps :]
-        scales = [max(size) / part.long_side for size in sizes]
+        sizes = coarse_to_fine(crop.scene.size, self.coarsest)[-self.steps :]
+        scales = [max(size) / crop.long_side for size in sizes]
         return list(zip(scales, split_steps(self.steps, len(scales)), strict=True))
 
-    def _matches(self, part: "Part", scale: float, image: Image, encoder: Encoder, last: bool) -> State:
+    def _matches(self, crop: Crop, scale: float, image: Image, encoder: Encoder, last: bool) -> State:
         """matches.taken.r: how often each position of the style of region r is taken by `image`, (gh, gw), 0..1;
         matches.colors: those of the places that are taken, where they are taken to, (3, gh, gw)."""
         if self.paper != "none":
             return {}
-        scale, out, mixed, whole = min(scale, MATCHED / part.long_side), {}, [], []
-        view = part.at(scale)
-        for r, (style, style_map) in enumerate(part.styles(scale)):
+        scale, out, mixed, whole = min(scale, MATCHED / crop.long_side), {}, [], []
+        view = crop.at(scale)
+        for r, (style, style_map) in enumerate(crop.styles(scale)):
             ours = side_of(encoder, resize(image, view.size), view.shares[r], self.match_tap)
             theirs = side_of(encoder, style.to(image), style_map.to(image), self.match_tap)
             at, found = field_of_matches(ours, theirs, self.color_weight)
@@ -185,11 +210,11 @@ class Harmonize:
             whole.append(ours.part)
         return out | {"matches.colors": torch.stack(mixed).sum(0) / torch.stack(whole).sum(0).clamp_min(1e-6)}
 
-    def _asked(self, part: "Part", scale: float, matches: State) -> list["Asked"]:
+    def _asked(self, crop: Crop, scale: float, matches: State) -> list["Asked"]:
         """Of each region its style, and what each place of it counts for: as often as it is taken, and in part as the
         style's own map says."""
-        out, palette = [], self.palette * part.fullness
-        for r, (style, style_map) in enumerate(part.styles(scale)):
+        out, palette = [], self.palette * crop.fullness
+        for r, (style, style_map) in enumerate(crop.styles(scale)):
             taken = matches[f"matches.taken.{r}"]
             whole, here = style_map.to(taken), resize(taken[None], size_of(style))[0]
             both = (1 - palette) * here / here.mean() + palette * whole / whole.mean()
@@ -197,80 +222,17 @@ class Harmonize:
         return out
 
     def _goal(
-        self, part: "Part", view: View, scale: float, encoder: Encoder, matches: State
+        self, crop: Crop, view: View, scale: float, encoder: Encoder, matches: State
     ) -> "Goal | patchgrams.PatchGoal":
         if self.paper != "none":
-            return patchgrams.PatchGoal.build(encoder, view, part.styles(scale))
-        asked = self._asked(part, scale, matches)
-        return Goal.build(self, encoder, view, asked, matches["matches.colors"], part.fullness)
+            return patchgrams.PatchGoal.build(encoder, view, crop.styles(scale))
+        asked = self._asked(crop, scale, matches)
+        return Goal.build(self, encoder, view, asked, matches["matches.colors"], crop.fullness)
 
-    def _memory(self, encoder: Encoder, part: "Part") -> float:
+    def _memory(self, encoder: Encoder, crop: Crop) -> float:
         """In bytes, on top of what is loaded. Measured: see benchmarks/RESULTS.md."""
         network = 3.5 * encoder.precision.itemsize * encoder.channels_a_pixel(self._taps)
-        return Forecast(part.box.size, network, 0).memory(Plan(None, "lbfgs", HISTORY))
-
-
-Asked = tuple[Image, Map]  # a style, and what each place of it counts for
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Part:
-    """What is worked on: what the guide reaches, and around it as much as the network sees. box: its place in the
-    scene; view: of it, at full size; start: a picture to begin with."""
-
-    scene: Scene
-    box: Box
-    view: View
-    start: Image | None
-
-    @classmethod
-    def of(cls, scene: Scene, around: int) -> "Part":
-        start = None if scene.start is None else resize(scene.start, scene.size)
-        if scene.guide.is_even:
-            return cls(scene, Box.whole(scene.size), scene.at(scene.size), start)
-        shares = scene.guide.shares(scene.size)
-        reached = (shares > 0).any(0)
-        (top, bottom), (left, right) = (_span(reached.any(1 - axis)) for axis in (0, 1))
-        box = Box(top, left, bottom, right).grown(around, scene.size)
-        regions = zip(scene.guide.regions, box.of(shares), strict=True)
-        guide = Guide(tuple(dataclasses.replace(one, content_map=share.clone()) for one, share in regions))
-        view = View.of(box.of(scene.content).contiguous(), guide)
-        return cls(scene, box, view, None if start is None else box.of(start))
-
-    @property
-    def guide(self) -> Guide:
-        return self.view.guide
-
-    @property
-    def long_side(self) -> int:
-        """Of the scene: styles are looked at beside it."""
-        return max(self.scene.size)
-
-    @functools.cached_property
-    def fullness(self) -> float:
-        """How much of the painting's variety the object can hold, 0..1."""
-        part = float(self.view.cover.sum(dtype=torch.float64)) / math.prod(self.scene.size)
-        return min(1.0, (part / LARGE) ** 0.5)
-
-    def size_at(self, scale: float) -> Size:
-        h, w = self.box.size
-        return max(1, round(h * scale)), max(1, round(w * scale))
-
-    def at(self, scale: float) -> View:
-        return self.view if scale == 1 else View.of(resize(self.view.content, self.size_at(scale)), self.guide)
-
-    def styles(self, scale: float) -> list[Asked]:
-        """Of each region the style, as large as it is looked at, and which part of it is taken."""
-        out = {}
-        for members, style, maps in styles_once(self.guide, max(16, round(self.long_side * scale))):
-            out |= {r: (style, maps[r]) for r in members}
-        return [out[r] for r in range(len(out))]
-
-    def shown(self, image: Image) -> Image:
-        """The whole scene with what was painted, at full size and in the colors that the guide asks for."""
-        out = self.scene.content.clone()
-        self.box.of(out).copy_(self.view.composed(resize(image, self.box.size)))
-        return self.scene.shown(out)
+        return Forecast(crop.box.size, network, 0).memory(Plan(None, "lbfgs", HISTORY))
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -282,7 +244,7 @@ class Goal:
     view: View
     supports: dict[str, list[Support]]  # of the regions, per tap
     targets: dict[str, Moments]
-    importance: Float[Tensor, " r"]  # strength^3 x part of the painted area
+    importance: Float[Tensor, " r"]  # fullness x strength^3 x part of the painted area
     content: Float[Tensor, "c h2 w2"]
     content_importance: Float[Tensor, "h2 w2"]
     colors: Float[Tensor, "3 h3 w3"]  # of the places that are taken
@@ -290,55 +252,51 @@ class Goal:
     tv: float
 
     @classmethod
+    @torch.no_grad()
     def build(
         cls, method: Harmonize, encoder: Encoder, view: View, asked: Sequence[Asked], colors: Tensor, fullness: float
     ) -> "Goal":
-        """asked: of each region the style and its places; colors: of the places taken; fullness: as in `Part`."""
+        """asked: of each region the style and its places; colors: of the places taken; fullness: as in `Crop`."""
         taps, deepest = method.style_taps, max(encoder.strides[tap] for tap in method._taps)
         grids = {tap: grid_of(view.size, encoder.strides[tap], deepest) for tap in method._taps}
         held = {tap: pool_to_grid(view.shares, grid, encoder.strides[tap]) for tap, grid in grids.items()}
-        each = [moments_of(encoder, style, taps, places[None], SIDE) for style, places in asked]
-        targets = {
-            tap: Moments.stacked([one[tap] for one in each]).to(encoder.device).through(encoder.basis(tap))
-            for tap in taps
-        }
-        pairs = list(zip(view.guide.regions, [style for style, _ in asked], strict=True))
-        strength = [region.strength * _brushwork(method, style) for region, style in pairs]
-        mass = view.shares.sum((1, 2))
-        # cubed: the picture answers to the logarithm of a weight, as in `gatys`
-        importance = fullness * mass.new_tensor(strength) ** 3 * mass / view.cover.sum()
-        weights = mass.new_tensor([region.content_weight for region in view.guide.regions])
-        content, tap = encoder(view.content, method._taps)[method.content_tap], method.content_tap
-        energy = (content.float().square().sum(0) * held[tap].sum(0)).sum().clamp_min(1e-12)
-        keep = method.content_weight * torch.einsum("r,rhw->hw", weights, held[tap]) / energy
-        grains = mass.new_tensor([grain(style)[0] for _, style in pairs])
-        calm = float((mass * GRAIN / grains.clamp_min(GRAIN / 4)).sum() / mass.sum())
-        histograms = [_histogram(encoder, method, style, places) for style, places in asked] if method.histogram else []
-        found = {tap: supports(held[tap]) for tap in taps}
+        content = encoder(view.content, method._taps)[method.content_tap]
         return cls(
-            method, encoder, view, found, targets, importance, content, keep, colors, histograms, method.tv * calm
+            method,
+            encoder,
+            view,
+            supports={tap: supports(held[tap]) for tap in taps},
+            targets=_targets(encoder, asked, taps),
+            importance=_importance(method, view, asked, fullness),
+            content=content,
+            content_importance=_content_importance(method, view, content, held[method.content_tap]),
+            colors=colors,
+            histograms=[_histogram(encoder, taps[0], *one) for one in asked] if method.histogram else [],
+            tv=method.tv * _calm(view, asked),
         )
 
     def __call__(self, now: Parameters) -> dict[str, Float[Tensor, ""]]:
         image = self._smooth(now["image"])
-        features = self.encoder(self._kept(image), self.method._taps)
-        style, of = [], self.method.style_taps
-        for tap in of:
-            own = moments(features[tap], self.supports[tap])
-            weight = self.importance * TAP_WEIGHTS.get(tap, 1.0)
-            style.append((weight * wasserstein_loss(own, self.targets[tap])).sum())
-        content = squared_error(features[self.method.content_tap], self.content, self.content_importance)
-        terms = {"style": torch.stack(style).sum(), "content": content}
-        if self.method.local_color:
-            terms["color"] = self.method.local_color * self._away_in_color(image)
+        features, of = self.encoder(self._kept(image), self.method._taps), self.method
+        content = squared_error(features[of.content_tap], self.content, self.content_importance)
+        terms = {"style": self._style(features), "content": content}
+        if of.local_color:
+            terms["color"] = of.local_color * self._away_in_color(image)
         if self.histograms:
-            near = [
-                histogram_loss(features[of[0]], support, wanted)
-                for support, wanted in zip(self.supports[of[0]], self.histograms, strict=True)
-            ]
-            terms["histogram"] = self.method.histogram * (self.importance * torch.stack(near)).sum()
-        smooth = total_variation(self._kept(image))
-        return terms | {"tv": self.tv * smooth, "range": 10 * outside_range(now["image"])}
+            terms["histogram"] = of.histogram * self._away_in_histograms(features[of.style_taps[0]])
+        return terms | {"tv": self.tv * total_variation(self._kept(image)), "range": 10 * outside_range(now["image"])}
+
+    def _style(self, features: Features) -> Float[Tensor, ""]:
+        each = []
+        for tap, target in self.targets.items():
+            weight = self.importance * TAP_WEIGHTS.get(tap, 1.0)
+            each.append((weight * wasserstein_loss(moments(features[tap], self.supports[tap]), target)).sum())
+        return torch.stack(each).sum()
+
+    def _away_in_histograms(self, features: Float[Tensor, "c h w"]) -> Float[Tensor, ""]:
+        pairs = zip(self.supports[self.method.style_taps[0]], self.histograms, strict=True)
+        each = [histogram_loss(features, support, wanted) for support, wanted in pairs]
+        return (self.importance * torch.stack(each)).sum()
 
     def _away_in_color(self, image: Image) -> Float[Tensor, ""]:
         grid = size_of(self.colors)
@@ -357,30 +315,50 @@ class Goal:
         return self.view.kept(image, Box.whole(self.view.size))
 
 
+def _targets(encoder: Encoder, asked: Sequence[Asked], taps: Sequence[str]) -> dict[str, Moments]:
+    """Per tap the moments that each region is to have, in the encoder's basis."""
+    each = [moments_of(encoder, style, taps, places[None], SIDE) for style, places in asked]
+    stacked = {tap: Moments.stacked([one[tap] for one in each]) for tap in taps}
+    return {tap: one.to(encoder.device).through(encoder.basis(tap)) for tap, one in stacked.items()}
+
+
+def _importance(method: Harmonize, view: View, asked: Sequence[Asked], fullness: float) -> Float[Tensor, " r"]:
+    """fullness x strength^3 x part of the painted area. Cubed: the picture answers to the logarithm of a weight, as in
+    `gatys`."""
+    pairs = zip(view.guide.regions, asked, strict=True)
+    mass = view.shares.sum((1, 2))
+    strength = mass.new_tensor([region.strength * _brushwork(method, style) for region, (style, _) in pairs])
+    return fullness * strength**3 * mass / view.cover.sum()
+
+
 def _brushwork(method: Harmonize, style: Image) -> float:
     if method.brushwork is not None:
         return method.brushwork
     return min(1.0, max(LEAST, strokes(style) / CALM))
 
 
-def _histogram(encoder: Encoder, method: Harmonize, style: Image, places: Float[Tensor, "h w"]) -> Float[Tensor, "q c"]:
-    """Quantiles of every channel at the first tap, each place counted as often as it is asked for."""
-    tap = method.style_taps[0]
-    with torch.no_grad():
-        features = encoder(style, [tap])[tap].float()
+def _content_importance(
+    method: Harmonize, view: View, content: Float[Tensor, "c h w"], held: Float[Tensor, "r h w"]
+) -> Float[Tensor, "h w"]:
+    """What each position's squared error counts for, over the energy of the features in what is painted."""
+    energy = (content.float().square().sum(0) * held.sum(0)).sum().clamp_min(1e-12)
+    weights = held.new_tensor([region.content_weight for region in view.guide.regions])
+    return method.content_weight * torch.einsum("r,rhw->hw", weights, held) / energy
+
+
+def _calm(view: View, asked: Sequence[Asked]) -> float:
+    """What total variation counts for: less where the paintings have more grain."""
+    mass = view.shares.sum((1, 2))
+    grains = mass.new_tensor([grain(style)[0] for style, _ in asked])
+    return float((mass * GRAIN / grains.clamp_min(GRAIN / 4)).sum() / mass.sum())
+
+
+def _histogram(encoder: Encoder, tap: str, style: Image, places: Map) -> Float[Tensor, "q c"]:
+    """Quantiles of every channel, each place counted as often as it is asked for."""
+    features = encoder(style, [tap])[tap].float()
     weight = pool_to_grid(places[None], size_of(features), encoder.strides[tap])[0].flatten()
     values, order = features.flatten(1).sort(1)
     summed = (weight / weight.sum())[order].cumsum(1)
     at = (torch.arange(QUANTILES, device=values.device) + 0.5) / QUANTILES
     index = torch.searchsorted(summed, at.expand(len(values), -1).contiguous()).clamp_max(values.shape[1] - 1)
     return values.gather(1, index).T.contiguous()
-
-
-def _span(held: Tensor) -> tuple[int, int]:
-    """From the first to behind the last."""
-    there = held.nonzero()[:, 0]
-    return int(there[0]), int(there[-1]) + 1
-
-
-def _state(inner: Callable[[], State], more: State) -> State:
-    return inner() | more

@@ -21,6 +21,7 @@ from intarsia.composite import BLENDS, Blend, feather, statistics
 from intarsia.engine import Frame, State
 from intarsia.errors import GuideError, unknown
 from intarsia.geometry import CORNERS, apply, homography, pixel_centers, sample
+from intarsia.large import Box
 from intarsia.recipe.regions import WrittenPoint
 from intarsia.sizes import resize, size_of
 from intarsia.sources import flood_fill, polygon
@@ -130,15 +131,16 @@ class Area:
         """A scene (by default its own) with the image of the part in its place. last: else its edge is blended in a
         quicker way."""
         scene = self.scene if scene is None else scene
-        box = (..., *_around(self.cover, REACH))
-        placed, cover = self.placed(resize(image.cpu(), size_of(self.content.image)), box), self.cover[box]
+        box = Box.around(self.cover > 0).grown(REACH, size_of(scene))
+        placed = self.placed(resize(image.cpu(), size_of(self.content.image)), box)
         out = scene.clone()
-        out[box] = (self.blend if last else self.quick)(placed, scene[box], cover)
+        box.of(out).copy_((self.blend if last else self.quick)(placed, box.of(scene), box.of(self.cover)))
         return out
 
-    def placed(self, image: Image, box: tuple = (...,)) -> Image:
-        """The image of the part where it belongs in the scene, its border going on beyond it."""
-        grid = apply(self.matrix, pixel_centers(size_of(self.scene))[box[1:]])
+    def placed(self, image: Image, box: Box | None = None) -> Image:
+        """The image of the part where it belongs in the scene, or in a box of it, its border going on beyond it."""
+        box = Box.whole(size_of(self.scene)) if box is None else box
+        grid = apply(self.matrix, pixel_centers(size_of(self.scene))[box.rows, box.left : box.right])
         return sample(image, grid, "bicubic").clamp(0, 1)
 
     def outlined(self) -> Image:
@@ -245,22 +247,11 @@ def _aspect(corners: Points) -> float | None:
 
 def _boxed(cover: Map, pixels: float) -> tuple[Homography, Size]:
     """The upright box around what is covered, with something around it."""
-    rows, columns = (_span(cover, axis, 0) for axis in (1, 0))
-    margin = math.ceil(pixels + CONTEXT * max(rows.stop - rows.start, columns.stop - columns.start))
-    (top, bottom), (left, right) = ((one.start, one.stop) for one in _around(cover, margin))
-    h, w = size_of(cover)
+    tight, (h, w) = Box.around(cover > 0), size_of(cover)
+    area = tight.grown(math.ceil(pixels + CONTEXT * max(tight.size)), (h, w))
+    top, left, bottom, right = area
     box = torch.tensor([[left / w, top / h], [right / w, top / h], [right / w, bottom / h], [left / w, bottom / h]])
-    return homography(box.double(), torch.tensor(CORNERS, dtype=torch.float64)), (bottom - top, right - left)
-
-
-def _around(cover: Map, margin: int) -> tuple[slice, slice]:
-    """The rows and columns of what is covered, and so many beyond."""
-    return _span(cover, 1, margin), _span(cover, 0, margin)
-
-
-def _span(cover: Map, axis: int, margin: int) -> slice:
-    there = (cover > 0).any(axis).nonzero()
-    return slice(max(0, int(there[0]) - margin), min(cover.shape[1 - axis], int(there[-1]) + 1 + margin))
+    return homography(box.double(), torch.tensor(CORNERS, dtype=torch.float64)), area.size
 
 
 def _facing_us(image: Float[Tensor, "c h w"], matrix: Homography, size: Size) -> Float[Tensor, "c h2 w2"]:

@@ -10,6 +10,7 @@ from intarsia import picture
 from intarsia.composite import BLENDS, over, placed
 from intarsia.errors import GuideError, unknown
 from intarsia.geometry import similarity
+from intarsia.large import Box
 from intarsia.maps import check_aspect, fitted, settled
 from intarsia.recipe.regions import OneMap, WrittenPoint
 from intarsia.sizes import resize, size_of
@@ -137,13 +138,8 @@ def _alpha(
 
 def _cut_out(image: Image, alpha: Map) -> tuple[Image, Map]:
     """The upright box around what is seen."""
-    (top, bottom), (left, right) = (_span((alpha > 0).any(axis)) for axis in (1, 0))
-    return image[:, top:bottom, left:right], alpha[top:bottom, left:right]
-
-
-def _span(there: torch.Tensor) -> tuple[int, int]:
-    places = there.nonzero()
-    return int(places[0]), int(places[-1]) + 1
+    box = Box.around(alpha > 0)
+    return box.of(image), box.of(alpha)
 
 
 def _reduced(image: Image, alpha: Map, ratio: float) -> tuple[Image, Map]:
