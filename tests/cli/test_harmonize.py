@@ -68,12 +68,12 @@ def test_the_result_is_as_large_as_the_painting_or_as_told(painting):
     assert painted(*FORMS[1], "--size", "64").shape == (3, 48, 64)
 
 
-def test_a_pasted_picture_of_another_size_is_fitted(painting):
+def test_a_pasted_picture_of_another_size_is_fitted(painting, capsys):
     larger = picture.resize(picture.read("naive.png").image, (144, 192))
     picture.write("larger.png", larger)
-    torch.testing.assert_close(
-        painted("--pasted", "larger.png", "--mask", "mask.png"), painted(*FORMS[1]), atol=0.2, rtol=0
-    )
+    fitted = painted("--pasted", "larger.png", "--mask", "mask.png")
+    assert "larger.png is 192 x 144, the picture under it 96 x 72; it was resized." in capsys.readouterr().err
+    torch.testing.assert_close(fitted, painted(*FORMS[1]), atol=0.2, rtol=0)
 
 
 @pytest.mark.parametrize("how", [[], ["--quick"]])
@@ -98,7 +98,7 @@ def test_strength_takes_the_place_of_the_estimate(painting):
     ("arguments", "code", "words"),
     [
         ([], 2, "nothing was given to put there. Give --object, or --pasted with --mask"),
-        (["--object", "cut.png", "--pasted", "naive.png", "--mask", "mask.png"], 2, "Leave --object and its flags away"),
+        (["--object", "cut.png", *FORMS[1]], 2, "Leave --object and its flags away"),
         (["--pasted", "naive.png"], 2, "--pasted and --mask go together"),
         (["--mask", "mask.png"], 2, "--pasted and --mask go together"),
         (["--object", "flat.png"], 3, 'Give an --object-mask: a file, or words, "fill 0.02,0.02 | invert"'),
@@ -106,6 +106,7 @@ def test_strength_takes_the_place_of_the_estimate(painting):
         (["--object", "cut.png", "--at", "3,4"], 3, "the object is outside the picture"),
         (["--object", "cut.png", "--object-mask", "style.png"], 3, "its object mask is 40 x 40, the object picture"),
         (["--object", "cut.png", "--object-mask", "everywhere | invert"], 3, "the mask of the object is empty"),
+        (["--pasted", "style.png", "--mask", "everywhere"], 3, "style.png is 40 x 40, the picture under it 96"),
         (["--pasted", "style.png", "--mask", "mask.png"], 3, "must have the same aspect"),
         (["--pasted", "naive.png", "--mask", "style.png"], 3, "must have the same aspect"),
         (["--pasted", "naive.png", "--mask", "everywhere"], 3, "the mask covers all of it"),
