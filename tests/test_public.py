@@ -8,7 +8,7 @@ import pytest
 
 import intarsia
 
-NAMES = ["AdaIN", "Frame", "Gatys", "Guide", "IntarsiaError", "Job", "Networks", "Recipe", "Region", "Result", "WCT"]
+NAMES = ["AdaIN", "Frame", "Gatys", "Guide", "Harmonize", "IntarsiaError", "Job", "Networks", "Recipe", "Region", "Result", "WCT"]
 MODULES = ["encoders", "errors", "maps", "picture", "run", "sources", "swatches"]
 
 
