@@ -219,6 +219,7 @@ PAINTINGS = {
     **{f"pasted-{blend}": f"{PASTED_CUP} --blend {blend}" for blend in BLENDS},
     "woman-naive": f"composite {THE_WOMAN} --blend over",
     "woman-harmonized": f"harmonize {THE_WOMAN}",
+    "woman-half": f"harmonize {THE_WOMAN} --strength 0.5",
     "woman-quick": f"harmonize {THE_WOMAN} --quick",
     **{f"steps-{n}": f"cup.png swatch:starry --size 384 --steps {n}" for n in ("15", "60", "200", "600")},
 }
@@ -293,7 +294,14 @@ SHEETS: dict[str, list[Tile]] = {
     "steps": tiles(*(f"steps-{n} | --steps {n}" for n in ("15", "60", "200", "600"))),
     "partial": tiles("part-table | --corners", "part-sky | --flood", "part-surround | --surround swatch:ink"),
     "pasting": tiles(*(f"pasted-{blend} | {blend}" for blend in BLENDS)),
-    "harmonizing": tiles("woman-naive | pasted", "woman-harmonized | harmonized", "woman-quick | --quick"),
+    "harmonizing": tiles(
+        *(
+            "woman-naive | pasted",
+            "woman-harmonized | harmonized",
+            "woman-half | --strength 0.5",
+            "woman-quick | --quick",
+        )
+    ),
     "swatches": [Tile(f"swatch:{name}", name) for name in swatches.SWATCHES],
 }
 
