@@ -69,6 +69,7 @@ def softened(mask: np.ndarray) -> np.ndarray:
 
 MASKS: dict[str, Callable[[], np.ndarray]] = {
     "behind-her": lambda: 1 - woman(),
+    "the-woman": woman,
     "the-cup": cup,
     "table": lambda: 1 - cup(),
 }
@@ -157,8 +158,10 @@ BEFORE = (
 
 ON_THE_TABLE = "--corners 0.758,0.25 0.933,0.1125 0.997,0.425 0.833,0.5875"
 PASTED_CUP = "composite starry.png --object cup.png --object-mask the-cup.png --at 0.5,0.6 --scale 0.7"
+THE_WOMAN = "rocket-starry.png --object astronaut.png --object-mask the-woman.png --at 0.28,0.63 --scale 0.75"
 BLENDS = ("over", "feather", "poisson", "pyramid", "statistics")
-COMMANDS = ("doodle", "texture", "masks", "partial", "composite")  # other than `stylize`, before what they paint
+# Other than `stylize`, before what they paint.
+COMMANDS = ("doodle", "texture", "masks", "partial", "composite", "harmonize")
 
 PAINTINGS = {
     "astronaut-starry": "astronaut.png swatch:starry",
@@ -214,6 +217,10 @@ PAINTINGS = {
     "part-sky": "partial rocket.png swatch:starry --flood 0.4,0.4 --tolerance 20",
     "part-surround": "partial rocket.png swatch:starry --flood 0.4,0.4 --tolerance 20 --surround swatch:ink",
     **{f"pasted-{blend}": f"{PASTED_CUP} --blend {blend}" for blend in BLENDS},
+    "woman-naive": f"composite {THE_WOMAN} --blend over",
+    "woman-harmonized": f"harmonize {THE_WOMAN}",
+    "woman-half": f"harmonize {THE_WOMAN} --strength 0.5",
+    "woman-quick": f"harmonize {THE_WOMAN} --quick",
     **{f"steps-{n}": f"cup.png swatch:starry --size 384 --steps {n}" for n in ("15", "60", "200", "600")},
 }
 
@@ -287,6 +294,14 @@ SHEETS: dict[str, list[Tile]] = {
     "steps": tiles(*(f"steps-{n} | --steps {n}" for n in ("15", "60", "200", "600"))),
     "partial": tiles("part-table | --corners", "part-sky | --flood", "part-surround | --surround swatch:ink"),
     "pasting": tiles(*(f"pasted-{blend} | {blend}" for blend in BLENDS)),
+    "harmonizing": tiles(
+        *(
+            "woman-naive | pasted",
+            "woman-harmonized | harmonized",
+            "woman-half | --strength 0.5",
+            "woman-quick | --quick",
+        )
+    ),
     "swatches": [Tile(f"swatch:{name}", name) for name in swatches.SWATCHES],
 }
 
@@ -379,7 +394,8 @@ def paint(name: str, threads: int, keep: bool) -> None:
 
 def needed(names: list[str]) -> Iterator[str]:
     shown = {tile.shows.partition("/")[0] for name in names for tile in SHEETS[name]}
-    return (name for name in PAINTINGS if name in shown)
+    words = {word for name in shown & PAINTINGS.keys() for word in shlex.split(PAINTINGS[name])}
+    return (name for name in PAINTINGS if name in shown or f"{name}.png" in words)
 
 
 def main() -> None:

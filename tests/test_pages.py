@@ -32,6 +32,7 @@ def known_flags() -> set[str]:
             "masks",
             "composite",
             "partial",
+            "harmonize",
             "measure",
             "batch",
             "replay",

@@ -8,7 +8,8 @@ import pytest
 
 import intarsia
 
-NAMES = ["AdaIN", "Frame", "Gatys", "Guide", "IntarsiaError", "Job", "Networks", "Recipe", "Region", "Result", "WCT"]
+METHODS = ["AdaIN", "Gatys", "Harmonize", "WCT"]
+NAMES = [*METHODS, "Frame", "Guide", "IntarsiaError", "Job", "Networks", "Recipe", "Region", "Result"]
 MODULES = ["encoders", "errors", "maps", "picture", "run", "sources", "swatches"]
 
 

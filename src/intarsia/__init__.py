@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from intarsia.guide import Guide, Region
     from intarsia.methods.adain import AdaIN
     from intarsia.methods.gatys import Gatys
+    from intarsia.methods.harmonize import Harmonize
     from intarsia.methods.wct import WCT
     from intarsia.networks import Networks
     from intarsia.recipe import Job, Recipe, Result, stylize
@@ -27,6 +28,7 @@ _HOME = {
     "Frame": "engine",
     "Gatys": "methods.gatys",
     "Guide": "guide",
+    "Harmonize": "methods.harmonize",
     "IntarsiaError": "errors",
     "Job": "recipe",
     "Networks": "networks",
@@ -45,6 +47,7 @@ __all__ = [
     "Frame",
     "Gatys",
     "Guide",
+    "Harmonize",
     "IntarsiaError",
     "Job",
     "Networks",

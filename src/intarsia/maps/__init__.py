@@ -1,12 +1,13 @@
 """Maps made of maps, "h w" in 0..1: edited (`edits`), and fitted to pictures (`fitting`)."""
 
 from intarsia.maps.edits import add, feather, grow, intersect, invert, refine, shrink, subtract
-from intarsia.maps.fitting import at_size, check_aspect, fitted, settled
+from intarsia.maps.fitting import at_size, check_aspect, check_picture, fitted, settled
 
 __all__ = [
     "add",
     "at_size",
     "check_aspect",
+    "check_picture",
     "feather",
     "fitted",
     "grow",

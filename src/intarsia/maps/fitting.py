@@ -32,10 +32,21 @@ def check_aspect(name: str, what: str, given: Shaped[Tensor, "*c _ _"], size: Si
     """Raises GuideError where the aspect of a map is not that of its picture of `size` (h, w); only another size is a
     Notice."""
     h, w = given.shape[-2:]
-    if (h, w) == size:
-        return
     came = f"{name}: its {what} mask is {w} x {h}, the {what} picture {size[1]} x {size[0]}"
+    _agree((h, w), size, came, "They must have the same aspect: crop or redraw the mask.")
+
+
+def check_picture(name: str, given: Shaped[Tensor, "*c _ _"], other: str, size: Size) -> None:
+    """The same for a picture that is as another one of `size` (h, w)."""
+    h, w = given.shape[-2:]
+    came = f"{name} is {w} x {h}, {other} {size[1]} x {size[0]}"
+    _agree((h, w), size, came, "They must have the same aspect: crop one of them.")
+
+
+def _agree(given: Size, size: Size, came: str, cure: str) -> None:
+    (h, w), (high, wide) = given, size
     # equal aspect within 1 %, or within the pixel that rounding may cost
-    if abs(h * size[1] - w * size[0]) > max(0.01 * h * size[1], h, size[1]):
-        raise GuideError(f"{came}. They must have the same aspect: crop or redraw the mask.")
-    notice(f"{came}; it was resized.")
+    if abs(h * wide - w * high) > max(0.01 * h * wide, h, wide):
+        raise GuideError(f"{came}. {cure}")
+    if given != size:
+        notice(f"{came}; it was resized.")

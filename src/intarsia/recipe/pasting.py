@@ -11,7 +11,7 @@ from intarsia.composite import BLENDS, over, placed
 from intarsia.errors import GuideError, unknown
 from intarsia.geometry import similarity
 from intarsia.large import Box
-from intarsia.maps import check_aspect, fitted, settled
+from intarsia.maps import check_aspect, check_picture, fitted, settled
 from intarsia.recipe.regions import OneMap, WrittenPoint
 from intarsia.sizes import resize, size_of
 from intarsia.sources.written import Canvas
@@ -93,7 +93,7 @@ def _placed(paste: Paste, image: Image, alpha: Map, size: Size) -> tuple[Image, 
 
 def _fitted(paste: Paste, image: Image, alpha: Map, size: Size) -> tuple[Image, Map]:
     """A picture with the object in its place. GuideError for one of another aspect."""
-    check_aspect(paste.object, "content", image, size)
+    check_picture(paste.object, image, "the picture under it", size)
     if bool((alpha >= 1).all()):
         raise GuideError(
             f"{paste.object}: the mask covers all of it, so nothing of the content is left. Give the object's."
