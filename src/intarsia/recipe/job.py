@@ -127,8 +127,6 @@ class Job:
             cover = None if ground.pasted is None else settled(area.taken(ground.pasted[None])[0])
             ground = Ground(area.content, size_of(area.content.image), cover)
         guide = guide_of(recipe, ground, [styles[name] for name in recipe.styles], files)
-        if max(h, w) > max(size):
-            notice(f"{called(recipe.content)}: {w} x {h} is reduced to {size[1]} x {size[0]} (`size`).")
         painted = shown.image if area is None else area.content.image
         start = None if recipe.start is None else picture.resize(files.read(recipe.start).image, size_of(painted))
         around = None if recipe.part is None or recipe.part.surround is None else files.read(recipe.part.surround).image
