@@ -121,3 +121,9 @@ def test_a_method_is_its_algorithm_and_gets_the_rest(pictures):
     assert torch.equal(last.image[:, :, 16:], content[:, :, 16:])
     *_, still = Inverted()(content, Guide((Region(style, strength=0),)))
     assert torch.equal(still.image, content)
+
+
+def test_a_region_that_reaches_nothing_leaves_nothing_to_paint(random_image):
+    style, nowhere = random_image(16, 16, 2), torch.zeros(24, 32)
+    scene = Scene.of(random_image(24, 32, 1), Guide((Region(style, 1 - nowhere, strength=0), Region(style, nowhere))))
+    assert scene.is_still

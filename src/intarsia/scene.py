@@ -18,7 +18,7 @@ from torch import Tensor
 from intarsia.composite import over
 from intarsia.encoders import Encoder
 from intarsia.engine import Frame, State
-from intarsia.guide import Guide
+from intarsia.guide import Guide, Region
 from intarsia.large import Box, bands, in_parts
 from intarsia.networks import Networks
 from intarsia.recolor import Recolored
@@ -122,7 +122,7 @@ class Scene:
     @property
     def is_still(self) -> bool:
         """Whether there is nothing to paint."""
-        return all(region.strength == 0 for region in self.guide.regions)
+        return not any(region.strength and _reaches(region) for region in self.guide.regions)
 
     def at(self, size: Size, margin: int = 0) -> View:
         """What is painted at a visible size (h, w), within a margin in pixels."""
@@ -165,6 +165,10 @@ def painted(
         yield Frame(scene.content, 1, 1, {}, 1.0, dict)
     else:
         yield from method.paint(scene, encoder, state)
+
+
+def _reaches(region: Region) -> bool:
+    return region.content_map is None or bool((region.content_map > 0).any())
 
 
 def _shares(guide: Guide, size: Size, margin: int) -> tuple[Float[Tensor, "r h w"], Float[Tensor, "h w"]]:

@@ -116,6 +116,22 @@ def test_guidance_is_for_each_picture_anew(folder, monkeypatch):
     assert not torch.equal(picture.read("out/a.png").image, picture.read("out/b/c.png").image)
 
 
+def test_an_object_is_harmonized_with_each_picture(folder, random_image):
+    """The recipe of one painting, whose own style it is, takes each for its own."""
+    alpha = torch.zeros(20, 20)
+    alpha[4:16, 4:16] = 1
+    picture.write("object.png", random_image(20, 20, 9), alpha=alpha)
+    os.makedirs("many")
+    for i in (1, 2):
+        picture.write(f"many/{i}.png", random_image(36, 48, i))
+    how = ["--object", "object.png", "--encoder", "toy", "--steps", "2", "--quiet"]
+    for i in (1, 2):
+        assert run(["harmonize", f"many/{i}.png", *how, "-o", f"{i}.png", "--save-recipe", "r.json"]) == 0
+    assert run(["batch", "many", "-o", "out", "--recipe", "r.json", "--quiet"]) == 0
+    for i in (1, 2):
+        assert torch.equal(picture.read(f"out/{i}.png").image, picture.read(f"{i}.png").image)
+
+
 def write_mask(name: str, left: float, h: int = 36, w: int = 48) -> None:
     """A mask that is white left, or right of the middle."""
     gray = torch.full((h, w), 1.0 - left)

@@ -217,3 +217,11 @@ def test_where_no_tolerance_helps_that_is_told(folder):
     picture.write("flat.png", torch.full((3, 24, 32), 0.5))
     with pytest.raises(GuideError, match="no smaller `tolerance` helps"):
         Job.open(recipe_of({"flood": (0.5, 0.5)}, content="flat.png"))
+
+
+def test_a_wide_edge_fades_out_without_a_step():
+    scene = picture.Opened(torch.zeros(3, 40, 400), None, 8, ())
+    area = Area.of(Part(polygon=[(0, 0), (0.25, 0), (0.25, 1), (0, 1)], feather=150), scene)
+    row = area.back(torch.ones_like(area.content.image))[0, 20]
+    assert float(row.diff().abs().max()) < 0.03
+    assert bool((row[260:] == 0).all())

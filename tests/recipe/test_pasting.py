@@ -100,7 +100,6 @@ def test_masks_of_the_contents_own_size_still_fit(cutout):
     picture.write("mask.png", torch.ones(3, 48, 64))
     with warnings.catch_warnings():
         warnings.simplefilter("error", Notice)
-        warnings.filterwarnings("ignore", message="large.png: 64 x 48 is reduced", category=Notice)
         job = Job.open(
             recipe_of({}, content="large.png", styles=["style.png"], content_mask=["mask.png | invert | invert"])
         )

@@ -3,10 +3,10 @@
 `gather` finds the pictures, and a `Batch` paints them.
 """
 
-from intarsia.batch.batch import CONTENT, Batch, Event, Handling, Workload
+from intarsia.batch.batch import Batch, Event, Handling, Workload
 from intarsia.batch.gathering import Found, gather
 from intarsia.batch.ledger import History, Ledger, read_ledger
-from intarsia.batch.pictures import Picture
+from intarsia.batch.pictures import CONTENT, Picture
 
 __all__ = [
     "CONTENT",

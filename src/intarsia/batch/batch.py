@@ -19,7 +19,7 @@ from pydantic.dataclasses import dataclass as checked_dataclass
 from intarsia import __version__, errors, picture, swatches
 from intarsia.batch.folder import check_folder, owned, sum_of
 from intarsia.batch.ledger import NAME, History, Ledger, read_ledger
-from intarsia.batch.pictures import Picture, fault_of, found_masks, is_of_each
+from intarsia.batch.pictures import CONTENT, Picture, fault_of, found_masks, is_of_each
 from intarsia.batch.pool import Pool, Worker
 from intarsia.errors import IntarsiaError, OutputError, PictureError, RecipeError, UsageError
 from intarsia.large.memory import LIMIT, free_memory
@@ -27,7 +27,6 @@ from intarsia.methods import every_setting
 from intarsia.recipe import Files, Recipe, differences
 from intarsia.run import Form
 
-CONTENT = "<picture>"  # stands for each picture in the recipe of all
 TRIES = 2  # of a picture whose worker dies
 STARTS = 3  # processes in a row that may die before they are ready
 POLL_SECONDS = 0.2  # between two looks at whether to stop
@@ -125,7 +124,7 @@ class Batch:
         for name in (*self.recipe.styles, *self.recipe.style_map):
             if name == "-":
                 raise UsageError("standard input cannot be a style of a batch, which has many readers. Give a file.")
-            if swatches.parse(name) is None:
+            if name != CONTENT and swatches.parse(name) is None:
                 files.read(name)
         for name in self.recipe.model_copy(update={"settings": {}}).files():
             if not (is_of_each(name) or os.path.exists(picture.path_of(name))):

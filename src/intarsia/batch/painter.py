@@ -25,7 +25,7 @@ from typing import Any, BinaryIO, NamedTuple
 import torch
 
 from intarsia import picture, swatches
-from intarsia.batch.pictures import Picture, with_own_masks
+from intarsia.batch.pictures import CONTENT, Picture, with_own_masks
 from intarsia.encoders import Encoder
 from intarsia.errors import OutputError, UsageError, explained, listening
 from intarsia.methods import Method
@@ -68,7 +68,7 @@ class Painter:
         """recipe: with any content. Raises what reading styles and loading weights does."""
         files = Files(recipe, {})
         for name in recipe.styles:
-            if swatches.parse(name) is None:  # whose size goes by the picture
+            if name != CONTENT and swatches.parse(name) is None:  # whose size goes by the picture
                 files.read(name)
         for name in recipe.style_map:
             files.labels(name)

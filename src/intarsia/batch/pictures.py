@@ -14,6 +14,9 @@ from intarsia import picture
 from intarsia.errors import PictureError
 from intarsia.recipe import OF_EACH, Recipe
 
+CONTENT = "<picture>"
+"""Stands for each picture in the recipe of all: as its content, and as a style where each is its own."""
+
 READ = (*picture.SUFFIXES, "jpe", "jfif", "dib", "pgm", "pbm", "pnm", "pfm", "gif", "heic", "heif", "hif")
 """Suffixes that mean a picture."""
 
@@ -32,7 +35,9 @@ class Picture(NamedTuple):
 
 def with_own_masks(recipe: Recipe, one: Picture) -> Recipe:
     """The recipe of this picture. Raises PictureError where one of its masks is not there."""
-    return recipe.renamed(partial(_name_for, one)).model_copy(update={"content": one.source})
+    of_one = recipe.renamed(partial(_name_for, one))
+    styles = [one.source if name == CONTENT else name for name in of_one.styles]
+    return of_one.model_copy(update={"content": one.source, "styles": styles})
 
 
 def without_masks(pictures: Iterable[Picture], recipe: Recipe) -> Iterator[Picture]:

@@ -99,7 +99,13 @@ def batch_command(app: App, arguments: Sequence[str]) -> None:
 
     app.command(batch, name="batch")
     if base is not None:
-        app["batch"].config = (filled_from(base, style=base.styles, threads=None),)
+        app["batch"].config = (filled_from(base, style=_styles_of(base), threads=None),)
+
+
+def _styles_of(recipe: Recipe) -> list[str]:
+    """What an object is pasted on, where it is a style as well, is each picture."""
+    on = recipe.content if recipe.paste is not None else None
+    return [CONTENT if name == on else name for name in recipe.styles]
 
 
 def paint_all(pictures: Sequence[str], recipe: Recipe, results: Results, shown: Shown) -> int:

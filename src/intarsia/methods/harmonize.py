@@ -102,7 +102,8 @@ class Harmonize:
     quick: bool = False
     """A feature transform from the same matches instead: for dragging an object about, in a second or two."""
     paper: Literal["none", "partial"] = "none"
-    """A paper's own layers, weights and loss in place of ours: partial style transferring (Zhou)."""
+    """A paper's own layers, weights and loss in place of ours: partial style transferring (Zhou). Strengths between 0
+    and 1 have no say in it."""
     networks: Networks = Field(default_factory=Networks)
     """The network that looks at the picture, and where it runs."""
 

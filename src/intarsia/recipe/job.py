@@ -123,17 +123,27 @@ class Job:
             ground = _pasted(recipe.paste, shown, (h, w), files)
             shown = ground.content
         area = None if recipe.part is None else Area.of(recipe.part, shown)
-        if area is not None:
-            cover = None if ground.pasted is None else settled(area.taken(ground.pasted[None])[0])
-            ground = Ground(area.content, size_of(area.content.image), cover)
+        ground = ground if area is None else _part_of(ground, area)
         guide = guide_of(recipe, ground, [styles[name] for name in recipe.styles], files)
         painted = shown.image if area is None else area.content.image
-        start = None if recipe.start is None else picture.resize(files.read(recipe.start).image, size_of(painted))
-        around = None if recipe.part is None or recipe.part.surround is None else files.read(recipe.part.surround).image
+        start = _read(recipe.start, files)
+        start = None if start is None else picture.resize(start, size_of(painted))
+        surround = None if recipe.part is None else _read(recipe.part.surround, files)
         made = {"inputs": files.sums, "threads": torch.get_num_threads(), "version": __version__}
-        opened, whole = tuple(styles[name].image for name in recipe.styles), recipe.model_copy(update=made)
-        more = (start, content.metadata, area, around, (h, w))
-        return cls(whole, method, painted, guide, opened, shown.alpha, hidden, *more)
+        return cls(
+            recipe.model_copy(update=made),
+            method,
+            painted,
+            guide,
+            tuple(styles[name].image for name in recipe.styles),
+            shown.alpha,
+            hidden,
+            start,
+            content.metadata,
+            area,
+            surround,
+            came=(h, w),
+        )
 
     def tell_size(self) -> None:
         """A notice where the content is painted at another size than it came in."""
@@ -176,6 +186,15 @@ def _at_size(opened: picture.Opened, size: Size) -> picture.Opened:
 def _pasted(paste: Paste, content: picture.Opened, full: Size, files: Files) -> Ground:
     done = pasted(paste, content, files.read, files.map, files.labels)
     return Ground(content._replace(image=done.image, alpha=done.alpha), full, done.cover)
+
+
+def _part_of(ground: Ground, area: Area) -> Ground:
+    cover = None if ground.pasted is None else settled(area.taken(ground.pasted[None])[0])
+    return Ground(area.content, size_of(area.content.image), cover)
+
+
+def _read(name: str | None, files: Files) -> Image | None:
+    return None if name is None else files.read(name).image
 
 
 def stylize(

@@ -35,7 +35,7 @@ HELD = 0.75  # less than so much of it has not
 CONTEXT = 0.1  # of a drawn area's longer side, that is painted around it and not shown
 FLAT = 0.02  # by which opposite sides differ where a picture of a rectangle tells nothing of perspective
 SMOOTH = 0.005  # of the picture's longer side: how far the outline of a flood fill is smoothed
-REACH = 64  # of the widest blend, in pixels
+REACH = 64  # in pixels, of the blends whose edge has no width, or of a narrow edge
 LINE = (1.0, 0.2, 0.1)  # color of an outline
 SOFT = {"feather": feather, "statistics": statistics}  # blends whose edge has a width
 AROUND, BEFORE = "part.around", "part.before"  # what a state holds once the surroundings are painted
@@ -96,7 +96,7 @@ class Part(BaseModel):
 class Area:
     """A part of a picture at hand. scene: the whole picture; cover: the part on it, before its edge is blended; matrix:
     carries points of the scene to those of the part as it is painted; content: that, its alpha what is to be painted;
-    blend, quick: how the edge is blended at last, and before."""
+    blend, quick: how the edge is blended at last, and before; reach: how far it goes at most, in pixels."""
 
     scene: Image
     cover: Map
@@ -104,6 +104,7 @@ class Area:
     content: picture.Opened
     blend: Blend
     quick: Blend
+    reach: int = REACH
 
     @classmethod
     def of(cls, part: Part, scene: picture.Opened) -> "Area":
@@ -125,13 +126,14 @@ class Area:
         content = picture.Opened(_facing_us(scene.image, matrix, size), alpha, scene.depth, ())
         pixels = part.feather
         blend = functools.partial(SOFT[part.blend], pixels=pixels) if part.blend in SOFT else BLENDS[part.blend]
-        return cls(scene.image, cover, matrix, content, blend, functools.partial(feather, pixels=pixels))
+        quick, reach = functools.partial(feather, pixels=pixels), max(REACH, math.ceil(pixels) + 1)
+        return cls(scene.image, cover, matrix, content, blend, quick, reach)
 
     def back(self, image: Image, scene: Image | None = None, last: bool = True) -> Image:
         """A scene (by default its own) with the image of the part in its place. last: else its edge is blended in a
         quicker way."""
         scene = self.scene if scene is None else scene
-        box = Box.around(self.cover > 0).grown(REACH, size_of(scene))
+        box = Box.around(self.cover > 0).grown(self.reach, size_of(scene))
         placed = self.placed(resize(image.cpu(), size_of(self.content.image)), box)
         out = scene.clone()
         box.of(out).copy_((self.blend if last else self.quick)(placed, box.of(scene), box.of(self.cover)))
