@@ -279,8 +279,9 @@ class Goal:
     def __call__(self, now: Parameters) -> dict[str, Float[Tensor, ""]]:
         image = self._smooth(now["image"])
         features, of = self.encoder(self._kept(image), self.method._taps), self.method
+        style = self._style(features)
         content = squared_error(features[of.content_tap], self.content, self.content_importance)
-        terms = {"style": self._style(features), "content": content}
+        terms = {"style": style, "content": content}
         if of.local_color:
             terms["color"] = of.local_color * self._away_in_color(image)
         if self.histograms:
