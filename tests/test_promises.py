@@ -84,8 +84,9 @@ def test_maps_of_another_resolution_mean_the_same(method, pictures):
     content, style, _ = pictures
     fine, coarse = half(), half(16, 24)
     a, b = (painted(method, content, Guide((Region(style, one),))) for one in (fine, coarse))
-    near = 8 if isinstance(method, Harmonize) else 2  # what is matched there may be matched elsewhere
-    torch.testing.assert_close(a[:, :, : 24 - near], b[:, :, : 24 - near], atol=0.05, rtol=0)
+    # a place whose match is another one changes more, near the border above all
+    near, gap = (8, 0.1) if isinstance(method, Harmonize) else (2, 0.05)
+    torch.testing.assert_close(a[:, :, : 24 - near], b[:, :, : 24 - near], atol=gap, rtol=0)
     assert torch.equal(b[:, :, 26:], content[:, :, 26:])
 
 

@@ -75,7 +75,7 @@ class Harmonize:
     brushwork: Annotated[float, Field(ge=0, le=1)] | None = None
     """How much of the painting's brushwork is taken, 0 to 1; when not given it is estimated from the strokes in the
     calm parts of the painting."""
-    palette: Annotated[float, Field(ge=0, le=1)] = 0.4
+    palette: Annotated[float, Field(ge=0, le=1)] = 0.3
     """Part that the painting as a whole has in what the object is to look like; the rest comes from the places that it
     resembles. A small object has less of it."""
     color_weight: Annotated[float, Field(ge=0)] = 2.0
