@@ -1,0 +1,28 @@
+"""Points, homographies, thin-plate splines, and grids by which one picture looks at another.
+
+There is one frame, whatever the size: x, y in 0..1 from the top left corner, pixel i of n with its center at
+(i + 1/2) / n. A grid, "h w 2", holds for each pixel of the output the point of the input that it looks at.
+"""
+
+from intarsia.geometry.grids import field_variation, folds, pixel_centers, sample, seen_at, tell_of_folds
+from intarsia.geometry.homographies import CORNERS, apply, grid_of_homography, homography, similarity
+from intarsia.geometry.splines import Spline, border_points, check_pairs, thin_plate, warp_grid
+
+__all__ = [
+    "CORNERS",
+    "Spline",
+    "apply",
+    "border_points",
+    "check_pairs",
+    "field_variation",
+    "folds",
+    "grid_of_homography",
+    "homography",
+    "pixel_centers",
+    "sample",
+    "seen_at",
+    "similarity",
+    "tell_of_folds",
+    "thin_plate",
+    "warp_grid",
+]
