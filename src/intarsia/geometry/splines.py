@@ -50,9 +50,9 @@ def thin_plate(from_points: Points, to_points: Points, size: Size, smoothing: fl
 
     size: (h, w) of the picture of `from_points`, for distances are true to its aspect: they are in units of its longer
     side. smoothing: 0 meets all points exactly; above, a bend costs as much as a miss (λ I added to the kernel, as
-    scipy's `RBFInterpolator` does). Solved in fp64, on the processor. GuideError as for `check_pairs`, but points may
-    be anywhere, as they are on their way in a descent."""
-    check_pairs(to_points, from_points, size, inside=False)
+    scipy's `RBFInterpolator` does). Solved in fp64, on the processor. GuideError for fewer than three pairs, and for
+    `from_points` that are all on one line or, with no smoothing, twice the same."""
+    _check_solvable(from_points.detach().cpu().double(), to_points, size, smoothing)
     source, target = from_points.cpu().double(), to_points.cpu().double()
     unit = torch.tensor(size[::-1], dtype=torch.float64) / max(size)
     source = source * unit
@@ -68,8 +68,10 @@ def warp_grid(points: Points, targets: Points, size: Size, smoothing: float = 0.
 
     `sample(image, grid)` warps a picture or a map, `seen_at(points, grid)` marks on it. It looks backward: a pixel q of
     the output sees f(q), with the spline f that carries targets to points. Differentiable in both. size: (h, w) of the
-    output, which is of the aspect in which distances are taken. smoothing and errors as in `thin_plate`; what is to
-    stay at the border needs points there, `border_points`."""
+    output, which is of the aspect in which distances are taken. smoothing as in `thin_plate`; what is to stay at the
+    border needs points there, `border_points`. GuideError as of `check_pairs`, but points may be anywhere, as they are
+    on their way in a descent."""
+    check_pairs(points, targets, size, inside=False)
     return thin_plate(targets, points, size, smoothing)(pixel_centers(size))
 
 
@@ -87,14 +89,27 @@ def check_pairs(
     """GuideError for pairs that no spline can carry: fewer than three, not finite, twice the same point on one side,
     all on one line. inside: those outside 0..1 too. names: what pairs are called, by default their numbers from 1."""
     both = [side.detach().cpu().double() for side in (points, targets)]
-    count = min(map(len, both))
-    if count < 3 or len(both[0]) != len(both[1]):
-        raise GuideError(f"a warp takes three pairs of points or more; got {count}. Add some, by hand if need be.")
-    names = [f"pair {names[i] if i < len(names) and names[i] else i + 1}" for i in range(count)]
+    _check_count(*both)
+    names = [f"pair {names[i] if i < len(names) and names[i] else i + 1}" for i in range(len(points))]
     for side, of in zip(both, ("points", "targets"), strict=True):
         _check_range(side, of, names, inside)
         _check_apart(side, of, names)
         _check_wide(side * torch.tensor(size[::-1]) / max(size), of)
+
+
+def _check_solvable(source: Points, target: Points, size: Size, smoothing: float) -> None:
+    _check_count(source, target)
+    names = [f"point {i + 1}" for i in range(len(source))]
+    _check_range(source, "points", names, inside=False)
+    if smoothing == 0:
+        _check_apart(source, "points", names)
+    _check_wide(source * torch.tensor(size[::-1]) / max(size), "points")
+
+
+def _check_count(points: Points, targets: Points) -> None:
+    count = min(len(points), len(targets))
+    if count < 3 or len(points) != len(targets):
+        raise GuideError(f"a warp takes three pairs of points or more; got {count}. Add some, by hand if need be.")
 
 
 def _check_range(side: Points, of: str, names: Sequence[str], inside: bool) -> None:
