@@ -109,7 +109,7 @@ def best_buddies(
     reach: float = 0.2,
     finest: str = "relu3_1",
 ) -> Pairs:
-    """All best buddies, the most activated first, no two with the same point of the content; 2,000 at most.
+    """All best buddies, the most activated first, no two with the same point on either side; 2,000 at most.
 
     content_map, style_map: where points may be, 0..1; those of the content are where it is at least 1/2.
     reach: how far apart buddies may be at the deepest layer, in x and in y, as a part of the picture, or of the box
@@ -129,8 +129,8 @@ def best_buddies(
     found = _deepest(ours[0], theirs[0], levels[0].patch, reach)
     for level, before, a, b in zip(levels[1:], levels, ours[1:], theirs[1:], strict=False):
         found = _refined(a, b, found, level, encoder.strides[before.tap] // encoder.strides[level.tap])
-    first = _first_of_each(found.here)
-    here, there, activation = (values[first].cpu() for values in found)
+    found = found.at(_first_of_each(found.here))
+    here, there, activation = (values.cpu() for values in found.at(_first_of_each(found.there)))
     return Pairs(_as_points(here, ours[-1].size), _as_points(there, theirs[-1].size), activation.double() / len(levels))
 
 
