@@ -15,6 +15,7 @@ from intarsia.encoders import load
 from intarsia.errors import GuideError, UsageError, listening, notice
 from intarsia.geometry import Pairs, aligned, border_points, check_pairs, tell_of_folds, warp_grid
 from intarsia.methods.buddies import best_pairs
+from intarsia.picture.atomic import check_place
 from intarsia.recipe import drawn_on
 from intarsia.sizes import fit, size_of
 from intarsia.sources import WrittenMap
@@ -134,6 +135,8 @@ def _check(
     same = [name for name in files if output is not None and Path(name).resolve() == Path(output).resolve()]
     if same and not in_place:
         raise UsageError(f"{output}: this is also an input. Choose another name, or say --in-place.")
+    if output is not None:
+        check_place(Path(output))
 
 
 def _area(image: Image, mask: str | None, max_pixels: int) -> Map | None:

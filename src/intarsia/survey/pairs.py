@@ -9,7 +9,7 @@ from intarsia.geometry import Pairs
 from intarsia.partition.coloring import PALETTE
 from intarsia.picture import fit, resize, to_pil
 from intarsia.sizes import size_of
-from intarsia.types import Image, Point
+from intarsia.types import Image, Point, Points
 
 SIDE = 640  # pixels of the longer side of each picture
 GAP, HEAD = 48, 36  # between the two; above them
@@ -28,10 +28,7 @@ def pairs_shown(pairs: Pairs, content: Image, style: Image) -> Image:
     for one, place in ((left, places[0]), (right, places[1])):
         page.paste(one, place)
     _headings(page, places, (left, right))
-    ends = [
-        (_at(here, places[0], left), _at(there, places[1], right))
-        for here, there in zip(pairs.content.tolist(), pairs.style.tolist(), strict=True)
-    ]
+    ends = list(zip(_at(pairs.content, places[0], left), _at(pairs.style, places[1], right), strict=True))
     page = _with_lines(page, ends)
     _dots(page, ends, pairs.names)
     return torch.from_numpy(np.array(page)).permute(2, 0, 1).float() / 255
@@ -43,8 +40,8 @@ def _shown(image: Image) -> Image:
     return resize(image.float(), (max(16, h), max(16, w)))
 
 
-def _at(point: Point, place: tuple[int, int], image: PilImage.Image) -> Point:
-    return place[0] + point[0] * image.width, place[1] + point[1] * image.height
+def _at(points: Points, place: tuple[int, int], image: PilImage.Image) -> list[Point]:
+    return [(place[0] + x * image.width, place[1] + y * image.height) for x, y in points.tolist()]
 
 
 def _headings(page: PilImage.Image, places, images) -> None:
@@ -66,7 +63,6 @@ def _with_lines(page: PilImage.Image, ends: list[tuple[Point, Point]]) -> PilIma
 def _dots(page: PilImage.Image, ends: list[tuple[Point, Point]], names: tuple[str, ...]) -> None:
     pen, letters = ImageDraw.Draw(page), ImageFont.load_default(13)
     for i, dots in enumerate(ends):
-        text = names[i][:24] if names and names[i] else str(i + 1)
         for x, y in dots:
             pen.ellipse((x - 6, y - 6, x + 6, y + 6), fill=PAPER)
             pen.ellipse((x - 5, y - 5, x + 5, y + 5), fill=COLORS[i % len(COLORS)], outline=INK)
