@@ -108,7 +108,9 @@ def _strange(data: Any) -> Iterator[str]:
 
 def _in_words(fault: Any) -> str:
     place = [part + 1 if isinstance(part, int) else part for part in fault["loc"]]
-    of = f"pair {place[1]}: {'.'.join(map(str, place[2:]))}".rstrip(": ") if len(place) > 1 else "".join(place)
+    of = "".join(map(str, place[:1]))
+    if len(place) > 1:
+        of = f"pair {place[1]}" + "".join(f": {part}" for part in place[2:3])
     if fault["type"] == "missing":
         return f"{of} is missing. Points look like this: {_EXAMPLE}"
     told = f"{of or 'the file'}: {fault['msg']}, and {str(fault['input'])[:60]} came."
