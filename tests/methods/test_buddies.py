@@ -98,6 +98,9 @@ def test_reach_goes_by_the_boxes_of_the_maps(encoder, picture):
     assert len(pairs) > 10
     away = pairs.style - pairs.content
     assert float((away - torch.tensor([0.5, 0.0])).abs().median()) < 0.01
+    near, far = (best_buddies(encoder, one, other, reach=reach) for reach in (0.1, 1.0))
+    assert not len(near) or float((near.content - near.style).abs().max()) < 0.35
+    assert float((far.content - far.style).abs().max()) > 0.4
 
 
 def test_a_blank_picture_has_none(encoder, picture):
