@@ -23,7 +23,7 @@ BLOCK = 1 << 22  # distances that are formed in one go
 
 @dataclass(frozen=True, eq=False)
 class Spline:
-    """f(q) = plane (q, 1) + Σ_i bends_i |q - centers_i|² log |q - centers_i|, as `thin_plate` makes it. Call it.
+    """f(q) = plane (q, 1) + Σ_i bends_i r_i² log r_i, r_i = ‖q - centers_i‖, as `thin_plate` makes it. Call it.
 
     unit: what x and y are multiplied by before distances are taken, so that both are of the same length."""
 
