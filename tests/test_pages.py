@@ -30,6 +30,7 @@ def known_flags() -> set[str]:
             "texture",
             "partition",
             "masks",
+            "points",
             "composite",
             "partial",
             "harmonize",

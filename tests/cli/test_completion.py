@@ -10,7 +10,19 @@ from intarsia.cli import run
 from intarsia.methods import METHODS
 
 SHELLS = ["bash", "zsh", "fish"]
-COMMANDS = ["stylize", "doodle", "texture", "partition", "masks", "measure", "batch", "replay", "recipe", "swatches"]
+COMMANDS = [
+    "stylize",
+    "doodle",
+    "texture",
+    "partition",
+    "masks",
+    "points",
+    "measure",
+    "batch",
+    "replay",
+    "recipe",
+    "swatches",
+]
 
 
 @pytest.fixture

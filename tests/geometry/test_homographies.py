@@ -1,4 +1,4 @@
-"""Points go where OpenCV sends them; grids show what they should, and shrink without aliasing."""
+"""Points go where OpenCV sends them."""
 
 import itertools
 import math
@@ -7,7 +7,6 @@ import cv2
 import numpy as np
 import pytest
 import torch
-import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -30,55 +29,6 @@ def in_pixels(matrix: torch.Tensor, size: tuple[int, int], onto: tuple[int, int]
         return np.array([[1 / w, 0, 0.5 / w], [0, 1 / h, 0.5 / h], [0, 0, 1]])
 
     return np.linalg.inv(frame(*onto)) @ matrix.numpy() @ frame(*size)
-
-
-def test_pixels_have_their_centers_in_the_middle():
-    grid = pixel_centers((2, 4))
-    torch.testing.assert_close(grid[0, :, 0], torch.tensor([1, 3, 5, 7]).double() / 8)
-    torch.testing.assert_close(grid[:, 3, 1], torch.tensor([0.25, 0.75]).double())
-
-
-@pytest.mark.parametrize("mode", ["bilinear", "bicubic"])
-def test_every_pixel_that_looks_at_itself_sees_itself(random_image, mode):
-    image = random_image(37, 53)
-    torch.testing.assert_close(sample(image, pixel_centers((37, 53)), mode), image, atol=2e-5, rtol=0)
-    turned = sample(image, pixel_centers((53, 37)).flip(-1), mode)
-    torch.testing.assert_close(turned, image.transpose(1, 2), atol=2e-5, rtol=0)
-
-
-def test_beyond_the_border_there_is_the_border():
-    image = torch.arange(6.0).view(1, 2, 3)
-    far = sample(image, torch.tensor([[[-9.0, -9.0], [0.5, 1e9], [math.inf, 0.25]]]))
-    assert far.flatten().tolist() == [0, 4, 2]
-
-
-@pytest.mark.parametrize("size", [(64, 64), (32, 64), (16, 21), (5, 7)])
-def test_what_shrinks_is_seen_as_means(size):
-    """Nearer to the exact area means than one look is; a checkerboard turns gray instead of into another pattern."""
-    generator = torch.Generator().manual_seed(0)
-    noise = torch.rand(1, 64, 64, generator=generator)
-    wanted = F.interpolate(noise[None], size, mode="area")[0]
-    seen = sample(noise, pixel_centers(size))
-    once = F.grid_sample(noise[None], 2 * pixel_centers(size)[None].float() - 1, align_corners=False)[0]
-    assert float((seen - wanted).square().mean()) < 0.3 * float((once - wanted).square().mean()) + 1e-9
-    board = ((torch.arange(96)[:, None] + torch.arange(96)) % 2).float()[None]
-    gray = sample(board, pixel_centers((31, 31)))[:, 1:-1, 1:-1]
-    torch.testing.assert_close(gray, torch.full_like(gray, 0.5), atol=0.06, rtol=0)
-
-
-def test_sampling_has_the_gradients_that_differences_have():
-    generator = torch.Generator().manual_seed(1)
-    image = torch.rand(2, 9, 8, generator=generator, dtype=torch.float64, requires_grad=True)
-    for factor in (0.3, 0.9):  # grows; shrinks, so that boxes depend on the grid too
-        bend = 0.01 * torch.rand(4, 5, 2, generator=generator, dtype=torch.float64)
-        grid = (0.5 + factor * (pixel_centers((4, 5)) - 0.5) + bend).requires_grad_()
-        assert torch.autograd.gradcheck(sample, (image, grid))
-    still = pixel_centers((8, 8)).requires_grad_()  # steps of one pixel exactly, where boxes begin to grow
-    sample(image.detach()[:, :8], still).sum().backward()
-    assert bool(still.grad.isfinite().all())
-
-
-# ---- homographies ------------------------------------------------------------------------------------------------
 
 
 @given(st.lists(st.floats(-0.2, 0.2), min_size=8, max_size=8))

@@ -1,8 +1,4 @@
-"""Points, homographies, and grids by which one picture looks at another.
-
-There is one frame, whatever the size: x, y in 0..1 from the top left corner, pixel i of n with its center at
-(i + 1/2) / n. A grid, "h w 2", holds for each pixel of the output the point of the input that it looks at.
-"""
+"""Homographies: how a plane is seen from another place."""
 
 import math
 
@@ -12,50 +8,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from intarsia.errors import GuideError, UsageError
-from intarsia.sizes import centers, size_of
+from intarsia.geometry.grids import pixel_centers
 from intarsia.types import Grid, Homography, Point, Points, Size
 
 CORNERS = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0))  # of a whole picture, clockwise
-FINEST = 16  # looks along each axis of a pixel, at most
-
-
-def pixel_centers(size: Size) -> Grid:
-    """The centers of all pixels, fp64: the grid by which every pixel looks at itself."""
-    y, x = (centers(length) for length in size)
-    return torch.stack([x.expand(size), y[:, None].expand(size)], -1)
-
-
-def sample(
-    image: Float[Tensor, "c h w"], grid: Float[Tensor, "h2 w2 2"], mode: str = "bilinear"
-) -> Float[Tensor, "c h2 w2"]:
-    """What the grid sees of the image: differentiable in both, any range, the border repeated beyond the border.
-
-    mode: "bilinear" or "bicubic" (which overshoots at edges). Where the grid shrinks, each pixel sees the mean over
-    the box that it covers: neighbors in the grid tell how far it reaches along each axis, and it looks up to 16 times
-    along each, about once for a pixel of the input. Where nothing shrinks, it looks once."""
-    grid = grid.to(image).clamp(-1, 2)  # farther out there is nothing else to see
-    (down, rows), (right, columns) = (_reach(grid, axis, size_of(image)) for axis in (0, 1))
-    seen = image.new_zeros(image.shape[0], *grid.shape[:2])
-    for v in centers(rows).tolist():
-        for u in centers(columns).tolist():
-            looks = 2 * (grid + (v - 0.5) * down + (u - 0.5) * right) - 1
-            seen = seen + F.grid_sample(image[None], looks[None], mode, "border", align_corners=False)[0]
-    return seen / (rows * columns)
-
-
-def _reach(grid: Float[Tensor, "h w 2"], axis: int, size: Size) -> tuple[Float[Tensor, "h w 2"], int]:
-    """The side of the box along one axis of the output, and how many looks fill the longest.
-
-    A look takes in about one pixel of the input by itself; variances of boxes add, so that the rest of a step of s
-    pixels is a box of sqrt(s² - 1). It is 0 up to s = 1 and grows steadily, so that nothing jumps."""
-    if grid.shape[axis] == 1:
-        return torch.zeros_like(grid), 1
-    step = torch.gradient(grid, dim=axis)[0]
-    squared = (step * step.new_tensor(size[::-1])).square().sum(-1, keepdim=True)
-    rest = (1 - 1 / squared.clamp_min(1)).clamp_min(1e-12).sqrt()  # 1e-12: a root has no slope at 0
-    inside = ((grid >= 0) & (grid <= 1)).all(-1, keepdim=True)
-    longest = float((squared * inside).detach().max().clamp_min(1) - 1) ** 0.5
-    return step * rest, min(FINEST, max(1, math.ceil(longest - 0.1)))
 
 
 def apply(matrix: Homography, points: Float[Tensor, "*n 2"]) -> Float[Tensor, "*n 2"]:
