@@ -9,7 +9,7 @@ from intarsia.recipe.files import Files
 from intarsia.recipe.guidefile import maps_of_guide, read_guide, write_guide
 from intarsia.recipe.job import Job, Result, stylize
 from intarsia.recipe.parts import Area, Part
-from intarsia.recipe.pasting import Paste, Pasted, pasted
+from intarsia.recipe.pasting import Paste, Pasted, drawn_on, pasted
 from intarsia.recipe.states import differences, load_state, save_state, threads_of
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "Result",
     "checked",
     "differences",
+    "drawn_on",
     "in_our_words",
     "load_state",
     "maps_of_guide",
