@@ -2,16 +2,22 @@
 
 import pytest
 import scipy.linalg
+import scipy.optimize
+import scipy.spatial
 import torch
 
 from intarsia.losses import (
     LOSSES,
     content_loss,
+    cosine_costs,
     gram_loss,
     histogram_loss,
     outside_range,
     patch_gram_loss,
     patch_loss,
+    relaxed_emd,
+    self_similarity_loss,
+    spread_loss,
     total_variation,
     wasserstein_loss,
 )
@@ -132,3 +138,73 @@ def test_histograms_know_values_and_not_places():
     mixed = features.flatten(1)[:, torch.randperm(48)].view(2, 6, 8)
     assert histogram_loss(mixed, support, own) < 1e-9
     assert histogram_loss(features * 0.5, support, own) > 0.1
+
+
+def rows(n, c=5, seed=0):
+    return torch.randn(n, c, generator=torch.Generator().manual_seed(seed))
+
+
+def test_costs_are_those_of_angles():
+    a, b = rows(6), rows(4, seed=1)
+    for i, j in ((0, 0), (5, 3), (2, 1)):
+        angle = scipy.spatial.distance.cosine(a[i].numpy(), b[j].numpy())
+        assert float(cosine_costs(a, b)[i, j]) == pytest.approx(angle, abs=1e-5)
+    assert float(cosine_costs(torch.zeros(1, 5), b).max()) == 1
+
+
+def test_the_relaxed_distance_is_a_lower_bound_of_the_exact_one_and_agrees_with_a_slow_reference():
+    costs = cosine_costs(rows(12), rows(12, seed=1))
+    by_row = sum(min(row) for row in costs.tolist()) / 12
+    by_column = sum(min(column) for column in costs.T.tolist()) / 12
+    found = float(relaxed_emd(costs, torch.ones(12)))
+    assert found == pytest.approx(max(by_row, by_column), rel=1e-5)
+    exact = scipy.optimize.linear_sum_assignment(costs.numpy())
+    assert found <= float(costs[exact].mean())
+
+
+def test_a_row_counts_as_often_as_its_weight_says():
+    costs = cosine_costs(rows(4), rows(6, seed=1))
+    weight, others = torch.tensor([2.0, 1.0, 0.0, 3.0]), torch.tensor([1.0, 0.0, 2.0, 1.0, 1.0, 4.0])
+    by_row = (costs.amin(1) * weight).sum() / 6
+    by_column = (costs[[0, 1, 3]].amin(0) * others).sum() / 9
+    assert float(relaxed_emd(costs, weight, others)) == pytest.approx(float(max(by_row, by_column)), rel=1e-5)
+    repeated = costs[[0, 0, 1, 3, 3, 3]]
+    assert float(relaxed_emd(costs, weight)) == pytest.approx(float(relaxed_emd(repeated, torch.ones(6))), rel=1e-5)
+
+
+def test_rows_of_the_same_spread_are_at_no_distance():
+    a = rows(300)
+    twice = torch.cat([a, a[:100]])
+    weight = torch.cat([torch.full((100,), 0.5), torch.ones(200), torch.full((100,), 0.5)])
+    mean, covariance = a.mean(0), torch.cov(a.T, correction=0)
+    assert float(spread_loss(twice, weight, mean, covariance)) < 1e-5
+    away = spread_loss(a + 1, torch.ones(300), mean, covariance)
+    assert float(away) == pytest.approx(5 / float(mean.abs().sum()), rel=1e-3)
+    assert float(spread_loss(mean + 2 * (a - mean), torch.ones(300), mean, covariance)) == pytest.approx(3, rel=1e-3)
+
+
+def test_self_similarity_knows_shapes_and_not_looks():
+    """Any rotation of the features, and any length of theirs, is the same picture."""
+    a, turn = rows(20), torch.linalg.qr(rows(5, seed=3)).Q
+    even = torch.ones(20)
+    assert float(self_similarity_loss(3 * a @ turn, a, even)) < 1e-5
+    b, total = rows(20, seed=4), 0.0
+    mine, theirs = cosine_costs(b, b), cosine_costs(a, a)
+    for j in range(20):
+        total += sum(abs(float(mine[i, j] / mine[:, j].sum() - theirs[i, j] / theirs[:, j].sum())) for i in range(20))
+    assert float(self_similarity_loss(b, a, even)) == pytest.approx(total / 20, rel=1e-4)
+
+
+@pytest.mark.parametrize("name", ["emd", "spread", "similarity"])
+def test_gradients_of_sampled_rows_are_finite_even_where_all_are_alike(name):
+    flat, other = torch.full((8, 5), 0.3, requires_grad=True), rows(8)
+    even = torch.ones(8)
+    if name == "emd":
+        loss = relaxed_emd(cosine_costs(flat, other), even)
+    elif name == "spread":
+        loss = spread_loss(flat, even, other.mean(0), torch.cov(other.T))
+    else:
+        loss = self_similarity_loss(flat, other, even)
+    loss.backward()
+    assert flat.grad is not None
+    assert flat.grad.isfinite().all()

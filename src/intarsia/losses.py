@@ -139,6 +139,47 @@ def histogram_loss(
     return F.mse_loss(values, wanted) / quantiles.var(0).mean().clamp_min(1e-12)
 
 
+def cosine_costs(rows: Float[Tensor, "n c"], others: Float[Tensor, "m c"]) -> Float[Tensor, "n m"]:
+    """1 - cosine of every row with every other (Kolkin et al. 2019, eq. 4); a row of zeros costs 1."""
+    return 1 - F.normalize(rows, dim=1) @ F.normalize(others, dim=1).T
+
+
+def relaxed_emd(
+    costs: Float[Tensor, "n m"], weight: Float[Tensor, " n"], others: Float[Tensor, " m"] | None = None
+) -> Float[Tensor, ""]:
+    """The larger of the mean costs at which every row finds its cheapest column and every column its cheapest row: the
+    relaxed earth mover's distance, a lower bound of the exact one (Kolkin et al. 2019, eq. 3; Kusner et al. 2015).
+    weight, others: what a row and a column count, 0 or more, not all 0; None: all the same. A row of weight 0 is not
+    there, and no column finds it."""
+    there = costs.masked_fill((weight <= 0)[:, None], torch.inf)
+    by_row, by_column = costs.amin(1), there.amin(0)
+    columns = torch.ones_like(by_column) if others is None else others
+    return torch.maximum((by_row * weight).sum() / weight.sum(), (by_column * columns).sum() / columns.sum())
+
+
+def spread_loss(
+    rows: Float[Tensor, "n c"], weight: Float[Tensor, " n"], mean: Float[Tensor, " c"], covariance: Float[Tensor, "c c"]
+) -> Float[Tensor, ""]:
+    """Sums of the differences of mean and of covariance from the targets, over the sums of the targets' own sizes
+    (Kolkin et al. 2019, eq. 6, which divides by their number)."""
+    part = (weight / weight.sum())[:, None]
+    own = (part * rows).sum(0)
+    centered = rows - own
+    wrong, apart = (own - mean).abs().sum(), (centered.T @ (part * centered) - covariance).abs().sum()
+    return wrong / mean.abs().sum().clamp_min(1e-12) + apart / covariance.abs().sum().clamp_min(1e-12)
+
+
+def self_similarity_loss(
+    rows: Float[Tensor, "n c"], target: Float[Tensor, "n c"], weight: Float[Tensor, " n"]
+) -> Float[Tensor, ""]:
+    """How far the rows' cosine distances from each other are from those of the target, each column of distances summed
+    to 1; n times eq. 8 of Kolkin et al. 2019, so that the number of rows has no say. weight: what a row's distances
+    count. 0..2."""
+    ours, theirs = (cosine_costs(one, one).clamp_min(0) for one in (rows, target))
+    ours, theirs = (one / one.sum(0).clamp_min(1e-6) for one in (ours, theirs))
+    return ((ours - theirs).abs().sum(0) * weight).sum() / weight.sum().clamp_min(1e-12)
+
+
 def total_variation(image: Float[Tensor, "c h w"]) -> Float[Tensor, ""]:
     """Mean squared difference of neighboring pixels."""
     return _Variation.apply(image)
