@@ -1,0 +1,305 @@
+"""Style transfer by relaxed optimal transport and self-similarity: Kolkin, Salavon, Shakhnarovich 2019.
+
+    for each size, coarse to fine, and at each step some pixels of the image X
+      A, B = hypercolumns of X at its pixels, and of the style (hypercolumns.py)
+      minimize over the levels of a Laplacian pyramid of X
+        alpha * D(A, A of the content) + REMD(A, B) + |moments of A - moments of B| + palette / alpha
+
+alpha is 16 at the first size and half as much at each next one. Regions: pixels are sampled under soft maps, those of
+the style under its own, and soft borders are mixtures (`guide.blends`).
+"""
+
+import functools
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from typing import Annotated, ClassVar, Literal, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from pydantic import ConfigDict, Field, model_validator
+from pydantic.dataclasses import dataclass
+from torch import Tensor
+
+from intarsia.color import smooth_chroma
+from intarsia.encoders import Encoder
+from intarsia.engine import Descent, Frame, Parameters, State, descend
+from intarsia.guide import blends
+from intarsia.large import Box, check_memory
+from intarsia.large.forecast import Forecast, Plan
+from intarsia.losses import (
+    cosine_costs,
+    outside_range,
+    relaxed_emd,
+    self_similarity_loss,
+    spread_loss,
+    total_variation,
+)
+from intarsia.methods.codes import mean_shares
+from intarsia.methods.hypercolumns import Columns, Places, Rows, drawn, on_a_grid, scales_of
+from intarsia.networks import Networks
+from intarsia.scene import Scene, View, painted
+from intarsia.sizes import coarse_to_fine, resize, size_of, split_steps
+from intarsia.styles import styles_once
+from intarsia.types import Image, Size
+
+ALPHA = 16.0  # what the content counts at the first size; half of it at each next one
+LEVELS = 5  # of the Laplacian pyramid
+FEWEST = 256  # samples of a small region
+
+
+@dataclass(frozen=True, config=ConfigDict(extra="forbid", allow_inf_nan=False))
+class Strotss:
+    """Paints by moving samples of the picture's features onto those of the style, and keeps how alike its places are."""
+
+    steps: Annotated[int, Field(ge=1, le=100_000)] = 300
+    """Evaluations of loss and gradient in all, most of them at the coarse sizes."""
+    content_weight: Annotated[float, Field(ge=0)] = 1.0
+    """How much the content's shapes count against the style; 0 forgets them."""
+    samples: Annotated[int, Field(ge=16, le=65_536)] = 1024
+    """Places of the picture that are looked at in one step."""
+    style_samples: Annotated[int, Field(ge=16, le=65_536)] = 2048
+    """Places of the style that they are compared with."""
+    taps: Annotated[tuple[str, ...], Field(min_length=1)] = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
+    """Layers whose features are compared."""
+    tv: Annotated[float, Field(ge=0)] = 0.0
+    """Weight of total variation, which calms noise."""
+    chroma_smoothing: Annotated[int, Field(ge=0, le=16)] = 2
+    """Times that colors, but not their luminance, are smoothed over 3 x 3 pixels: no colored specks."""
+    init: Literal["content", "mean"] = "content"
+    """What the picture starts as: the content, or the styles' mean colors with the content's finest detail, as in the
+    paper."""
+    optimizer: Literal["adam", "lbfgs"] = "adam"
+    """Adam takes new places at each step, L-BFGS keeps those of a size."""
+    rate: Annotated[float, Field(gt=0)] | None = None
+    """Step length; 0.01 for adam and 1 for lbfgs when not given."""
+    coarsest: Annotated[int, Field(ge=16)] = 64
+    """Long side of the first, coarsest size."""
+    seed: Annotated[int, Field(ge=0)] = 0
+    """Seed of the places."""
+    networks: Networks = Field(default_factory=Networks)
+    """The network that looks at the picture, and where it runs."""
+
+    default_size: ClassVar[int | None] = 512
+    __call__ = painted
+
+    @model_validator(mode="after")
+    def _taps_fit(self) -> "Strotss":
+        if len(set(self.taps)) < len(self.taps):
+            raise ValueError(f"taps names a tap twice: {', '.join(self.taps)}")
+        return self
+
+    def paint(self, scene: Scene, encoder: Encoder, state: State | None) -> Iterator[Frame]:
+        encoder.check_taps(self.taps)
+        check_memory(self.memory(encoder, scene.size), scene.size, encoder.device)
+        rounds = self._rounds(scene.size)
+        costs = [one.steps * (math.prod(one.size) + 16 * self.samples) for one in rounds]
+        first = 0 if state is None else int(state["level"])
+        image = state["image"].to(encoder.device) if state is not None and "image" in state else scene.start
+        if state is not None and first == len(rounds):  # of a finished run: nothing is left to do
+            assert image is not None
+            yield Frame(scene.shown(image), self.steps, self.steps, {}, 1.0, functools.partial(dict, state))
+        for level, one in list(enumerate(rounds))[first:]:
+            goal, before = Goal.build(self, encoder, scene.at(one.size), level), sum(n.steps for n in rounds[:level])
+            begun = state if state is not None and level == first and "step" in state else None
+            for i, now in self._descent(goal, image, one.steps, begun):
+                image, done = goal.shown(now.parameters), (sum(costs[:level]) + costs[level] * i / one.steps) / sum(costs)
+                kept = functools.partial(_state, now.state, {"level": torch.tensor(level)})
+                if i == one.steps:  # the next size begins with the picture, and lets go of the rest
+                    kept = functools.partial(dict, {"level": torch.tensor(level + 1), "image": image})
+                yield Frame(scene.shown(image), before + i, self.steps, now.losses, done, kept)
+
+    def memory(self, encoder: Encoder, size: Size) -> float:
+        """In bytes, on top of what is loaded."""
+        network = 3.5 * encoder.precision.itemsize * encoder.channels_a_pixel(self.taps)
+        plan = Plan(None, self.optimizer, 10)
+        width = sum(encoder.channels[tap] for tap in self.taps)
+        costs = 4 * 4 * (self.samples * (self.style_samples + 2 * self.samples) + 4 * width * self.samples)
+        return 4 / 3 * Forecast(size, network, 0).memory(plan) + costs
+
+    def _rounds(self, size: Size) -> list["Round"]:
+        """Sizes from coarse to fine, and the steps at each."""
+        sizes = coarse_to_fine(size, self.coarsest)[-self.steps :]
+        steps = split_steps(self.steps, len(sizes), RATIO)
+        return [Round(one, n) for one, n in zip(sizes, steps, strict=True)]
+
+    def _descent(
+        self, goal: "Goal", image: Image | None, steps: int, state: State | None
+    ) -> Iterator[tuple[int, Descent]]:
+        """From the picture before, or from a state at this size."""
+        at = first = 0 if state is None else int(state["step"])
+
+        def objective(now: Parameters) -> Mapping[str, Tensor]:
+            return goal(now, at)
+
+        start = pyramid(goal.first(self.init) if image is None else resize(image, goal.view.size))
+        rate = self.rate if self.rate is not None else {"adam": 0.01, "lbfgs": 1.0}[self.optimizer]
+        found = descend(objective, start, steps, optimizer=self.optimizer, rate=rate, state=state)
+        for i, now in enumerate(found, first + 1):
+            at = i if self.optimizer == "adam" else 0
+            yield i, now
+
+
+class Round(NamedTuple):
+    size: Size
+    steps: int
+
+
+class Target(NamedTuple):
+    """What the samples under one map, a mixture of regions, are to be like."""
+
+    map: Float[Tensor, "h w"]
+    count: int  # of samples
+    rows: Rows  # of the styles
+    colors: Float[Tensor, "m 3"]
+    mean: Float[Tensor, " c"]
+    covariance: Float[Tensor, "c c"]
+    importance: float  # strength^3 x part of the painted area
+
+
+class Goal(NamedTuple):
+    """The objective at one size: call it with the parameters and the step, get its weighted terms."""
+
+    method: Strotss
+    view: View
+    alpha: float
+    seed: int
+    targets: list[Target]
+    content: Columns
+    keep: Float[Tensor, "h w"]  # what the content counts
+
+    @classmethod
+    def build(cls, method: Strotss, encoder: Encoder, view: View, level: int) -> "Goal":
+        seed = (method.seed * 64 + level) << 20  # room for as many steps as there may be at a size
+        codes = blends(view.shares.cpu()).to(view.content.device)
+        mixture = mean_shares(codes, view.shares, view.cover)
+        styles, scales = _styles(method, encoder, view, seed)
+        strengths = mixture.new_tensor([region.strength for region in view.guide.regions])
+        weights = mixture.new_tensor([region.content_weight for region in view.guide.regions])
+        parts = codes.sum((1, 2)) / view.cover.sum()
+        importance = (mixture @ strengths) ** 3 * parts
+        targets = [
+            _target(code, max(FEWEST, round(method.samples * part)), styles, mix, worth)
+            for code, part, mix, worth in zip(codes, parts.tolist(), mixture, importance.tolist(), strict=True)
+        ]
+        with torch.no_grad():
+            content = Columns.of(encoder, view.content, method.taps, scales)
+        keep = (view.shares * weights[:, None, None]).sum(0)
+        return cls(method, view, ALPHA * 0.5**level, seed, targets, content, keep)
+
+    def __call__(self, now: Parameters, step: int) -> dict[str, Float[Tensor, ""]]:
+        image = self._smooth(now)
+        seen = self.view.kept(image, Box.whole(self.view.size))
+        columns = Columns.of(self.content.encoder, seen, self.method.taps, self.content.scales)
+        transport, moments, palette = [], [], []
+        for target in self.targets:
+            places = on_a_grid(target.map, target.count, self._generator(step))
+            rows, colors = columns.at(places), seen[:, places.y, places.x].T
+            both, all_rows = torch.cat([colors, rows], 1), torch.cat([target.colors, target.rows], 1)
+            del both, all_rows
+            near = relaxed_emd(cosine_costs(rows, target.rows), places.weight)
+            transport.append(target.importance * near)
+            moments.append(target.importance * spread_loss(rows, places.weight, target.mean, target.covariance))
+            away = torch.cdist(colors, target.colors)
+            palette.append(target.importance * relaxed_emd(away, places.weight))
+        terms = {
+            "transport": torch.stack(transport).sum(),
+            "moments": torch.stack(moments).sum(),
+            "palette": torch.stack(palette).sum() / self.alpha,
+        }
+        if self.method.content_weight:
+            terms["content"] = self.alpha * self.method.content_weight * self._content(columns, step)
+        return terms | {"tv": self.method.tv * total_variation(seen), "range": 10 * outside_range(image)}
+
+    def _content(self, columns: Columns, step: int) -> Float[Tensor, ""]:
+        places = on_a_grid(self.view.cover, self.method.samples, self._generator(step))
+        with torch.no_grad():
+            target = self.content.at(places)
+        return self_similarity_loss(columns.at(places), target, self.keep[places.y, places.x])
+
+    def _generator(self, step: int) -> torch.Generator:
+        return torch.Generator().manual_seed(self.seed + step)
+
+    def _smooth(self, now: Parameters) -> Image:
+        return smooth_chroma(collapsed(now), self.method.chroma_smoothing)
+
+    def shown(self, now: Parameters) -> Image:
+        """What is to be seen of the picture that is optimized."""
+        return self.view.composed(self._smooth(now).clamp(0, 1))
+
+    def first(self, init: str) -> Image:
+        """The picture before the first step."""
+        content = self.view.content
+        if init == "content":
+            return content
+        detail = content - _enlarged(_halved(content), size_of(content))
+        mean = torch.stack([region.style.mean((1, 2)).to(content) for region in self.view.guide.regions])
+        mean = torch.einsum("rhw,rc->chw", self.view.shares, mean) / self.view.cover.clamp_min(1e-6)
+        return torch.where(self.view.cover > 0, detail + mean, content)
+
+
+def _styles(
+    method: Strotss, encoder: Encoder, view: View, seed: int
+) -> tuple[list[tuple[Rows, Tensor]], dict[str, float]]:
+    """Of each region the hypercolumns and the colors of its samples, and the scales of the taps."""
+    found: dict[int, tuple[Columns, Places, Image]] = {}
+    with torch.no_grad():
+        for members, style, maps in styles_once(view.guide, view.long_side):
+            style = style.to(encoder.device)
+            columns = Columns.of(encoder, style, method.taps, {})
+            for r in members:
+                places = drawn(maps[r].to(encoder.device), method.style_samples, torch.Generator().manual_seed(seed))
+                found[r] = columns, places, style
+        every = [scales_of(columns, places) for columns, places, _ in found.values()]
+        scales = {tap: sum(one[tap] for one in every) / len(every) for tap in method.taps}
+        out = []
+        for r in range(len(found)):
+            columns, places, style = found[r]
+            out.append((replace(columns, scales=scales).at(places), style[:, places.y, places.x].T))
+    return out, scales
+
+
+def _target(
+    code: Tensor, count: int, styles: list[tuple[Rows, Tensor]], mix: Float[Tensor, " r"], importance: float
+) -> Target:
+    """mix: the part of each region's style."""
+    parts = [(round(float(part) * len(rows)), rows, colors) for part, (rows, colors) in zip(mix, styles, strict=True)]
+    rows = torch.cat([rows[:n] for n, rows, _ in parts])
+    colors = torch.cat([colors[:n] for n, _, colors in parts])
+    return Target(code, count, rows, colors, rows.mean(0), torch.cov(rows.T, correction=0), importance)
+
+
+RATIO = 0.63
+
+
+def pyramid(image: Image) -> Parameters:
+    """The levels of a Laplacian pyramid, from the finest; their sum at the picture's size is the picture."""
+    out = {}
+    for level in range(LEVELS):
+        small = _halved(image)
+        out[f"band{level}"] = image - _enlarged(small, size_of(image))
+        image = small
+    return out | {f"band{LEVELS}": image}
+
+
+def collapsed(levels: Parameters) -> Image:
+    """The picture of a pyramid."""
+    *finer, image = (levels[f"band{level}"] for level in range(LEVELS + 1))
+    for one in reversed(finer):
+        image = one + _enlarged(image, size_of(one))
+    return image
+
+
+def _halved(image: Image) -> Image:
+    h, w = size_of(image)
+    size = max(1, h // 2), max(1, w // 2)
+    return F.interpolate(image[None], size=size, mode="bilinear", align_corners=False, antialias=True)[0]
+
+
+def _enlarged(image: Image, size: Size) -> Image:
+    return F.interpolate(image[None], size=size, mode="bilinear", align_corners=False)[0]
+
+
+def _state(inner: Callable[[], State], more: State) -> State:
+    return inner() | more
