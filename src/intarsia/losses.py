@@ -4,6 +4,8 @@ The distances between textures are relative, |A - B|² / |B|² with B the target
 same for every style, size, tap and encoder. They come one per map, shape (r,), for the caller to weigh.
 """
 
+from typing import Literal
+
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
@@ -145,16 +147,31 @@ def cosine_costs(rows: Float[Tensor, "n c"], others: Float[Tensor, "m c"]) -> Fl
 
 
 def relaxed_emd(
-    costs: Float[Tensor, "n m"], weight: Float[Tensor, " n"], others: Float[Tensor, " m"] | None = None
+    rows: Float[Tensor, "n c"],
+    others: Float[Tensor, "m c"],
+    weight: Float[Tensor, " n"],
+    costs: Literal["cosine", "euclidean"] = "cosine",
 ) -> Float[Tensor, ""]:
-    """The larger of the mean costs at which every row finds its cheapest column and every column its cheapest row: the
+    """The larger of the mean costs at which every row finds its cheapest other and every other its cheapest row: the
     relaxed earth mover's distance, a lower bound of the exact one (Kolkin et al. 2019, eq. 3; Kusner et al. 2015).
-    weight, others: what a row and a column count, 0 or more, not all 0; None: all the same. A row of weight 0 is not
-    there, and no column finds it."""
-    there = costs.masked_fill((weight <= 0)[:, None], torch.inf)
-    by_row, by_column = costs.amin(1), there.amin(0)
-    columns = torch.ones_like(by_column) if others is None else others
-    return torch.maximum((by_row * weight).sum() / weight.sum(), (by_column * columns).sum() / columns.sum())
+    weight: what a row counts, above 0. The table of all costs has no graph: a minimum has the gradient of its own pair.
+
+    costs: 1 - cosine, which is half the squared distance of rows of length 1 (eq. 4), or Euclidean distance (eq. 7)."""
+    if costs == "cosine":
+        rows, others = F.normalize(rows, dim=1), F.normalize(others, dim=1)
+    with torch.no_grad():
+        table = torch.addmm(others.square().sum(1)[None], rows, others.T, alpha=-2)
+        other_of, row_of = table.argmin(1), table.add_(rows.square().sum(1)[:, None]).argmin(0)
+    by_row = _paired(rows, others.index_select(0, other_of), costs)
+    by_other = _paired(rows.index_select(0, row_of), others, costs)
+    return torch.maximum((by_row * weight).sum() / weight.sum(), by_other.mean())
+
+
+def _paired(
+    rows: Float[Tensor, "n c"], others: Float[Tensor, "n c"], costs: Literal["cosine", "euclidean"]
+) -> Float[Tensor, " n"]:
+    square = (rows - others).square().sum(1)
+    return square / 2 if costs == "cosine" else square.clamp_min(1e-12).sqrt()
 
 
 def spread_loss(

@@ -29,7 +29,6 @@ from intarsia.guide import blends
 from intarsia.large import Box, check_memory
 from intarsia.large.forecast import Forecast, Plan
 from intarsia.losses import (
-    cosine_costs,
     outside_range,
     relaxed_emd,
     self_similarity_loss,
@@ -51,7 +50,7 @@ FEWEST = 256  # samples of a small region
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid", allow_inf_nan=False))
 class Strotss:
-    """Paints by moving samples of the picture's features onto those of the style, and keeps how alike its places are."""
+    """Paints by moving samples of the picture's features onto those of the style; keeps how alike its places are."""
 
     steps: Annotated[int, Field(ge=1, le=100_000)] = 300
     """Evaluations of loss and gradient in all, most of them at the coarse sizes."""
@@ -59,7 +58,7 @@ class Strotss:
     """How much the content's shapes count against the style; 0 forgets them."""
     samples: Annotated[int, Field(ge=16, le=65_536)] = 1024
     """Places of the picture that are looked at in one step."""
-    style_samples: Annotated[int, Field(ge=16, le=65_536)] = 2048
+    style_samples: Annotated[int, Field(ge=16, le=65_536)] = 1024
     """Places of the style that they are compared with."""
     taps: Annotated[tuple[str, ...], Field(min_length=1)] = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
     """Layers whose features are compared."""
@@ -104,7 +103,10 @@ class Strotss:
             goal, before = Goal.build(self, encoder, scene.at(one.size), level), sum(n.steps for n in rounds[:level])
             begun = state if state is not None and level == first and "step" in state else None
             for i, now in self._descent(goal, image, one.steps, begun):
-                image, done = goal.shown(now.parameters), (sum(costs[:level]) + costs[level] * i / one.steps) / sum(costs)
+                image, done = (
+                    goal.shown(now.parameters),
+                    (sum(costs[:level]) + costs[level] * i / one.steps) / sum(costs),
+                )
                 kept = functools.partial(_state, now.state, {"level": torch.tensor(level)})
                 if i == one.steps:  # the next size begins with the picture, and lets go of the rest
                     kept = functools.partial(dict, {"level": torch.tensor(level + 1), "image": image})
@@ -131,13 +133,13 @@ class Strotss:
         at = first = 0 if state is None else int(state["step"])
 
         def objective(now: Parameters) -> Mapping[str, Tensor]:
-            return goal(now, at)
+            return goal(now, at if self.optimizer == "adam" else 0)
 
         start = pyramid(goal.first(self.init) if image is None else resize(image, goal.view.size))
         rate = self.rate if self.rate is not None else {"adam": 0.01, "lbfgs": 1.0}[self.optimizer]
         found = descend(objective, start, steps, optimizer=self.optimizer, rate=rate, state=state)
         for i, now in enumerate(found, first + 1):
-            at = i if self.optimizer == "adam" else 0
+            at = i
             yield i, now
 
 
@@ -196,13 +198,10 @@ class Goal(NamedTuple):
         for target in self.targets:
             places = on_a_grid(target.map, target.count, self._generator(step))
             rows, colors = columns.at(places), seen[:, places.y, places.x].T
-            both, all_rows = torch.cat([colors, rows], 1), torch.cat([target.colors, target.rows], 1)
-            del both, all_rows
-            near = relaxed_emd(cosine_costs(rows, target.rows), places.weight)
+            near = relaxed_emd(rows, target.rows, places.weight)
             transport.append(target.importance * near)
             moments.append(target.importance * spread_loss(rows, places.weight, target.mean, target.covariance))
-            away = torch.cdist(colors, target.colors)
-            palette.append(target.importance * relaxed_emd(away, places.weight))
+            palette.append(target.importance * relaxed_emd(colors, target.colors, places.weight, "euclidean"))
         terms = {
             "transport": torch.stack(transport).sum(),
             "moments": torch.stack(moments).sum(),
@@ -213,7 +212,7 @@ class Goal(NamedTuple):
         return terms | {"tv": self.method.tv * total_variation(seen), "range": 10 * outside_range(image)}
 
     def _content(self, columns: Columns, step: int) -> Float[Tensor, ""]:
-        places = on_a_grid(self.view.cover, self.method.samples, self._generator(step))
+        places = on_a_grid(self.view.cover, self.method.samples // 2, self._generator(step))
         with torch.no_grad():
             target = self.content.at(places)
         return self_similarity_loss(columns.at(places), target, self.keep[places.y, places.x])
