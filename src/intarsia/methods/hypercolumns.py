@@ -3,16 +3,14 @@
 Which pixels are looked at is a function of seed and step alone, so that nothing is to be kept to go on from a step.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from intarsia.encoders import Encoder
 from intarsia.sizes import size_of
-from intarsia.types import Image
 
 Rows = Float[Tensor, "n c"]
 
@@ -60,33 +58,26 @@ def drawn(weights: Float[Tensor, "h w"], count: int, generator: torch.Generator)
 
 @dataclass(frozen=True, eq=False)
 class Columns:
-    """The layers of one picture. scales: what features of each tap are multiplied by, so that all taps have a say."""
+    """The layers of one picture. strides: of each tap, in pixels; scales: what its features are multiplied by; bases:
+    of those that came without (`Encoder.basis`)."""
 
-    encoder: Encoder
-    features: dict[str, Float[Tensor, "c h w"]]
-    scales: dict[str, float]
-
-    @classmethod
-    def of(cls, encoder: Encoder, image: Image, taps: Sequence[str], scales: dict[str, float]) -> "Columns":
-        return cls(encoder, encoder(image, taps, plain=taps), scales)
+    features: Mapping[str, Float[Tensor, "c h w"]]
+    strides: Mapping[str, int]
+    scales: Mapping[str, float]
+    bases: Mapping[str, Tensor | None]
 
     def at(self, places: Places) -> Rows:
-        """The features of all taps around these pixels, bilinear, in fp32 and in the encoder's bases."""
-        out = []
-        for tap, features in self.features.items():
-            rows, basis = _sampled(features, places, self.encoder.strides[tap]), self.encoder.basis(tap)
-            rows = rows if basis is None else rows @ basis.to(rows).T
-            out.append(rows * self.scales.get(tap, 1.0))
-        return torch.cat(out, 1)
+        """The features of all taps with a scale around these pixels, bilinear, in fp32 and in the encoder's bases."""
+        return torch.cat([scale * self._of(tap, places) for tap, scale in self.scales.items()], 1)
 
+    def _of(self, tap: str, places: Places) -> Rows:
+        rows, basis = _sampled(self.features[tap], places, self.strides[tap]), self.bases.get(tap)
+        return rows if basis is None else rows @ basis.to(rows).T
 
-def scales_of(columns: Columns, places: Places) -> dict[str, float]:
-    """With which the rows of every tap have length 1, in the root mean square."""
-    found = {}
-    for tap, features in columns.features.items():
-        alone = Columns(columns.encoder, {tap: features}, {})
-        found[tap] = float(alone.at(places).square().sum(1).mean().clamp_min(1e-12)) ** -0.5
-    return found
+    def lengths(self, places: Places) -> dict[str, float]:
+        """Of the rows of every tap, in the root mean square."""
+        found = {tap: self._of(tap, places).square().sum(1).mean() for tap in self.features}
+        return {tap: max(1e-6, float(square) ** 0.5) for tap, square in found.items()}
 
 
 def _sampled(features: Float[Tensor, "c h w"], places: Places, stride: int) -> Rows:

@@ -26,25 +26,25 @@ from intarsia.color import smooth_chroma
 from intarsia.encoders import Encoder
 from intarsia.engine import Descent, Frame, Parameters, State, descend
 from intarsia.guide import blends
-from intarsia.large import Box, check_memory
+from intarsia.large import check_memory
 from intarsia.large.forecast import Forecast, Plan
 from intarsia.losses import (
-    outside_range,
     relaxed_emd,
     self_similarity_loss,
-    spread_loss,
-    total_variation,
 )
 from intarsia.methods.codes import mean_shares
-from intarsia.methods.hypercolumns import Columns, Places, Rows, drawn, on_a_grid, scales_of
+from intarsia.methods.gatys import MARGIN, Gatys
+from intarsia.methods.goal import Goal
+from intarsia.methods.hypercolumns import Columns, Places, Rows, drawn, on_a_grid
 from intarsia.networks import Networks
 from intarsia.scene import Scene, View, painted
-from intarsia.sizes import coarse_to_fine, resize, size_of, split_steps
+from intarsia.sizes import coarse_to_fine, size_of, split_steps
 from intarsia.styles import styles_once
 from intarsia.types import Image, Size
 
 ALPHA = 16.0  # what the content counts at the first size; half of it at each next one
 LEVELS = 5  # of the Laplacian pyramid
+TAP_WEIGHTS = {"relu1_1": 0.5, "relu5_1": 0.5}  # of 1
 FEWEST = 256  # samples of a small region
 
 
@@ -60,12 +60,18 @@ class Strotss:
     """Places of the picture that are looked at in one step."""
     style_samples: Annotated[int, Field(ge=16, le=65_536)] = 1024
     """Places of the style that they are compared with."""
+    moment_weight: Annotated[float, Field(ge=0)] = 1.0
+    """How much mean and covariance of the samples count beside their transport."""
+    palette_weight: Annotated[float, Field(ge=0)] = 1.0
+    """How much colors alone count."""
     taps: Annotated[tuple[str, ...], Field(min_length=1)] = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
     """Layers whose features are compared."""
-    tv: Annotated[float, Field(ge=0)] = 0.0
+    tv: Annotated[float, Field(ge=0)] = 0.3
     """Weight of total variation, which calms noise."""
     chroma_smoothing: Annotated[int, Field(ge=0, le=16)] = 2
     """Times that colors, but not their luminance, are smoothed over 3 x 3 pixels: no colored specks."""
+    content_taps: Annotated[tuple[str, ...], Field(min_length=1)] = ("relu3_1", "relu4_1")
+    """Layers in which the picture's places are to be as alike as those of the content."""
     init: Literal["content", "mean"] = "content"
     """What the picture starts as: the content, or the styles' mean colors with the content's finest detail, as in the
     paper."""
@@ -100,7 +106,10 @@ class Strotss:
             assert image is not None
             yield Frame(scene.shown(image), self.steps, self.steps, {}, 1.0, functools.partial(dict, state))
         for level, one in list(enumerate(rounds))[first:]:
-            goal, before = Goal.build(self, encoder, scene.at(one.size), level), sum(n.steps for n in rounds[:level])
+            goal, before = (
+                Samples.build(self, encoder, scene.at(one.size, MARGIN), level),
+                sum(n.steps for n in rounds[:level]),
+            )
             begun = state if state is not None and level == first and "step" in state else None
             for i, now in self._descent(goal, image, one.steps, begun):
                 image, done = (
@@ -120,14 +129,19 @@ class Strotss:
         costs = 4 * 4 * (self.samples * (self.style_samples + 2 * self.samples) + 4 * width * self.samples)
         return 4 / 3 * Forecast(size, network, 0).memory(plan) + costs
 
+    @property
+    def statistics(self) -> Gatys:
+        """Whose terms of texture and pixels are taken."""
+        return Gatys(content_weight=0, tv=self.tv, style_taps=self.taps, content_tap=self.taps[-1])
+
     def _rounds(self, size: Size) -> list["Round"]:
         """Sizes from coarse to fine, and the steps at each."""
         sizes = coarse_to_fine(size, self.coarsest)[-self.steps :]
-        steps = split_steps(self.steps, len(sizes), RATIO)
+        steps = split_steps(self.steps, len(sizes))
         return [Round(one, n) for one, n in zip(sizes, steps, strict=True)]
 
     def _descent(
-        self, goal: "Goal", image: Image | None, steps: int, state: State | None
+        self, goal: "Samples", image: Image | None, steps: int, state: State | None
     ) -> Iterator[tuple[int, Descent]]:
         """From the picture before, or from a state at this size."""
         at = first = 0 if state is None else int(state["step"])
@@ -135,9 +149,9 @@ class Strotss:
         def objective(now: Parameters) -> Mapping[str, Tensor]:
             return goal(now, at if self.optimizer == "adam" else 0)
 
-        start = pyramid(goal.first(self.init) if image is None else resize(image, goal.view.size))
-        rate = self.rate if self.rate is not None else {"adam": 0.01, "lbfgs": 1.0}[self.optimizer]
-        found = descend(objective, start, steps, optimizer=self.optimizer, rate=rate, state=state)
+        start = pyramid(goal.first(self.init) if image is None else goal.goal.view.framed(image))
+        rate = self.rate if self.rate is not None else {"adam": 0.04, "lbfgs": 1.0}[self.optimizer]
+        found = descend(objective, start, steps, optimizer=self.optimizer, rate=rate * (goal.alpha/ALPHA if self.optimizer=='adam' else 1), state=state)
         for i, now in enumerate(found, first + 1):
             at = i
             yield i, now
@@ -152,31 +166,31 @@ class Target(NamedTuple):
     """What the samples under one map, a mixture of regions, are to be like."""
 
     map: Float[Tensor, "h w"]
-    count: int  # of samples
+    samples: int
     rows: Rows  # of the styles
     colors: Float[Tensor, "m 3"]
-    mean: Float[Tensor, " c"]
-    covariance: Float[Tensor, "c c"]
     importance: float  # strength^3 x part of the painted area
 
 
-class Goal(NamedTuple):
+class Samples(NamedTuple):
     """The objective at one size: call it with the parameters and the step, get its weighted terms."""
 
-    method: Strotss
-    view: View
+    method: "Strotss"
+    goal: Goal  # of statistics all over the picture
     alpha: float
     seed: int
     targets: list[Target]
+    scales: Mapping[str, float]
     content: Columns
     keep: Float[Tensor, "h w"]  # what the content counts
 
     @classmethod
-    def build(cls, method: Strotss, encoder: Encoder, view: View, level: int) -> "Goal":
+    def build(cls, method: "Strotss", encoder: Encoder, view: View, level: int) -> "Samples":
         seed = (method.seed * 64 + level) << 20  # room for as many steps as there may be at a size
+        goal = Goal.build(method.statistics, encoder, view)
         codes = blends(view.shares.cpu()).to(view.content.device)
         mixture = mean_shares(codes, view.shares, view.cover)
-        styles, scales = _styles(method, encoder, view, seed)
+        styles, lengths = _styles(method, encoder, view, seed)
         strengths = mixture.new_tensor([region.strength for region in view.guide.regions])
         weights = mixture.new_tensor([region.content_weight for region in view.guide.regions])
         parts = codes.sum((1, 2)) / view.cover.sum()
@@ -186,36 +200,40 @@ class Goal(NamedTuple):
             for code, part, mix, worth in zip(codes, parts.tolist(), mixture, importance.tolist(), strict=True)
         ]
         with torch.no_grad():
-            content = Columns.of(encoder, view.content, method.taps, scales)
+            features = encoder(view.content, method.taps)
+        kept = {tap: 1 / lengths[tap] for tap in method.content_taps}
         keep = (view.shares * weights[:, None, None]).sum(0)
-        return cls(method, view, ALPHA * 0.5**level, seed, targets, content, keep)
+        content = Columns(features, encoder.strides, kept, {})
+        scales = {tap: TAP_WEIGHTS.get(tap, 1.0) / lengths[tap] for tap in method.taps}
+        return cls(method, goal, ALPHA * 0.5**level, seed, targets, scales, content, keep)
 
     def __call__(self, now: Parameters, step: int) -> dict[str, Float[Tensor, ""]]:
-        image = self._smooth(now)
-        seen = self.view.kept(image, Box.whole(self.view.size))
-        columns = Columns.of(self.content.encoder, seen, self.method.taps, self.content.scales)
-        transport, moments, palette = [], [], []
+        goal, image = self.goal, self._smooth(now)
+        (whole,) = goal.tiles
+        seen = goal.view.kept(image, whole.outer)
+        features = goal.features(image, whole)
+        columns = Columns(
+            features, goal.encoder.strides, self.scales, {tap: goal.encoder.basis(tap) for tap in goal.plain}
+        )
+        transport, palette = [], []
         for target in self.targets:
-            places = on_a_grid(target.map, target.count, self._generator(step))
+            places = on_a_grid(target.map, target.samples, self._generator(step))
             rows, colors = columns.at(places), seen[:, places.y, places.x].T
-            near = relaxed_emd(rows, target.rows, places.weight)
-            transport.append(target.importance * near)
-            moments.append(target.importance * spread_loss(rows, places.weight, target.mean, target.covariance))
+            transport.append(target.importance * relaxed_emd(rows, target.rows, places.weight))
             palette.append(target.importance * relaxed_emd(colors, target.colors, places.weight, "euclidean"))
         terms = {
             "transport": torch.stack(transport).sum(),
-            "moments": torch.stack(moments).sum(),
-            "palette": torch.stack(palette).sum() / self.alpha,
+            "moments": self.method.moment_weight * goal.texture(goal.statistics(features, whole)),
+            "palette": self.method.palette_weight * torch.stack(palette).sum() / self.alpha,
         }
         if self.method.content_weight:
             terms["content"] = self.alpha * self.method.content_weight * self._content(columns, step)
-        return terms | {"tv": self.method.tv * total_variation(seen), "range": 10 * outside_range(image)}
+        return terms | goal.pixels(image)
 
     def _content(self, columns: Columns, step: int) -> Float[Tensor, ""]:
-        places = on_a_grid(self.view.cover, self.method.samples // 2, self._generator(step))
-        with torch.no_grad():
-            target = self.content.at(places)
-        return self_similarity_loss(columns.at(places), target, self.keep[places.y, places.x])
+        places = on_a_grid(self.goal.view.cover, self.method.samples // 2, self._generator(step))
+        ours, theirs = replace(columns, scales=self.content.scales), self.content
+        return self_similarity_loss(ours.at(places), theirs.at(places), self.keep[places.y, places.x])
 
     def _generator(self, step: int) -> torch.Generator:
         return torch.Generator().manual_seed(self.seed + step)
@@ -225,51 +243,48 @@ class Goal(NamedTuple):
 
     def shown(self, now: Parameters) -> Image:
         """What is to be seen of the picture that is optimized."""
-        return self.view.composed(self._smooth(now).clamp(0, 1))
+        view = self.goal.view
+        return view.visible.composed(view.inner(self._smooth(now)).clamp(0, 1))
 
     def first(self, init: str) -> Image:
         """The picture before the first step."""
-        content = self.view.content
+        view = self.goal.view
         if init == "content":
-            return content
-        detail = content - _enlarged(_halved(content), size_of(content))
-        mean = torch.stack([region.style.mean((1, 2)).to(content) for region in self.view.guide.regions])
-        mean = torch.einsum("rhw,rc->chw", self.view.shares, mean) / self.view.cover.clamp_min(1e-6)
-        return torch.where(self.view.cover > 0, detail + mean, content)
+            return view.content
+        detail = view.content - _enlarged(_halved(view.content), view.size)
+        mean = torch.stack([region.style.mean((1, 2)).to(detail) for region in view.guide.regions])
+        mean = torch.einsum("rhw,rc->chw", view.shares, mean) / view.cover.clamp_min(1e-6)
+        return torch.where(view.cover > 0, detail + mean, view.content)
 
 
 def _styles(
-    method: Strotss, encoder: Encoder, view: View, seed: int
+    method: "Strotss", encoder: Encoder, view: View, seed: int
 ) -> tuple[list[tuple[Rows, Tensor]], dict[str, float]]:
-    """Of each region the hypercolumns and the colors of its samples, and the scales of the taps."""
+    """Of each region the hypercolumns and the colors of its samples, and how long the rows of every tap are."""
     found: dict[int, tuple[Columns, Places, Image]] = {}
     with torch.no_grad():
         for members, style, maps in styles_once(view.guide, view.long_side):
             style = style.to(encoder.device)
-            columns = Columns.of(encoder, style, method.taps, {})
+            columns = Columns(encoder(style, method.taps), encoder.strides, {}, {})
             for r in members:
                 places = drawn(maps[r].to(encoder.device), method.style_samples, torch.Generator().manual_seed(seed))
                 found[r] = columns, places, style
-        every = [scales_of(columns, places) for columns, places, _ in found.values()]
-        scales = {tap: sum(one[tap] for one in every) / len(every) for tap in method.taps}
-        out = []
+        every = [columns.lengths(places) for columns, places, _ in found.values()]
+        lengths = {tap: sum(one[tap] for one in every) / len(every) for tap in method.taps}
+        scales, out = {tap: TAP_WEIGHTS.get(tap, 1.0) / length for tap, length in lengths.items()}, []
         for r in range(len(found)):
             columns, places, style = found[r]
             out.append((replace(columns, scales=scales).at(places), style[:, places.y, places.x].T))
-    return out, scales
+    return out, lengths
 
 
 def _target(
-    code: Tensor, count: int, styles: list[tuple[Rows, Tensor]], mix: Float[Tensor, " r"], importance: float
+    code: Tensor, samples: int, styles: list[tuple[Rows, Tensor]], mix: Float[Tensor, " r"], importance: float
 ) -> Target:
     """mix: the part of each region's style."""
-    parts = [(round(float(part) * len(rows)), rows, colors) for part, (rows, colors) in zip(mix, styles, strict=True)]
-    rows = torch.cat([rows[:n] for n, rows, _ in parts])
-    colors = torch.cat([colors[:n] for n, _, colors in parts])
-    return Target(code, count, rows, colors, rows.mean(0), torch.cov(rows.T, correction=0), importance)
-
-
-RATIO = 0.63
+    taken = [round(float(part) * len(rows)) for part, (rows, _) in zip(mix, styles, strict=True)]
+    rows, colors = (torch.cat([one[i][:n] for n, one in zip(taken, styles, strict=True)]) for i in (0, 1))
+    return Target(code, samples, rows, colors, importance)
 
 
 def pyramid(image: Image) -> Parameters:
