@@ -60,17 +60,19 @@ class Strotss:
     """Places of the picture that are looked at in one step."""
     style_samples: Annotated[int, Field(ge=16, le=65_536)] = 1024
     """Places of the style that they are compared with."""
-    moment_weight: Annotated[float, Field(ge=0)] = 1.0
+    shape_weight: Annotated[float, Field(ge=0)] = 0.0
+    """How much the content's features themselves count, as in `gatys`; 0 as in the paper."""
+    moment_weight: Annotated[float, Field(ge=0)] = 4.0
     """How much mean and covariance of the samples count beside their transport."""
     palette_weight: Annotated[float, Field(ge=0)] = 1.0
     """How much colors alone count."""
     taps: Annotated[tuple[str, ...], Field(min_length=1)] = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
     """Layers whose features are compared."""
-    tv: Annotated[float, Field(ge=0)] = 0.3
+    tv: Annotated[float, Field(ge=0)] = 1.0
     """Weight of total variation, which calms noise."""
     chroma_smoothing: Annotated[int, Field(ge=0, le=16)] = 2
     """Times that colors, but not their luminance, are smoothed over 3 x 3 pixels: no colored specks."""
-    content_taps: Annotated[tuple[str, ...], Field(min_length=1)] = ("relu3_1", "relu4_1")
+    content_taps: Annotated[tuple[str, ...], Field(min_length=1)] = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
     """Layers in which the picture's places are to be as alike as those of the content."""
     init: Literal["content", "mean"] = "content"
     """What the picture starts as: the content, or the styles' mean colors with the content's finest detail, as in the
@@ -132,7 +134,7 @@ class Strotss:
     @property
     def statistics(self) -> Gatys:
         """Whose terms of texture and pixels are taken."""
-        return Gatys(content_weight=0, tv=self.tv, style_taps=self.taps, content_tap=self.taps[-1])
+        return Gatys(content_weight=self.shape_weight, tv=self.tv, style_taps=self.taps, content_tap="relu3_1")
 
     def _rounds(self, size: Size) -> list["Round"]:
         """Sizes from coarse to fine, and the steps at each."""
@@ -150,7 +152,7 @@ class Strotss:
             return goal(now, at if self.optimizer == "adam" else 0)
 
         start = pyramid(goal.first(self.init) if image is None else goal.goal.view.framed(image))
-        rate = self.rate if self.rate is not None else {"adam": 0.04, "lbfgs": 1.0}[self.optimizer]
+        rate = self.rate if self.rate is not None else {"adam": 0.03, "lbfgs": 1.0}[self.optimizer]
         found = descend(objective, start, steps, optimizer=self.optimizer, rate=rate * (goal.alpha/ALPHA if self.optimizer=='adam' else 1), state=state)
         for i, now in enumerate(found, first + 1):
             at = i
@@ -228,6 +230,7 @@ class Samples(NamedTuple):
         }
         if self.method.content_weight:
             terms["content"] = self.alpha * self.method.content_weight * self._content(columns, step)
+        terms["shapes"] = self.method.moment_weight * goal.places(features, whole)
         return terms | goal.pixels(image)
 
     def _content(self, columns: Columns, step: int) -> Float[Tensor, ""]:
