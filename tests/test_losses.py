@@ -17,7 +17,6 @@ from intarsia.losses import (
     patch_loss,
     relaxed_emd,
     self_similarity_loss,
-    spread_loss,
     total_variation,
     wasserstein_loss,
 )
@@ -185,17 +184,6 @@ def test_a_row_counts_as_often_as_its_weight_says():
     assert float(weighted) > float(relaxed_emd(a, others, torch.ones(4))) > 0.01
 
 
-def test_rows_of_the_same_spread_are_at_no_distance():
-    a = rows(300)
-    twice = torch.cat([a, a[:100]])
-    weight = torch.cat([torch.full((100,), 0.5), torch.ones(200), torch.full((100,), 0.5)])
-    mean, covariance = a.mean(0), torch.cov(a.T, correction=0)
-    assert float(spread_loss(twice, weight, mean, covariance)) < 1e-5
-    away = spread_loss(a + 1, torch.ones(300), mean, covariance)
-    assert float(away) == pytest.approx(5 / float(mean.abs().sum()), rel=1e-3)
-    assert float(spread_loss(mean + 2 * (a - mean), torch.ones(300), mean, covariance)) == pytest.approx(3, rel=1e-3)
-
-
 def test_self_similarity_knows_shapes_and_not_looks():
     """Any rotation of the features, and any length of theirs, is the same picture."""
     a, turn = rows(20), torch.linalg.qr(rows(5, seed=3)).Q
@@ -208,14 +196,9 @@ def test_self_similarity_knows_shapes_and_not_looks():
     assert float(self_similarity_loss(b, a, even)) == pytest.approx(total / 20, rel=1e-4)
 
 
-@pytest.mark.parametrize("name", ["emd", "spread", "similarity"])
+@pytest.mark.parametrize("name", ["emd", "similarity"])
 def test_gradients_of_sampled_rows_are_finite_even_where_all_are_alike(name):
     flat, other = torch.full((8, 5), 0.3, requires_grad=True), rows(8)
     even = torch.ones(8)
-    if name == "emd":
-        loss = relaxed_emd(flat, other, even)
-    elif name == "spread":
-        loss = spread_loss(flat, even, other.mean(0), torch.cov(other.T))
-    else:
-        loss = self_similarity_loss(flat, other, even)
+    loss = {"emd": relaxed_emd, "similarity": self_similarity_loss}[name](flat, other, even)
     assert bool(torch.autograd.grad(loss, flat)[0].isfinite().all())

@@ -174,18 +174,6 @@ def _paired(
     return square / 2 if costs == "cosine" else square.clamp_min(1e-12).sqrt()
 
 
-def spread_loss(
-    rows: Float[Tensor, "n c"], weight: Float[Tensor, " n"], mean: Float[Tensor, " c"], covariance: Float[Tensor, "c c"]
-) -> Float[Tensor, ""]:
-    """Sums of the differences of mean and of covariance from the targets, over the sums of the targets' own sizes
-    (Kolkin et al. 2019, eq. 6, which divides by their number)."""
-    part = (weight / weight.sum())[:, None]
-    own = (part * rows).sum(0)
-    centered = rows - own
-    wrong, apart = (own - mean).abs().sum(), (centered.T @ (part * centered) - covariance).abs().sum()
-    return wrong / mean.abs().sum().clamp_min(1e-12) + apart / covariance.abs().sum().clamp_min(1e-12)
-
-
 def self_similarity_loss(
     rows: Float[Tensor, "n c"], target: Float[Tensor, "n c"], weight: Float[Tensor, " n"]
 ) -> Float[Tensor, ""]:
