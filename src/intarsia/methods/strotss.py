@@ -63,7 +63,7 @@ class Strotss:
 
     steps: Annotated[int, Field(ge=1, le=100_000)] = 200
     """Evaluations of loss and gradient in all, most of them at the coarse sizes."""
-    content_weight: Annotated[float, Field(ge=0)] = 1.0
+    content_weight: Annotated[float, Field(ge=0)] = 0.5
     """How much it counts that places are as alike as in the content; 0 forgets it."""
     samples: Annotated[int, Field(ge=16, le=65_536)] = 1024
     """Places of the picture that are looked at in one step."""
