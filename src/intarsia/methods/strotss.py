@@ -54,6 +54,7 @@ ALPHA = 16.0  # what the content counts at a long side of 64; half of it at twic
 LEVELS = 5  # of the Laplacian pyramid
 TAPS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
 TAP_WEIGHTS = {"relu1_1": 0.5, "relu5_1": 0.5}  # of 1
+CALM = 0.2  # of the step length, in the last third of the steps at a size
 FEWEST = 256  # samples of a small region
 
 
@@ -123,7 +124,7 @@ class Strotss:
             samples = Samples.build(self, encoder, scene.at(one.size, MARGIN), level)
             before = sum(n.steps for n in rounds[:level])
             begun = state if state is not None and level == first and "step" in state else None
-            for i, now in self._descent(samples, image, one.steps, begun):
+            for i, now in self._descent(samples, image, one, begun):
                 image = samples.shown(now.parameters)
                 done = (sum(costs[:level]) + costs[level] * i / one.steps) / sum(costs)
                 kept = functools.partial(_state, now.state, {"level": torch.tensor(level)})
@@ -145,13 +146,16 @@ class Strotss:
         return Gatys(content_weight=self.shape_weight, tv=self.tv, style_taps=self.taps, content_tap="relu3_1")
 
     def _rounds(self, size: Size) -> list["Round"]:
-        """Sizes from coarse to fine, and the steps at each."""
-        sizes = coarse_to_fine(size, self.coarsest)[-self.steps :]
-        steps = split_steps(self.steps, len(sizes))
-        return [Round(one, n) for one, n in zip(sizes, steps, strict=True)]
+        """Sizes from coarse to fine, and the steps at each, the last third of them shorter: as long as the others,
+        they would leave the specks that new places make at every step."""
+        sizes, out = coarse_to_fine(size, self.coarsest)[-self.steps :], []
+        for level, (one, n) in enumerate(zip(sizes, split_steps(self.steps, len(sizes)), strict=True)):
+            rate = self.rate * 0.5**level
+            out += [Round(one, n - n // 3, rate), Round(one, n // 3, rate * CALM)]
+        return [one for one in out if one.steps]
 
     def _descent(
-        self, samples: "Samples", image: Image | None, steps: int, state: State | None
+        self, samples: "Samples", image: Image | None, one: "Round", state: State | None
     ) -> Iterator[tuple[int, Descent]]:
         """From the picture before, or from a state at this size."""
         at = first = 0 if state is None else int(state["step"])
@@ -159,8 +163,9 @@ class Strotss:
         def objective(now: Parameters) -> Mapping[str, Tensor]:
             return samples(now, at)
 
-        start, rate = pyramid(samples.view.content if image is None else samples.view.framed(image)), samples.rate
-        for i, now in enumerate(descend(objective, start, steps, optimizer="adam", rate=rate, state=state), first + 1):
+        start = pyramid(samples.view.content if image is None else samples.view.framed(image))
+        found = descend(objective, start, one.steps, optimizer="adam", rate=one.rate, state=state)
+        for i, now in enumerate(found, first + 1):
             at = i  # a new step takes new places
             yield i, now
 
@@ -168,6 +173,7 @@ class Strotss:
 class Round(NamedTuple):
     size: Size
     steps: int
+    rate: float
 
 
 class Target(NamedTuple):
@@ -186,7 +192,6 @@ class Samples(NamedTuple):
     method: "Strotss"
     goal: Goal  # of statistics all over the picture
     alpha: float
-    rate: float
     seed: int
     targets: list[Target]
     scales: Mapping[str, float]
@@ -214,8 +219,7 @@ class Samples(NamedTuple):
         keep = (view.shares * weights[:, None, None]).sum(0)
         content = Columns(features, encoder.strides, kept, {})
         scales = {tap: TAP_WEIGHTS.get(tap, 1.0) / lengths[tap] for tap in method.taps}
-        alpha, rate = ALPHA * 64 / view.long_side, method.rate * 0.5**level
-        return cls(method, goal, alpha, rate, seed, targets, scales, content, keep)
+        return cls(method, goal, ALPHA * 64 / view.long_side, seed, targets, scales, content, keep)
 
     def __call__(self, now: Parameters, step: int) -> dict[str, Float[Tensor, ""]]:
         goal, image = self.goal, self._smooth(now)
