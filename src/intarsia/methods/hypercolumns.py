@@ -12,7 +12,7 @@ from torch import Tensor
 
 from intarsia.sizes import size_of
 
-Rows = Float[Tensor, "n c"]
+Rows = Float[Tensor, "_ c"]
 
 
 @dataclass(frozen=True, eq=False)
