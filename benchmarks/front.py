@@ -3,9 +3,9 @@
     python benchmarks/front.py PAIRS --vgg19 FILE -o FOLDER [--method gatys] [--values 0.05 --values 0.13 ...]
 
 PAIRS: a text file, a pair a line: name content style [published picture ...], separated by blanks, relative to the
-file. --vgg19: weights of the network that judges, up to relu3_4. Values are content weights for gatys, alphas for wct
-and adain. Per pair a figure (PNG): to the left nearer to the style, down nearer to the content; beside each point its
-speckle of color. The figures are printed too.
+file. --vgg19: weights of the network that judges, up to relu3_4. Values are content weights for gatys and strotss,
+alphas for wct and adain. Per pair a figure (PNG): to the left nearer to the style, down nearer to the content; beside
+each point its speckle of color. The figures are printed too.
 """
 
 import dataclasses
@@ -25,8 +25,13 @@ from intarsia.measure import TAPS, content_distance, speckle, ssim, style_distan
 from intarsia.methods import METHODS
 from intarsia.sizes import fit, size_of
 
-VALUES = {"gatys": (0.04, 0.08, 0.13, 0.2, 0.4), "wct": (0.5, 0.7, 0.85, 1.0), "adain": (0.5, 0.7, 0.85, 1.0)}
-VARIED = {"gatys": "content_weight", "wct": "alpha", "adain": "alpha"}
+VALUES = {
+    "gatys": (0.04, 0.08, 0.13, 0.2, 0.4),
+    "strotss": (0.25, 0.5, 1, 2, 4),
+    "wct": (0.5, 0.7, 0.85, 1.0),
+    "adain": (0.5, 0.7, 0.85, 1.0),
+}
+VARIED = {"gatys": "content_weight", "strotss": "content_weight", "wct": "alpha", "adain": "alpha"}
 SIDE, MARGIN, INK, OURS, THEIRS = 560, 70, (60, 55, 50), (30, 100, 170), (190, 60, 40)
 
 

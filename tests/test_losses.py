@@ -2,16 +2,21 @@
 
 import pytest
 import scipy.linalg
+import scipy.optimize
+import scipy.spatial
 import torch
 
 from intarsia.losses import (
     LOSSES,
     content_loss,
+    cosine_costs,
     gram_loss,
     histogram_loss,
     outside_range,
     patch_gram_loss,
     patch_loss,
+    relaxed_emd,
+    self_similarity_loss,
     total_variation,
     wasserstein_loss,
 )
@@ -132,3 +137,68 @@ def test_histograms_know_values_and_not_places():
     mixed = features.flatten(1)[:, torch.randperm(48)].view(2, 6, 8)
     assert histogram_loss(mixed, support, own) < 1e-9
     assert histogram_loss(features * 0.5, support, own) > 0.1
+
+
+def rows(n, c=5, seed=0):
+    return torch.randn(n, c, generator=torch.Generator().manual_seed(seed))
+
+
+def test_costs_are_those_of_angles():
+    a, b = rows(6), rows(4, seed=1)
+    for i, j in ((0, 0), (5, 3), (2, 1)):
+        angle = scipy.spatial.distance.cdist(a[i : i + 1].numpy(), b[j : j + 1].numpy(), "cosine")
+        assert float(cosine_costs(a, b)[i, j]) == pytest.approx(float(angle[0, 0]), abs=1e-5)
+    assert float(cosine_costs(torch.zeros(1, 5), b).max()) == 1
+
+
+@pytest.mark.parametrize("kind", ["cosine", "euclidean"])
+def test_the_relaxed_distance_is_a_lower_bound_of_the_exact_one_and_agrees_with_a_slow_reference(kind):
+    a, b = rows(12), rows(12, seed=1)
+    costs = scipy.spatial.distance.cdist(a.numpy(), b.numpy(), kind)
+    by_row = sum(min(row) for row in costs.tolist()) / 12
+    by_column = sum(min(column) for column in costs.T.tolist()) / 12
+    found = float(relaxed_emd(a, b, torch.ones(12), kind))
+    assert found == pytest.approx(max(by_row, by_column), rel=1e-4)
+    exact = scipy.optimize.linear_sum_assignment(costs)
+    assert found <= float(costs[exact].mean())
+    assert float(relaxed_emd(a, a.flip(0), torch.ones(12), kind)) == pytest.approx(0, abs=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["cosine", "euclidean"])
+def test_its_gradient_is_that_of_the_whole_table(kind):
+    a, b = rows(7).double().requires_grad_(), rows(9, seed=1).double()
+    weight = torch.rand(7, generator=torch.Generator().manual_seed(2)).double() + 0.1
+    costs = cosine_costs(a, b) if kind == "cosine" else torch.cdist(a, b)
+    whole = torch.maximum((costs.amin(1) * weight).sum() / weight.sum(), costs.amin(0).mean())
+    wanted = torch.autograd.grad(whole, a)[0]
+    torch.testing.assert_close(torch.autograd.grad(relaxed_emd(a, b, weight, kind), a)[0], wanted)
+
+
+def test_a_row_counts_as_often_as_its_weight_says():
+    """Far from all others, which alone would be found cheaply, so that the rows' own costs are the larger."""
+    a = rows(4)
+    others = a[:3] + 0.01
+    repeated = a[[0, 0, 1, 3, 3, 3]]
+    weighted = relaxed_emd(a[[0, 1, 3]], others, torch.tensor([2.0, 1.0, 3.0]))
+    assert float(weighted) == pytest.approx(float(relaxed_emd(repeated, others, torch.ones(6))), rel=1e-4)
+    assert float(weighted) > float(relaxed_emd(a, others, torch.ones(4))) > 0.01
+
+
+def test_self_similarity_knows_shapes_and_not_looks():
+    """Any rotation of the features, and any length of theirs, is the same picture."""
+    a, turn = rows(20), torch.linalg.qr(rows(5, seed=3)).Q
+    even = torch.ones(20)
+    assert float(self_similarity_loss(3 * a @ turn, a, even)) < 1e-5
+    b, total = rows(20, seed=4), 0.0
+    mine, theirs = cosine_costs(b, b), cosine_costs(a, a)
+    for j in range(20):
+        total += sum(abs(float(mine[i, j] / mine[:, j].sum() - theirs[i, j] / theirs[:, j].sum())) for i in range(20))
+    assert float(self_similarity_loss(b, a, even)) == pytest.approx(total / 20, rel=1e-4)
+
+
+@pytest.mark.parametrize("name", ["emd", "similarity"])
+def test_gradients_of_sampled_rows_are_finite_even_where_all_are_alike(name):
+    flat, other = torch.full((8, 5), 0.3, requires_grad=True), rows(8)
+    even = torch.ones(8)
+    loss = {"emd": relaxed_emd, "similarity": self_similarity_loss}[name](flat, other, even)
+    assert bool(torch.autograd.grad(loss, flat)[0].isfinite().all())

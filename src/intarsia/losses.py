@@ -4,6 +4,8 @@ The distances between textures are relative, |A - B|² / |B|² with B the target
 same for every style, size, tap and encoder. They come one per map, shape (r,), for the caller to weigh.
 """
 
+from typing import Literal
+
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
@@ -137,6 +139,50 @@ def histogram_loss(
     at = torch.linspace(0, len(quantiles) - 1, len(values), device=values.device).round().long()
     wanted = quantiles[at]
     return F.mse_loss(values, wanted) / quantiles.var(0).mean().clamp_min(1e-12)
+
+
+def cosine_costs(rows: Float[Tensor, "n c"], others: Float[Tensor, "m c"]) -> Float[Tensor, "n m"]:
+    """1 - cosine of every row with every other (Kolkin et al. 2019, eq. 4); a row of zeros costs 1."""
+    return 1 - F.normalize(rows, dim=1) @ F.normalize(others, dim=1).T
+
+
+def relaxed_emd(
+    rows: Float[Tensor, "n c"],
+    others: Float[Tensor, "m c"],
+    weight: Float[Tensor, " n"],
+    costs: Literal["cosine", "euclidean"] = "cosine",
+) -> Float[Tensor, ""]:
+    """The larger of the mean costs at which every row finds its cheapest other and every other its cheapest row: the
+    relaxed earth mover's distance, a lower bound of the exact one (Kolkin et al. 2019, eq. 3; Kusner et al. 2015).
+    weight: what a row counts, above 0. The table of all costs has no graph: a minimum has the gradient of its own pair.
+
+    costs: 1 - cosine, which is half the squared distance of rows of length 1 (eq. 4), or Euclidean distance (eq. 7)."""
+    if costs == "cosine":
+        rows, others = F.normalize(rows, dim=1), F.normalize(others, dim=1)
+    with torch.no_grad():
+        table = torch.addmm(others.square().sum(1)[None], rows, others.T, alpha=-2)
+        other_of, row_of = table.argmin(1), table.add_(rows.square().sum(1)[:, None]).argmin(0)
+    by_row = _paired(rows, others.index_select(0, other_of), costs)
+    by_other = _paired(rows.index_select(0, row_of), others, costs)
+    return torch.maximum((by_row * weight).sum() / weight.sum(), by_other.mean())
+
+
+def _paired(
+    rows: Float[Tensor, "n c"], others: Float[Tensor, "n c"], costs: Literal["cosine", "euclidean"]
+) -> Float[Tensor, " n"]:
+    square = (rows - others).square().sum(1)
+    return square / 2 if costs == "cosine" else square.clamp_min(1e-12).sqrt()
+
+
+def self_similarity_loss(
+    rows: Float[Tensor, "n c"], target: Float[Tensor, "n c"], weight: Float[Tensor, " n"]
+) -> Float[Tensor, ""]:
+    """How far the rows' cosine distances from each other are from those of the target, each column of distances summed
+    to 1; n times eq. 8 of Kolkin et al. 2019, so that the number of rows has no say. weight: what a row's distances
+    count. 0..2."""
+    ours, theirs = (cosine_costs(one, one).clamp_min(0) for one in (rows, target))
+    ours, theirs = (one / one.sum(0).clamp_min(1e-6) for one in (ours, theirs))
+    return ((ours - theirs).abs().sum(0) * weight).sum() / weight.sum().clamp_min(1e-12)
 
 
 def total_variation(image: Float[Tensor, "c h w"]) -> Float[Tensor, ""]:

@@ -13,15 +13,17 @@ import pydantic
 from intarsia.methods.adain import AdaIN
 from intarsia.methods.gatys import Gatys
 from intarsia.methods.harmonize import Harmonize
+from intarsia.methods.strotss import Strotss
 from intarsia.methods.wct import WCT
 from intarsia.networks import Networks
 
-Method = Gatys | WCT | AdaIN | Harmonize
-METHODS: dict[str, type[Gatys] | type[WCT] | type[AdaIN] | type[Harmonize]] = {
+Method = Gatys | WCT | AdaIN | Harmonize | Strotss
+METHODS: dict[str, type[Gatys] | type[WCT] | type[AdaIN] | type[Harmonize] | type[Strotss]] = {
     "gatys": Gatys,
     "wct": WCT,
     "adain": AdaIN,
     "harmonize": Harmonize,
+    "strotss": Strotss,
 }
 
 

@@ -160,7 +160,7 @@ class Goal:
 
     def features(self, part: Image, tile: Tile) -> Features:
         shown = self.view.kept(part, tile.outer)
-        found = self.encoder(shown, self.taps, self._plain)
+        found = self.encoder(shown, self.taps, self.plain)
         return {tap: tile.inner.cells(self.encoder.strides[tap]).of(one) for tap, one in found.items()}
 
     def statistics(self, features: Features, tile: Tile) -> Statistics:
@@ -169,7 +169,7 @@ class Goal:
     def texture(self, statistics: Statistics) -> Float[Tensor, ""]:
         distance, style = self.distance, []
         for tap, target in self.targets.items():
-            basis = self.encoder.basis(tap) if tap in self._plain else None  # once, not at every position
+            basis = self.encoder.basis(tap) if tap in self.plain else None  # once, not at every position
             now = statistics[tap].rounded() if distance is gram_loss else statistics[tap]
             style.append((target.importance * distance(now.through(basis), target.moments)).sum())
         return torch.stack(style).sum() if style else self.view.content.new_zeros(())
@@ -195,7 +195,7 @@ class Goal:
         return float(self.view.cover.mean(dtype=torch.float64))
 
     @property
-    def _plain(self) -> list[str]:
+    def plain(self) -> list[str]:
         """Taps whose moments are put in the encoder's basis, instead of their features."""
         return [tap for tap in self.targets if tap != self.content_tap and tap not in self.votes]
 

@@ -1,0 +1,157 @@
+"""Laws of `strotss` beside those that every method keeps (test_promises.py), and of what it is made of."""
+
+import itertools
+
+import pytest
+import torch
+
+from intarsia.encoders import load
+from intarsia.guide import Guide, Region
+from intarsia.methods import method_of
+from intarsia.methods.hypercolumns import Columns, Places, drawn, on_a_grid
+from intarsia.methods.strotss import collapsed, pyramid
+from intarsia.sizes import size_of
+
+TOY = load("toy", device="cpu")
+QUICK = {"steps": 30, "coarsest": 16, "samples": 256, "style_samples": 256, "encoder": "toy"}
+
+
+def method(**settings):
+    return method_of("strotss", QUICK | settings)
+
+
+def generator(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def last(frames):
+    *_, frame = frames
+    return frame
+
+
+@pytest.mark.parametrize("size", [(1, 1), (5, 64), (33, 47), (96, 64)])
+def test_the_levels_of_a_pyramid_are_the_picture(size):
+    image = torch.rand(3, *size, generator=generator())
+    torch.testing.assert_close(collapsed(pyramid(image)), image)
+
+
+@pytest.mark.parametrize("share", [1.0, 0.3, 0.01])
+def test_a_grid_has_about_as_many_pixels_as_asked_for_all_over_its_map(share):
+    weights = torch.zeros(120, 200)
+    weights[:, : round(200 * share)] = 1
+    counts = torch.zeros(120, 200)
+    for seed in range(200):
+        places = on_a_grid(weights, 200, generator(seed))
+        assert 100 < len(places) < 320
+        counts[places.y, places.x] += 1
+    assert float(counts[weights == 0].sum()) == 0
+    quarters = torch.stack([*counts[:60].split(60), *counts[60:].split(60)]).sum((1, 2))
+    assert float(quarters.max() / quarters.min()) < 1.1
+
+
+def test_a_grid_of_more_than_there_are_is_all_of_them():
+    weights = torch.rand(7, 9, generator=generator()) + 0.1
+    places = on_a_grid(weights, 1000, generator(1))
+    assert len(places) == 63
+    torch.testing.assert_close(places.weight, weights[places.y, places.x])
+
+
+def test_a_map_between_the_points_of_a_grid_is_found():
+    weights = torch.zeros(50, 50)
+    weights[31, 17] = 0.2
+    places = on_a_grid(weights, 16, generator())
+    assert (places.y.tolist(), places.x.tolist()) == ([31], [17])
+
+
+def test_pixels_are_drawn_as_often_as_the_map_says():
+    weights = torch.tensor([[1.0, 2.0, 0.0, 5.0]])
+    first = [int(drawn(weights, 1, generator(seed)).x) for seed in range(2000)]
+    parts = torch.bincount(torch.tensor(first), minlength=4) / 2000
+    torch.testing.assert_close(parts, weights[0] / 8, atol=0.04, rtol=0)
+    assert sorted(drawn(weights, 10, generator()).x.tolist()) == [0, 1, 3]
+
+
+def test_hypercolumns_are_the_features_enlarged():
+    """Bilinear, at every pixel: as `interpolate` gives them."""
+    image = torch.rand(3, 32, 48, generator=generator())
+    taps = ["relu1_1", "relu3_1", "relu5_1"]
+    columns = Columns(TOY(image, taps), TOY.strides, {"relu1_1": 1.0, "relu3_1": 2.0, "relu5_1": 1.0}, {})
+    y, x = torch.meshgrid(torch.arange(32), torch.arange(48), indexing="ij")
+    found = columns.at(Places(y.flatten(), x.flatten(), torch.ones(32 * 48)))
+    wanted = []
+    for tap, features in TOY(image, taps).items():
+        whole = torch.nn.functional.interpolate(features[None], (32, 48), mode="bilinear", align_corners=False)[0]
+        wanted.append(whole.flatten(1).T * (2.0 if tap == "relu3_1" else 1.0))
+    torch.testing.assert_close(found, torch.cat(wanted, 1))
+
+
+def test_resuming_is_exact(random_image):
+    content, guide = random_image(32, 48, 1), Guide.everywhere(random_image(40, 40, 2))
+    how = method(steps=12)
+    frames = list(how(content, guide, encoder=TOY))
+    assert [frame.step for frame in frames] == list(range(1, 13))
+    assert all(a.done < b.done for a, b in itertools.pairwise(frames))
+    assert frames[-1].done == 1
+    for at in (0, 5, 7, 11):
+        stopped = next(itertools.islice(how(content, guide, encoder=TOY), at, None))
+        state = {key: value.clone() for key, value in stopped.state().items()}
+        rest = list(how(content, guide, encoder=TOY, state=state))
+        assert torch.equal(rest[-1].image, frames[-1].image)
+        assert len(rest) == max(1, 11 - at)
+
+
+def test_it_comes_nearer_to_the_style_and_content_weight_keeps_shapes(random_image):
+    content, style = random_image(48, 48, 1), random_image(48, 48, 2) * torch.tensor([1.0, 0.4, 0.2])[:, None, None]
+    first, *_, final = method(coarsest=64)(content, Guide.everywhere(style), encoder=TOY)
+    assert final.losses["transport"] < 0.7 * first.losses["transport"]
+    assert final.losses["palette"] < 0.7 * first.losses["palette"]
+    kept, free = (
+        last(method(coarsest=64, content_weight=w)(content, Guide.everywhere(style), encoder=TOY)).image
+        for w in (10.0, 0.0)
+    )
+    assert float(torch.corrcoef(torch.stack([kept.mean(0).flatten(), content.mean(0).flatten()]))[0, 1]) > float(
+        torch.corrcoef(torch.stack([free.mean(0).flatten(), content.mean(0).flatten()]))[0, 1]
+    )
+
+
+def halves(h, w):
+    left = torch.zeros(h, w)
+    left[:, : w // 2] = 1
+    return left, 1 - left
+
+
+def test_each_region_takes_the_colors_of_its_own_style(random_image):
+    content, red, blue = random_image(48, 64, 1), torch.zeros(3, 40, 40), torch.zeros(3, 40, 40)
+    red[0], blue[2] = 0.6 + 0.3 * random_image(40, 40, 2)[0], 0.6 + 0.3 * random_image(40, 40, 3)[0]
+    left, right = halves(48, 64)
+    how = method(steps=60, content_weight=0.0, shape_weight=0.0, rate=0.06)
+    image = last(how(content, Guide((Region(red, left), Region(blue, right))), encoder=TOY)).image
+    assert float(image[0, :, :28].mean() - image[2, :, :28].mean()) > 0.3
+    assert float(image[2, :, 36:].mean() - image[0, :, 36:].mean()) > 0.3
+
+
+def test_only_the_part_of_the_style_under_its_map_is_taken(random_image):
+    content, style = random_image(48, 48, 1), torch.zeros(3, 40, 40)
+    style[0, :, :20] = 0.6 + 0.3 * random_image(40, 20, 2)[0]
+    style[2, :, 20:] = 0.6 + 0.3 * random_image(40, 20, 3)[0]
+    left, _ = halves(40, 40)
+    image = last(method(steps=60)(content, Guide((Region(style, style_map=left),)), encoder=TOY)).image
+    assert float(image[0].mean() - image[2].mean()) > 0.3
+
+
+def test_less_strength_changes_less(random_image):
+    content, style = random_image(48, 48, 1), random_image(48, 48, 2)
+    gaps = []
+    for strength in (0.3, 1.0):
+        image = last(
+            method(coarsest=64, steps=120)(content, Guide((Region(style, strength=strength),)), encoder=TOY)
+        ).image
+        gaps.append(float((image - content).abs().mean()))
+    assert gaps[0] < gaps[1]
+
+
+def test_another_seed_is_another_picture(random_image):
+    content, guide = random_image(48, 48, 1), Guide.everywhere(random_image(48, 48, 2))
+    one, other = (last(method(seed=seed)(content, guide, encoder=TOY)).image for seed in (0, 1))
+    assert not torch.equal(one, other)
+    assert size_of(one) == (48, 48)
