@@ -164,7 +164,8 @@ class Strotss:
             return samples(now, at)
 
         start = pyramid(samples.view.content if image is None else samples.view.framed(image))
-        found = descend(objective, start, one.steps, optimizer="adam", rate=one.rate, state=state)
+        rate = one.rate * samples.strength  # Adam's steps are as long for a weak gradient as for a strong one
+        found = descend(objective, start, one.steps, optimizer="adam", rate=rate, state=state)
         for i, now in enumerate(found, first + 1):
             at = i  # a new step takes new places
             yield i, now
@@ -192,6 +193,7 @@ class Samples(NamedTuple):
     method: "Strotss"
     goal: Goal  # of statistics all over the picture
     alpha: float
+    strength: float  # mean over the painted area
     seed: int
     targets: list[Target]
     scales: Mapping[str, float]
@@ -219,7 +221,8 @@ class Samples(NamedTuple):
         keep = (view.shares * weights[:, None, None]).sum(0)
         content = Columns(features, encoder.strides, kept, {})
         scales = {tap: TAP_WEIGHTS.get(tap, 1.0) / lengths[tap] for tap in method.taps}
-        return cls(method, goal, ALPHA * 64 / view.long_side, seed, targets, scales, content, keep)
+        strength = float((mixture @ strengths * parts).sum())
+        return cls(method, goal, ALPHA * 64 / view.long_side, strength, seed, targets, scales, content, keep)
 
     def __call__(self, now: Parameters, step: int) -> dict[str, Float[Tensor, ""]]:
         goal, image = self.goal, self._smooth(now)
