@@ -33,7 +33,7 @@ from torch import Tensor
 from intarsia.color import smooth_chroma
 from intarsia.encoders import Encoder
 from intarsia.engine import Descent, Frame, Parameters, State, descend
-from intarsia.guide import blends
+from intarsia.guide import Guide, blends
 from intarsia.large import check_memory
 from intarsia.large.forecast import Forecast, Plan
 from intarsia.losses import (
@@ -121,7 +121,7 @@ class Strotss:
             assert image is not None
             yield Frame(scene.shown(image), self.steps, self.steps, {}, 1.0, functools.partial(dict, state))
         for level, one in list(enumerate(rounds))[first:]:
-            samples = Samples.build(self, encoder, scene.at(one.size, MARGIN), level)
+            samples = Samples.build(self, encoder, _in_order(scene.at(one.size, MARGIN)), level)
             before = sum(n.steps for n in rounds[:level])
             begun = state if state is not None and level == first and "step" in state else None
             for i, now in self._descent(samples, image, one, begun):
@@ -267,6 +267,18 @@ class Samples(NamedTuple):
     @property
     def view(self) -> View:
         return self.goal.view
+
+
+def _in_order(view: View) -> View:
+    """The regions in an order of their own, whatever that in which they were given: Adam makes much of the rounding of
+    a sum."""
+
+    def key(r: int) -> tuple[float, float]:
+        return float(view.shares[r].sum(dtype=torch.float64)), float(view.guide.regions[r].style.mean())
+
+    order = sorted(range(len(view.shares)), key=key)
+    guide = Guide(tuple(view.guide.regions[r] for r in order))
+    return replace(view, guide=guide, shares=view.shares[order])
 
 
 def _styles(
