@@ -11,7 +11,7 @@ REMD is the relaxed earth mover's distance, alike the cosine distances of all pi
 side of 64 and half as much at twice the side. Regions: pixels are sampled under soft maps, those of the style under its
 own, and soft borders are mixtures (`guide.blends`).
 
-Departures, each with its figures in benchmarks/RESULTS.md: moments are not those of the samples but of all the picture,
+Departures (benchmarks/RESULTS.md has what was measured): moments are not those of the samples but of all the picture,
 compared by Wasserstein's distance as in `gatys`, which also brings the term of shapes, that keeps faces; every layer is
 as long as the others in a hypercolumn, and colors stand outside of it, for in it they turned garish; Adam in place of
 RMSprop, in fewer and longer steps; and the picture begins as the content.
@@ -91,7 +91,7 @@ class Strotss:
     )
     """Layers in which the picture's places are to be as alike as those of the content."""
     rate: Annotated[float, Field(gt=0)] = 0.03
-    """Step length of Adam at the first size; half of it at each next one."""
+    """Step length of Adam at the first size; half of it at each next one, and less in the last steps of each."""
     coarsest: Annotated[int, Field(ge=16)] = 128
     """Long side of the first, coarsest size."""
     seed: Annotated[int, Field(ge=0)] = 0
