@@ -14,7 +14,7 @@ QUICK = {  # settings that make a method quick to test
     "wct": {"levels": (3, 2, 1), "coarsest": 16},
     "adain": {"level": 3},
     "harmonize": {"steps": 25, "coarsest": 16},
-    "strotss": {"steps": 40, "coarsest": 16},
+    "strotss": {"steps": 25, "coarsest": 16, "rate": 0.06},
 }
 
 

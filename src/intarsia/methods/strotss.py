@@ -11,7 +11,7 @@ REMD is the relaxed earth mover's distance, alike the cosine distances of all pi
 side of 64 and half as much at twice the side. Regions: pixels are sampled under soft maps, those of the style under its
 own, and soft borders are mixtures (`guide.blends`).
 
-Departures, each with its figures in benchmarks/RESULTS.md: moments are not those of the samples but of all the picture,
+Departures (benchmarks/RESULTS.md has what was measured): moments are not those of the samples but of all the picture,
 compared by Wasserstein's distance as in `gatys`, which also brings the term of shapes, that keeps faces; every layer is
 as long as the others in a hypercolumn, and colors stand outside of it, for in it they turned garish; Adam in place of
 RMSprop, in fewer and longer steps; and the picture begins as the content.
@@ -33,7 +33,7 @@ from torch import Tensor
 from intarsia.color import smooth_chroma
 from intarsia.encoders import Encoder
 from intarsia.engine import Descent, Frame, Parameters, State, descend
-from intarsia.guide import blends
+from intarsia.guide import Guide, blends
 from intarsia.large import check_memory
 from intarsia.large.forecast import Forecast, Plan
 from intarsia.losses import (
@@ -91,7 +91,7 @@ class Strotss:
     )
     """Layers in which the picture's places are to be as alike as those of the content."""
     rate: Annotated[float, Field(gt=0)] = 0.03
-    """Step length of Adam at the first size; half of it at each next one."""
+    """Step length of Adam at the first size; half of it at each next one, and less in the last steps of each."""
     coarsest: Annotated[int, Field(ge=16)] = 128
     """Long side of the first, coarsest size."""
     seed: Annotated[int, Field(ge=0)] = 0
@@ -121,7 +121,7 @@ class Strotss:
             assert image is not None
             yield Frame(scene.shown(image), self.steps, self.steps, {}, 1.0, functools.partial(dict, state))
         for level, one in list(enumerate(rounds))[first:]:
-            samples = Samples.build(self, encoder, scene.at(one.size, MARGIN), level)
+            samples = Samples.build(self, encoder, _in_order(scene.at(one.size, MARGIN)), level)
             before = sum(n.steps for n in rounds[:level])
             begun = state if state is not None and level == first and "step" in state else None
             for i, now in self._descent(samples, image, one, begun):
@@ -164,7 +164,8 @@ class Strotss:
             return samples(now, at)
 
         start = pyramid(samples.view.content if image is None else samples.view.framed(image))
-        found = descend(objective, start, one.steps, optimizer="adam", rate=one.rate, state=state)
+        rate = one.rate * samples.strength  # Adam's steps are as long for a weak gradient as for a strong one
+        found = descend(objective, start, one.steps, optimizer="adam", rate=rate, state=state)
         for i, now in enumerate(found, first + 1):
             at = i  # a new step takes new places
             yield i, now
@@ -192,6 +193,7 @@ class Samples(NamedTuple):
     method: "Strotss"
     goal: Goal  # of statistics all over the picture
     alpha: float
+    strength: float  # mean over the painted area
     seed: int
     targets: list[Target]
     scales: Mapping[str, float]
@@ -219,7 +221,8 @@ class Samples(NamedTuple):
         keep = (view.shares * weights[:, None, None]).sum(0)
         content = Columns(features, encoder.strides, kept, {})
         scales = {tap: TAP_WEIGHTS.get(tap, 1.0) / lengths[tap] for tap in method.taps}
-        return cls(method, goal, ALPHA * 64 / view.long_side, seed, targets, scales, content, keep)
+        strength = float((mixture @ strengths * parts).sum())
+        return cls(method, goal, ALPHA * 64 / view.long_side, strength, seed, targets, scales, content, keep)
 
     def __call__(self, now: Parameters, step: int) -> dict[str, Float[Tensor, ""]]:
         goal, image = self.goal, self._smooth(now)
@@ -264,6 +267,18 @@ class Samples(NamedTuple):
     @property
     def view(self) -> View:
         return self.goal.view
+
+
+def _in_order(view: View) -> View:
+    """The regions in an order of their own, whatever that in which they were given: Adam makes much of the rounding of
+    a sum."""
+
+    def key(r: int) -> tuple[float, float]:
+        return float(view.shares[r].sum(dtype=torch.float64)), float(view.guide.regions[r].style.mean())
+
+    order = sorted(range(len(view.shares)), key=key)
+    guide = Guide(tuple(view.guide.regions[r] for r in order))
+    return replace(view, guide=guide, shares=view.shares[order])
 
 
 def _styles(
