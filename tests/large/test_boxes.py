@@ -29,14 +29,14 @@ def test_boxes_are_of_about_equal_sides():
 def test_a_box_grows_as_far_as_the_picture_and_counts_from_another():
     box = Box(16, 32, 48, 50)
     assert box.grown(20, (60, 55)) == Box(0, 12, 60, 55)
+    assert box.within(Box(0, 12, 60, 55)) == Box(16, 20, 48, 38)
+    assert box.cells(16) == Box(1, 2, 3, 4)
 
 
 def test_the_smallest_box_around_what_is_true():
     there = torch.zeros(9, 12, dtype=torch.bool)
     there[2, 5] = there[6, 3] = True
     assert Box.around(there) == Box(2, 3, 7, 6)
-    assert box.within(Box(0, 12, 60, 55)) == Box(16, 20, 48, 38)
-    assert box.cells(16) == Box(1, 2, 3, 4)
 
 
 def test_a_picture_that_fits_is_one_tile_and_others_take_what_fits():
