@@ -52,6 +52,20 @@ def folder(tmp_path, monkeypatch, random_image):
     return tmp_path
 
 
+@pytest.fixture
+def cutout(folder):
+    """In the folder cut.png, a green box of 12 x 8 within a transparent picture of 40 x 30, not in its middle; flat.png
+    is the same on white."""
+    from intarsia import picture
+
+    alpha = torch.zeros(30, 40)
+    alpha[4:12, 20:32] = 1
+    green = torch.tensor([0.1, 0.8, 0.2])[:, None, None].expand(3, 30, 40)
+    picture.write("cut.png", green, alpha=alpha)
+    picture.write("flat.png", green * alpha + (1 - alpha))
+    return folder
+
+
 @pytest.fixture(scope="session")
 def random_vgg():
     """Every layer keeps the size of what it is given, so that what is far away is heard as well."""

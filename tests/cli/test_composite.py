@@ -10,17 +10,6 @@ from intarsia.cli import run
 from intarsia.composite import BLENDS
 
 
-@pytest.fixture
-def cutout(folder):
-    """cut.png: a green box of 12 x 8 on nothing; flat.png: on white."""
-    alpha = torch.zeros(30, 40)
-    alpha[4:12, 20:32] = 1
-    green = torch.tensor([0.1, 0.8, 0.2])[:, None, None].expand(3, 30, 40)
-    picture.write("cut.png", green, alpha=alpha)
-    picture.write("flat.png", green * alpha + (1 - alpha))
-    return folder
-
-
 def composite(*arguments: str) -> int:
     return run(["composite", "content.png", *arguments, "-o", "out.png"])
 

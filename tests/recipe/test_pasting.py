@@ -20,17 +20,6 @@ def recipe_of(paste: dict, **more) -> Recipe:
     return Recipe.model_validate(data | {"paste": {"object": "cut.png"} | paste} | more)
 
 
-@pytest.fixture
-def cutout(folder):
-    """cut.png: a green box of 12 x 8 within a transparent picture of 40 x 30, not in its middle."""
-    alpha = torch.zeros(30, 40)
-    alpha[4:12, 20:32] = 1
-    green = torch.tensor([0.1, 0.8, 0.2])[:, None, None].expand(3, 30, 40)
-    picture.write("cut.png", green, alpha=alpha)
-    picture.write("flat.png", green * alpha + (1 - alpha))  # the same on white
-    return folder
-
-
 def test_the_object_comes_where_it_is_told_and_as_large(cutout):
     """Its longer side, 12 pixels, becomes half of the shorter side of 32 x 24."""
     job = Job.open(recipe_of({"at": (0.5, 0.25), "scale": 0.5}, content_mask=["pasted"]))

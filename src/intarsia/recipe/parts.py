@@ -13,15 +13,16 @@ from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import Tensor
 
 from intarsia import maps, picture
 from intarsia.composite import BLENDS, Blend, feather, statistics
 from intarsia.engine import Frame, State
-from intarsia.errors import GuideError, unknown
+from intarsia.errors import GuideError
 from intarsia.geometry import CORNERS, apply, homography, pixel_centers, sample
 from intarsia.large import Box
+from intarsia.recipe.pasting import BlendName
 from intarsia.recipe.regions import WrittenPoint
 from intarsia.sizes import resize, size_of
 from intarsia.sources import flood_fill, polygon
@@ -57,19 +58,12 @@ class Part(BaseModel):
     """What hangs together with this point and has its color."""
     tolerance: float = Field(default=10.0, ge=0)
     """How far colors may be from that of the point (CIELAB); 2 is hardly visible, 10 a shade, 100 all."""
-    blend: str = "feather"
+    blend: BlendName = "feather"
     """How the edge is blended: over, feather, poisson, pyramid, statistics."""
     feather: float = Field(default=3.0, ge=0, le=1000)
     """Half the width of a feathered edge, in pixels of the result."""
     surround: str | None = None
     """A style for the rest of the picture, painted in the same run."""
-
-    @field_validator("blend")
-    @classmethod
-    def _known(cls, name: str) -> str:
-        if name not in BLENDS:
-            raise ValueError(unknown("blend", name, BLENDS))
-        return name
 
     @model_validator(mode="after")
     def _one_area(self) -> "Part":

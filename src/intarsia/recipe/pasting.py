@@ -1,10 +1,10 @@
 """An object that is pasted on the content before it is painted: as data, and done."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from intarsia import picture
 from intarsia.composite import BLENDS, over, placed
@@ -20,6 +20,15 @@ from intarsia.types import Image, Map, Size
 
 LARGEST = 2048  # long side at which the object's mask is drawn
 FINER = 2  # how many pixels of the object a pixel of the picture has at most, when it is put there
+
+
+def _known(name: str) -> str:
+    if name not in BLENDS:
+        raise ValueError(unknown("blend", name, BLENDS))
+    return name
+
+
+BlendName = Annotated[str, AfterValidator(_known)]
 
 
 class Paste(BaseModel):
@@ -40,15 +49,8 @@ class Paste(BaseModel):
     """Degrees, clockwise."""
     in_place: bool = False
     """The object's picture is as large as the content, and the object is where it belongs on it."""
-    blend: str = "over"
+    blend: BlendName = "over"
     """How its edges are blended, by a name of `composite.BLENDS`."""
-
-    @field_validator("blend")
-    @classmethod
-    def _known(cls, name: str) -> str:
-        if name not in BLENDS:
-            raise ValueError(unknown("blend", name, BLENDS))
-        return name
 
     def renamed(self, change: Change) -> "Paste":
         mask = {} if self.mask is None else {"mask": self.mask.renamed(change)}
