@@ -9,12 +9,12 @@ import pytest
 import intarsia
 
 METHODS = ["AdaIN", "Gatys", "Harmonize", "WCT"]
-NAMES = [*METHODS, "Frame", "Guide", "IntarsiaError", "Job", "Networks", "Recipe", "Region", "Result"]
+NAMES = [*METHODS, "Frame", "Guide", "IntarsiaError", "Job", "Networks", "Preview", "Recipe", "Region", "Result"]
 MODULES = ["encoders", "errors", "maps", "picture", "run", "sources", "swatches"]
 
 
 def test_exported_names():
-    assert sorted(intarsia.__all__) == sorted([*NAMES, *MODULES, "stylize"])
+    assert sorted(intarsia.__all__) == sorted([*NAMES, *MODULES, "preview", "stylize"])
     for name in intarsia.__all__:
         exported = getattr(intarsia, name)
         assert exported.__doc__, f"{name} has no docstring"

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from intarsia.methods.adain import AdaIN
     from intarsia.methods.gatys import Gatys
     from intarsia.methods.harmonize import Harmonize
+    from intarsia.methods.preview import Preview, preview
     from intarsia.methods.wct import WCT
     from intarsia.networks import Networks
     from intarsia.recipe import Job, Recipe, Result, stylize
@@ -32,10 +33,12 @@ _HOME = {
     "IntarsiaError": "errors",
     "Job": "recipe",
     "Networks": "networks",
+    "Preview": "methods.preview",
     "Recipe": "recipe",
     "Region": "guide",
     "Result": "recipe",
     "WCT": "methods.wct",
+    "preview": "methods.preview",
     "stylize": "recipe",
 }
 
@@ -51,6 +54,7 @@ __all__ = [
     "IntarsiaError",
     "Job",
     "Networks",
+    "Preview",
     "Recipe",
     "Region",
     "Result",
@@ -58,6 +62,7 @@ __all__ = [
     "errors",
     "maps",
     "picture",
+    "preview",
     "run",
     "sources",
     "stylize",

@@ -23,13 +23,24 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, eq=False)
+class Familiar:
+    """A picture that is looked at again and again, and its features by what was asked for. Memory grows with every tap
+    and box that is asked for, so it is for small pictures."""
+
+    image: Float[Tensor, "3 h w"]
+    features: dict[Hashable, dict[str, Float[Tensor, "c _ _"]]] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, eq=False)
 class Encoder:
-    """network: what computes; precision: what it computes in (features may come in bf16; moments are fp64)."""
+    """network: what computes; precision: what it computes in (features may come in bf16; moments are fp64); familiar: a
+    picture whose features it keeps."""
 
     name: str
     network: VGG | Toy
     precision: torch.dtype = torch.float32
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+    familiar: "Familiar | None" = None
     _known: dict[Hashable, Any] = field(default_factory=dict, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
@@ -97,6 +108,16 @@ class Encoder:
     ) -> dict[str, Float[Tensor, "c h2 w2"]]:
         """Plain features of the part of `image` in `box`, which begins at multiples of the deepest stride, as the whole
         image would have them. halo: pixels around it to compute with; by default those that have a say."""
+        if self.familiar is None or self.familiar.image is not image:
+            return self._within(image, box, taps, halo)
+        key = (box, tuple(taps), halo)
+        if key not in self.familiar.features:
+            self.familiar.features[key] = self._within(image, box, taps, halo)
+        return self.familiar.features[key]
+
+    def _within(
+        self, image: Float[Tensor, "3 h w"], box: Box, taps: Sequence[str], halo: int | None
+    ) -> dict[str, Float[Tensor, "c h2 w2"]]:
         stride = max(self.strides[tap] for tap in taps)
         outer = box.grown(_up(self.reach(taps) if halo is None else halo, stride), size_of(image))
         found = self(outer.of(image).float(), taps, plain=taps)
