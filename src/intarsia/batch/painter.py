@@ -105,10 +105,10 @@ class Painter:
 
 
 def main() -> None:
-    lines, send = _connected()
+    lines, send = connected()
     gone = threading.Event()
     inbox: queue.Queue[dict[str, Any] | None] = queue.Queue()
-    threading.Thread(target=_read_lines, args=(lines, inbox, gone), daemon=True).start()
+    threading.Thread(target=read_lines, args=(lines, inbox, gone), daemon=True).start()
     if (setup := inbox.get()) is None or (painter := _prepared(setup, send)) is None:
         return
     send("ready")
@@ -157,7 +157,7 @@ def _failure(error: Exception) -> dict[str, Any]:
     return facts | ({} if known is error else {"traceback": traceback.format_exception(error)})
 
 
-def _connected() -> tuple[BinaryIO, Send]:
+def connected() -> tuple[BinaryIO, Send]:
     """The pipes to the batch; whatever else reads standard input finds nothing, and prints to standard error."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     lines, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
@@ -174,7 +174,7 @@ def _connected() -> tuple[BinaryIO, Send]:
     return lines, send
 
 
-def _read_lines(lines: BinaryIO, inbox: "queue.Queue[dict[str, Any] | None]", gone: threading.Event) -> None:
+def read_lines(lines: BinaryIO, inbox: "queue.Queue[dict[str, Any] | None]", gone: threading.Event) -> None:
     for line in lines:
         inbox.put(json.loads(line))
     gone.set()

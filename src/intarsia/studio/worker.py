@@ -1,0 +1,144 @@
+"""A process that works for the server, one task after the other: the only one that decodes pictures and loads networks.
+
+Lines of JSON come in and go out, as in `batch.painter`. In: the setup, {"folder", "most"}, then tasks, {"task": NAME,
+...}, and {"task": "stop"} for what is being painted. Out: `ready`; `started`, `step`, `shown`, `noticed` while it
+paints; then for each task `done` or `failed`. When nobody writes to it any more, it ends.
+"""
+
+import errno
+import json
+import os
+import queue
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import torch
+
+from intarsia import picture
+from intarsia.batch.painter import Send, connected
+from intarsia.engine import Frame
+from intarsia.errors import explained
+from intarsia.recipe import Result
+from intarsia.run import Done, Kept, Noticed, Run, Started, Step, Target
+from intarsia.studio.folder import Folder
+from intarsia.studio.looks import CANVAS, SHOWN, SMALL, Looks, told, write_reduced
+from intarsia.studio.rooms import ROOMS
+from intarsia.studio.rooms.names import Names
+from intarsia.studio.sketch import Sketch
+
+EVERY = 0.7  # seconds between two pictures of a painting on its way
+
+
+def main() -> None:
+    lines, send = connected()
+    stopping = threading.Event()
+    inbox: queue.Queue[dict[str, Any] | None] = queue.Queue()
+    threading.Thread(target=_read, args=(lines, inbox, stopping), daemon=True).start()
+    if (setup := inbox.get()) is None:
+        return
+    looks = Looks(Folder(Path(setup["folder"])), setup["most"])
+    tasks: dict[str, Callable[..., dict[str, Any]]] = {
+        name: getattr(looks, name) for name in ("about", "open", "example", "draw", "partition", "cutout", "preview")
+    }
+    tasks["paint"] = lambda **task: paint(looks.folder, stopping, send, **task)
+    if setup["look"]:
+        looks.method.networks.load_encoder()
+    send("ready")
+    while (message := inbox.get()) is not None:
+        name = message.pop("task")
+        try:
+            with torch.no_grad() if name != "paint" else torch.enable_grad():
+                answer = tasks[name](**message)
+            send("done", **answer)
+        except Exception as error:
+            send("failed", **_failure(error))
+
+
+def paint(
+    folder: Folder, stopping: threading.Event, send: Send, *, job: str, sketch: dict[str, Any], resume: bool
+) -> dict[str, Any]:
+    """In the job's own folder, where all that it takes lies beside it under plain names, as the recipe has them."""
+    stopping.clear()
+    home = folder.job(job)
+    home.mkdir(parents=True, exist_ok=True)
+    os.chdir(home)
+    whole = Sketch(**sketch)
+    recipe = ROOMS[whole.room].recipe(whole, _laid_out(whole, folder, home))
+    target = Target(output="painted.png", save_recipe="recipe.json", resume=resume, keep_every=5.0)
+    last, state = 0.0, False
+    for event in Run(recipe, target)(stopping.is_set):
+        match event:
+            case Started(opened):
+                send("started", width=opened.size[1], height=opened.size[0])
+            case Noticed(text):
+                send("noticed", text=told(text))
+            case Kept():
+                state = True
+            case Step(frame):
+                send("step", step=frame.step, steps=frame.steps, part=frame.done, **_loss(frame))
+                if time.monotonic() - last > EVERY:
+                    write_reduced(home / "so_far.new", frame.image.cpu(), None, CANVAS)
+                    os.replace(home / "so_far.new", home / "so_far.webp")
+                    send("shown")
+                    last = time.monotonic()
+            case Done(result, _, finished):
+                _show(result, home)
+                return {"finished": finished, "state": state and not finished, "recipe": result.recipe.to_json()}
+    raise AssertionError("a run ends with Done, or raises")
+
+
+def _loss(frame: Frame) -> dict[str, float]:
+    return {"loss": frame.loss} if frame.losses else {}
+
+
+def _show(result: Result, home: Path) -> None:
+    for name, side in (("shown", SHOWN), ("small", SMALL)):
+        write_reduced(home / f"{name}.webp", result.image, result.alpha, side)
+
+
+def _laid_out(sketch: Sketch, folder: Folder, home: Path) -> Names:
+    """Links in the job's folder to all files of the sketch, and how they are called there."""
+    called = {style.picture: f"style-{i}" for i, style in enumerate(sketch.styles, 1) if style.picture is not None}
+    if sketch.paste is not None:
+        called[sketch.paste.object] = "object"
+    if sketch.content is not None:
+        called[sketch.content] = "content"
+    pictures = {key: f"{name}.{_suffix(folder.picture(key))}" for key, name in called.items()}
+    maps = {key: f"map-{i}.png" for i, key in enumerate(sorted(sketch.maps()), 1)}
+    for source, name in [(folder.picture(key), name) for key, name in pictures.items()] + [
+        (folder.map(key), name) for key, name in maps.items()
+    ]:
+        if not (home / name).exists():
+            os.link(source, home / name)
+    return Names(pictures.__getitem__, maps.__getitem__)
+
+
+def _suffix(path: Path) -> str:
+    kind = picture.kind_of(path) or "PNG"
+    return {"JPEG": "jpg", "TIFF": "tif"}.get(kind, kind.lower())
+
+
+def _failure(error: Exception) -> dict[str, Any]:
+    known, cause = explained(error), error.__cause__ or error
+    full = isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+    facts = {"kind": type(known).__name__, "message": told(" ".join(str(known).split())), "full": full}
+    return facts | ({} if known is error else {"traceback": "".join(traceback.format_exception(error))})
+
+
+def _read(lines: BinaryIO, inbox: "queue.Queue[dict[str, Any] | None]", stopping: threading.Event) -> None:
+    for line in lines:
+        message = json.loads(line)
+        if message.get("task") == "stop":
+            stopping.set()
+        else:
+            inbox.put(message)
+    stopping.set()
+    inbox.put(None)
+
+
+if __name__ == "__main__":
+    main()
