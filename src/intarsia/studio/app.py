@@ -245,6 +245,17 @@ def _add_pictures(app: FastAPI) -> None:
         painted = {} if recipe is None else {"painted": True, "sketch": None if job is None else job["sketch"]}
         return known | painted | {"name": name or known["name"]}
 
+    @app.get("/api/pictures/{key}")
+    def known(request: Request, key: Key) -> Row:
+        if (found := studio_of(request).store.picture(key)) is None:
+            raise HTTPException(404, "this picture is not here.")
+        return {name: value for name, value in found.items() if name != "recipe"}
+
+    @app.get("/api/swatches/{which}")
+    async def swatch(request: Request, which: Id) -> Response:
+        answer = await studio_of(request).desk.ask("swatch", which=which)
+        return Response(base64.b64decode(answer["image"]), media_type="image/png", headers=FOREVER)
+
     @app.get("/api/pictures/{key}/{which}")
     async def shown(request: Request, key: Key, which: Id) -> Response:
         folder = studio_of(request).folder

@@ -67,8 +67,13 @@ class Looks:
         for side, path in ((SHOWN, self.folder.shown(key)), (SMALL, self.folder.small(key))):
             self.folder.store(path, lambda new, side=side: write_reduced(new, opened.image, opened.alpha, side))
         h, w = size_of(opened.image)
-        found = {"width": w, "height": h, "alpha": opened.alpha is not None, "notices": list(opened.notices)}
+        found = {"width": w, "height": h, "map": list(fit(h, w, min(CANVAS, max(h, w))))[::-1], "alpha": opened.alpha is not None, "notices": list(opened.notices)}
         return found | {"recipe": picture.read_recipe(data)}
+
+    def swatch(self, which: str) -> dict[str, Any]:
+        if which not in swatches.SWATCHES:
+            raise UsageError(f"there is no swatch '{which}'.")
+        return {"image": _encoded(PilImage.fromarray(self._swatch(f"swatch:{which}")))}
 
     def example(self, which: str, path: str) -> dict[str, Any]:
         """A photograph to begin with, at this path."""

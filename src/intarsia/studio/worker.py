@@ -30,6 +30,7 @@ from intarsia.studio.rooms import ROOMS
 from intarsia.studio.rooms.names import Names
 from intarsia.studio.sketch import Sketch
 
+TASKS = ("about", "open", "swatch", "example", "draw", "partition", "cutout", "preview")  # of `Looks`
 EVERY = 0.7  # seconds between two pictures of a painting on its way
 
 
@@ -42,7 +43,7 @@ def main() -> None:
         return
     looks = Looks(Folder(Path(setup["folder"])), setup["most"])
     tasks: dict[str, Callable[..., dict[str, Any]]] = {
-        name: getattr(looks, name) for name in ("about", "open", "example", "draw", "partition", "cutout", "preview")
+        name: getattr(looks, name) for name in TASKS
     }
     tasks["paint"] = lambda **task: paint(looks.folder, stopping, send, **task)
     if setup["look"]:

@@ -1,0 +1,73 @@
+// Tools that draw on a map. Brush and eraser write bytes; shapes are words, which the server draws.
+
+import { Stroke } from "./brush.js";
+
+/** @typedef {import("./types.d.ts").Levels} Levels */
+/** @typedef {import("./types.d.ts").Point} Point */
+/** @typedef {import("./types.d.ts").Rect} Rect */
+
+/**
+ * @typedef {Object} Tool
+ * @property {string} label
+ * @property {string} key
+ * @property {string} about
+ * @property {"stroke" | "drag" | "outline" | "click" | "pan"} kind
+ * @property {(points: Point[], size: {w: number, h: number}, options: Options) => string | null} [words]
+ *
+ * @typedef {{size: number, hardness: number, opacity: number, tolerance: number}} Options
+ */
+
+/** @param {number} value */
+const short = (value) => String(Math.round(value * 10000) / 10000);
+/** @param {Point} point */
+const xy = ({ x, y }) => `${short(x)},${short(y)}`;
+
+/** @param {Point[]} points of two corners */
+const tiny = ([a, b]) => Math.abs(a.x - b.x) < 0.004 || Math.abs(a.y - b.y) < 0.004;
+
+/** @type {Record<string, Tool>} */
+export const TOOLS = {
+  brush: { label: "Brush", key: "b", kind: "stroke", about: "Paint where the style goes. Shift-drag erases." },
+  erase: { label: "Eraser", key: "e", kind: "stroke", about: "Take the region away where you paint." },
+  lasso: {
+    label: "Lasso", key: "l", kind: "outline", about: "Draw around what belongs to the region.",
+    words: (points) => points.length < 3 ? null : `polygon ${thinned(points, 160).map(xy).join(" ")}`,
+  },
+  rectangle: {
+    label: "Rectangle", key: "r", kind: "drag", about: "Drag from corner to corner.",
+    words: (points) => tiny(points) ? null : `rectangle ${xy(points[0])} ${xy(points[1])}`,
+  },
+  ellipse: {
+    label: "Ellipse", key: "o", kind: "drag", about: "Drag from corner to corner of the box around it.",
+    words: ([a, b]) => tiny([a, b]) ? null
+      : `ellipse ${xy({ x: (a.x + b.x) / 2, y: (a.y + b.y) / 2 })} ${xy({ x: Math.abs(a.x - b.x) / 2, y: Math.abs(a.y - b.y) / 2 })}`,
+  },
+  fill: {
+    label: "Fill", key: "f", kind: "click", about: "Click on a color: what hangs together with it is taken.",
+    words: ([point], _, { tolerance }) => `fill ${xy(point)} tolerance=${tolerance}`,
+  },
+  gradient: {
+    label: "Gradient", key: "g", kind: "drag", about: "Drag from where the region fades out to where it is full.",
+    words: ([a, b]) => Math.hypot(a.x - b.x, a.y - b.y) < 0.01 ? null : `linear ${xy(a)} ${xy(b)}`,
+  },
+  radial: {
+    label: "Radial gradient", key: "c", kind: "drag", about: "Drag from the middle to where the region fades out.",
+    words: ([a, b], { w, h }) => {
+      const radius = Math.hypot((a.x - b.x) * w, (a.y - b.y) * h) / Math.min(w, h);
+      return radius < 0.01 ? null : `radial ${xy(a)} outer=${short(radius)} | invert`;
+    },
+  },
+  pan: { label: "Move the view", key: "v", kind: "pan", about: "Drag the picture; the wheel zooms." },
+};
+
+/** So many points of an outline that it keeps its form. @param {Point[]} points @param {number} most */
+function thinned(points, most) {
+  const step = Math.max(1, points.length / most);
+  return Array.from({ length: Math.min(points.length, most) }, (_, i) => points[Math.floor(i * step)]);
+}
+
+/** @param {Levels} levels @param {Options} options @param {boolean} erase */
+export function stroke(levels, options, erase) {
+  const radius = (options.size / 200) * Math.max(levels.w, levels.h);
+  return new Stroke(levels, { radius, hardness: options.hardness / 100, opacity: options.opacity / 100, erase });
+}
