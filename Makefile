@@ -1,10 +1,13 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test check format docs clean
+.PHONY: demo studio test check format docs clean
 
 demo: .venv/ready
 	$(BIN)/python examples/demo.py
+
+studio: .venv/ready
+	$(BIN)/intarsia studio
 
 test: check
 	$(BIN)/python -m pytest -n 2
@@ -25,7 +28,7 @@ docs: .venv/ready
 .venv/ready: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "intarsia needs Python 3.11 or newer")'
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[demo,dev,docs]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[demo,dev,docs,studio]'
 	touch $@
 
 clean:

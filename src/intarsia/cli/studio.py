@@ -12,7 +12,7 @@ def studio(
     *,
     port: int = 7860,
     host: str = "127.0.0.1",
-    browser: Annotated[bool, Parameter(negative="--no-browser", show_default=False)] = True,
+    no_browser: Annotated[bool, Parameter(negative=(), show_default=False)] = False,
     folder: Path | None = None,
 ) -> None:
     """Open the studio in the browser: paint where each style goes, and see at once.
@@ -25,8 +25,8 @@ def studio(
         Where it listens; 0 takes one that is free.
     host
         Another address than this machine's own lets others in, if they have the link with its token.
-    browser
-        Open the page.
+    no_browser
+        Do not open the page, only print its address.
     folder
         Where pictures, sessions and paintings are kept; by default a folder of this user.
     """
@@ -36,7 +36,7 @@ def studio(
         raise UsageError(
             f"the studio needs the package {error.name}. Install it: pip install 'intarsia[studio]'."
         ) from None
-    serve(host, port, folder or usual_folder(), _tell, browser)
+    serve(host, port, folder or usual_folder(), _tell, browser=not no_browser)
 
 
 def _tell(link: str) -> None:

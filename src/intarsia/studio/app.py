@@ -269,7 +269,7 @@ def _add_pictures(app: FastAPI) -> None:
         return Response(base64.b64decode(answer["image"]), media_type="image/png", headers=ANEW | {"x-whole": whole})
 
     @app.post("/api/preview")
-    async def preview(request: Request, sketch: Sketch, session: Id = "") -> Response:
+    async def preview(request: Request, sketch: Sketch, session: Name = "") -> Response:
         """The newest wins: of those of one session that wait, the older are answered with 409, unpainted."""
         studio = studio_of(request)
         studio.check(sketch)

@@ -67,7 +67,13 @@ class Looks:
         for side, path in ((SHOWN, self.folder.shown(key)), (SMALL, self.folder.small(key))):
             self.folder.store(path, lambda new, side=side: write_reduced(new, opened.image, opened.alpha, side))
         h, w = size_of(opened.image)
-        found = {"width": w, "height": h, "map": list(fit(h, w, min(CANVAS, max(h, w))))[::-1], "alpha": opened.alpha is not None, "notices": list(opened.notices)}
+        found = {
+            "width": w,
+            "height": h,
+            "map": list(fit(h, w, min(CANVAS, max(h, w))))[::-1],
+            "alpha": opened.alpha is not None,
+            "notices": list(opened.notices),
+        }
         return found | {"recipe": picture.read_recipe(data)}
 
     def swatch(self, which: str) -> dict[str, Any]:
@@ -116,7 +122,9 @@ class Looks:
         notices: list[str] = []
         with listening(notices.append):
             room = ROOMS[whole.room]
-            recipe = room.quick(room.recipe(whole, self._handing(given, whole))).model_copy(update={"size": SIZE})
+            recipe = room.quick(room.recipe(whole, self._handing(given, whole)))
+            size = min(SIZE, max(given[str(whole.content)].shape[:2]))
+            recipe = recipe.model_copy(update={"size": size})
             given |= {name: self._swatch(name) for name in recipe.styles if name.startswith("swatch:")}
             job = Job.open(recipe, given=given, method=self._method(recipe.method, recipe.build_method))
             image = self._looked(job, str(whole.content)) if whole.room == "paint" else _last(job, self.method).image

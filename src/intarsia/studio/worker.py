@@ -42,9 +42,7 @@ def main() -> None:
     if (setup := inbox.get()) is None:
         return
     looks = Looks(Folder(Path(setup["folder"])), setup["most"])
-    tasks: dict[str, Callable[..., dict[str, Any]]] = {
-        name: getattr(looks, name) for name in TASKS
-    }
+    tasks: dict[str, Callable[..., dict[str, Any]]] = {name: getattr(looks, name) for name in TASKS}
     tasks["paint"] = lambda **task: paint(looks.folder, stopping, send, **task)
     if setup["look"]:
         looks.method.networks.load_encoder()

@@ -20,6 +20,7 @@ import { sessions, welcome } from "./welcome.js";
 /** @typedef {"none" | "split" | "preview" | "painting"} Over */
 
 const FIRST = "starry"; // the style that a new picture takes
+const NEXT = ["woodcut", "scream", "cubist"]; // and those that regions begin with, each unlike the others
 
 export class App {
   session = session;
@@ -34,7 +35,8 @@ export class App {
 
   /** @param {About} about */
   constructor(about) {
-    this.about = about;
+    const order = [FIRST, ...NEXT, ...about.swatches];
+    this.about = { ...about, swatches: order.filter((name, i) => about.swatches.includes(name) && order.indexOf(name) === i) };
     this.canvas = /** @type {HTMLCanvasElement} */ (el("canvas", { id: "canvas", tabindex: 0, role: "application",
       "aria-label": "The picture. Arrow keys move a cross, Enter draws with the chosen tool." }));
     this.view = new View(this.canvas);
@@ -239,11 +241,11 @@ export class App {
     }
     if (what === "content" && picture.painted) toast("This painting tells how it was made, but its pictures are not in this studio. It is taken as a photograph.");
     if (what === "content") {
-      state.content = picture;
       if (this.#welcoming) {
         session.leave();
         state.begin({ ...blank(), room: state.sketch.room });
       }
+      state.content = picture;
       return state.change((sketch) => {
         const same = sketch.content !== null;
         sketch.content = picture.key;
@@ -304,12 +306,13 @@ export class App {
     this.side.hidden = this.rail.hidden = this.#welcoming;
     this.options.hidden = this.#welcoming || this.options.childElementCount === 0;
     this.canvas.style.cursor = this.#welcoming ? "default" : TOOLS[this.room.tool]?.kind === "pan" ? "grab" : TOOLS[this.room.tool]?.kind === "stroke" ? "none" : "crosshair";
+    this.modes();
   }
 
   panel() {
     if (this.#welcoming) return;
     rebuilt(this.side, () => [...this.room.panel(), el("p", { class: "notices", role: "status" }),
-      ...(this.room.part ? [] : [this.jobs.panel()])].filter((one) => one instanceof Node));
+      ...(this.room.part ? [] : [this.jobs.panel(), this.jobs.button()])].filter((one) => one instanceof Node));
   }
 
   #headed() {
@@ -363,7 +366,6 @@ export class App {
     this.rooms.paint.tool = tool;
     say(TOOLS[tool].label);
     this.shell();
-    this.modes();
     this.view.repaint();
   }
 
@@ -388,6 +390,7 @@ export class App {
   // ---- keys, drops, the clipboard -----------------------------------------------------------------------------------------
 
   #listen() {
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.view.refresh());
     window.addEventListener("keydown", (event) => this.#key(event));
     window.addEventListener("keyup", (event) => { if (event.key === " ") this.stage.space = false; });
     window.addEventListener("pagehide", () => void session.keepNow());
@@ -443,7 +446,6 @@ export class App {
       options.size = Math.min(40, Math.max(0.5, options.size * (key === "]" ? 1.2 : 1 / 1.2)));
       options.size = Math.round(options.size * 2) / 2;
       this.shell();
-      this.modes();
     } else if (key === "0") this.view.fit();
     else if (key === "m") this.setOverlay(!this.room.overlay);
     else if (key === "x") this.#swap();

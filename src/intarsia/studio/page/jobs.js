@@ -195,9 +195,13 @@ export class Jobs {
           else now.settings.steps = value;
         }) }),
     ];
-    return el("section", { class: "begin", "aria-labelledby": "paint-title" }, el("h2", { id: "paint-title", text: "Painting" }),
-      ...rows.filter((one) => one instanceof Node),
-      el("button", { id: "paint", class: "primary wide", disabled: !state.content, onclick: () => void this.begin() },
+    return el("section", { "aria-labelledby": "paint-title" }, el("h2", { id: "paint-title", text: "Painting" }),
+      ...rows.filter((one) => one instanceof Node));
+  }
+
+  button() {
+    const paint = state.sketch.room === "paint";
+    return el("div", { class: "begin" }, el("button", { id: "paint", class: "primary wide", disabled: !state.content, onclick: () => void this.begin() },
         paint ? "Paint" : "Harmonize"));
   }
 }

@@ -340,7 +340,7 @@ export class PaintRoom {
       state.change((sketch) => {
         sketch.regions = [];
         for (const [i, pixels] of keys.entries()) {
-          const swatch = swatches[(3 * i + 1) % swatches.length];
+          const swatch = swatches[(i + 1) % swatches.length];
           sketch.regions.push({ id: fresh("r", sketch.regions), name: `Region ${i + 1}`, color: COLORS[i % COLORS.length],
             map: { pixels, words: "" }, part: null, style: ensureStyle({ swatch, name: swatch }), manner: {} });
         }

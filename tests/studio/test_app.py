@@ -1,0 +1,368 @@
+"""What the page can ask, over ASGI, with the real workers: from a picture to a painting, and all that can go wrong."""
+
+import dataclasses
+import gzip
+import io
+import os
+import signal
+import struct
+import threading
+import time
+import zipfile
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image
+
+pytest.importorskip("fastapi")
+
+from starlette.testclient import TestClient
+
+from intarsia.recipe import Job, Recipe
+from intarsia.studio.app import Limits, app_of
+from intarsia.studio.folder import Folder
+from intarsia.studio.guard import Guard
+from intarsia.studio.sketch import Sketch
+
+ADDRESS = "http://127.0.0.1:7860"
+
+
+def client_of(root, limits=Limits()):  # noqa: B008 (frozen)
+    guard = Guard(app_of(Folder(root).made(), limits), 7860, most_bytes=limits.bytes)
+    return TestClient(guard, ADDRESS, headers={"origin": ADDRESS})
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    return tmp_path_factory.mktemp("studio")
+
+
+@pytest.fixture(scope="module")
+def client(root):
+    with client_of(root, Limits(bytes=1_000_000, pixels=1_000_000, queue=1)) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def content(client, photograph):
+    return client.post("/api/pictures?name=photo.png", content=photograph).json()["key"]
+
+
+@pytest.fixture
+def sketch(client, content):
+    """The right half in ink, the rest as it is."""
+    half = np.zeros((48, 64), np.uint8)
+    half[:, 32:] = 255
+    key = sent_map(client, half)
+    ink = {"id": "s1", "name": "ink", "swatch": "ink"}
+    region = {"id": "r1", "name": "right", "color": "#ff0000", "style": "s1", "map": {"pixels": key}}
+    return {"content": content, "styles": [ink], "regions": [region], "method": "wct"}
+
+
+def sent_map(client, levels):
+    h, w = levels.shape
+    return client.post(f"/api/maps?w={w}&h={h}", content=gzip.compress(levels.tobytes())).json()["key"]
+
+
+def levels_of(answer):
+    assert answer.status_code == 200, answer.text
+    return np.asarray(Image.open(io.BytesIO(answer.content)))
+
+
+def started(client, sketch):
+    session = client.post("/api/sessions", json=sketch).json()["id"]
+    return session, client.post(f"/api/sessions/{session}/jobs", json=sketch).json()["id"]
+
+
+def ended(client, session, job, seconds=120):
+    """The job, once it is no longer on its way."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        found = next(one for one in client.get(f"/api/sessions/{session}").json()["jobs"] if one["id"] == job)
+        if found["state"] not in ("waiting", "running"):
+            return found
+        time.sleep(0.1)
+    raise AssertionError(f"{found} after {seconds} s")
+
+
+def begun(client, session, job, steps=1):
+    until = time.monotonic() + 120
+    while time.monotonic() < until:
+        found = next(one for one in client.get(f"/api/sessions/{session}").json()["jobs"] if one["id"] == job)
+        if found.get("step", 0) >= steps:
+            return
+        time.sleep(0.05)
+    raise AssertionError("it did not begin")
+
+
+# ---- pictures --------------------------------------------------------------------------------------------------------
+
+
+def test_a_picture_is_known_by_what_is_in_it(client, content, photograph):
+    again = client.post("/api/pictures?name=copy.png", content=photograph).json()
+    assert again["key"] == content
+    assert (again["width"], again["height"], again["alpha"], again["map"]) == (64, 48, False, [64, 48])
+    assert levels_of(client.get(f"/api/pictures/{content}/shown")).shape == (48, 64, 3)
+
+
+def bomb() -> bytes:
+    """A PNG whose header promises 60,000 x 60,000 pixels."""
+    header = b"IHDR" + struct.pack(">IIBBBBB", 60_000, 60_000, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + header + struct.pack(">I", zlib.crc32(header))
+
+
+BAD = {
+    "empty": lambda good: b"",
+    "truncated": lambda good: good[: len(good) // 2],
+    "no picture": lambda good: b"<html><script>alert(1)</script></html>",
+    "a pickle": lambda good: b"\x80\x04\x95" + bytes(60),
+    "a bomb": lambda good: bomb(),
+}
+
+
+@pytest.mark.parametrize("kind", BAD)
+def test_what_is_no_picture_is_told_and_leaves_nothing(client, root, photograph, kind):
+    before = {path for path in root.rglob("*") if path.is_file() and "studio.db" not in path.name}
+    answer = client.post("/api/pictures?name=../../x.png", content=BAD[kind](photograph))
+    assert answer.status_code == 400
+    assert len(answer.json()["message"]) > 20
+    assert {path for path in root.rglob("*") if path.is_file() and "studio.db" not in path.name} == before
+
+
+def test_a_picture_beyond_the_limit_is_refused(client, root):
+    def parts():  # chunked: no length is told
+        for _ in range(20):
+            yield bytes(100_000)
+
+    assert client.post("/api/pictures", content=parts()).status_code == 413
+    assert not list((root / "new").iterdir())
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/api/pictures/..%2F..%2Fetc%2Fpasswd/shown",
+        "/api/maps/../../studio.db",
+        "/api/maps/%2e%2e%2f%2e%2e%2fstudio.db",
+        "/..%2f..%2f..%2fetc/passwd",
+        "/%2e%2e/app.py",
+        "/api/jobs/..%2f..%2fstudio/painted.png",
+        "/api/jobs/0000/%2e%2e.webp",
+    ],
+)
+def test_no_path_leads_out(client, path):
+    answer = client.get(path)
+    assert answer.status_code in (400, 404)
+    assert b"SQLite" not in answer.content
+    assert b"root:" not in answer.content
+
+
+def test_names_are_only_shown(client, root, photograph):
+    name = '"><img src=x onerror=alert(1)>/../../x'
+    answer = client.post("/api/pictures", params={"name": name}, content=photograph + b"x")
+    assert answer.json()["name"] == name
+    assert not [path for path in root.rglob("*") if "onerror" in path.name]
+
+
+# ---- maps ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_map_comes_back_as_it_was_sent(client):
+    faint = np.full((48, 64), 1, np.uint8)  # so faint that a mask of strangers would be refused
+    key = sent_map(client, faint)
+    assert (levels_of(client.get(f"/api/maps/{key}")) == faint).all()
+
+
+def test_a_map_that_unpacks_to_more_than_it_says_is_refused(client):
+    big = gzip.compress(bytes(50_000_000))
+    assert client.post("/api/maps?w=64&h=48", content=big).status_code == 400
+    assert client.post("/api/maps?w=64&h=48", content=b"nothing").status_code == 400
+    assert client.post("/api/maps?w=100000&h=100000", content=big).status_code == 400
+
+
+def test_words_are_drawn_as_the_command_line_draws_them(client, content):
+    asked = {"on": {"picture": content}, "map": {"words": "rectangle 0,0 0.5,1 | invert"}}
+    drawn = levels_of(client.get(f"/api/maps/{client.post('/api/draw', json=asked).json()['key']}"))
+    assert (drawn[:, 32:] == 255).all()
+    assert (drawn[:, :32] == 0).all()
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["/etc/passwd", "'studio.db'", "label /etc/passwd #ffffff", "everywhere | subtract /etc/passwd", "nonsense 1,2"],
+)
+def test_words_name_no_files(client, content, words):
+    answer = client.post("/api/draw", json={"on": {"picture": content}, "map": {"words": words}})
+    assert answer.status_code == 400
+
+
+# ---- previews --------------------------------------------------------------------------------------------------------
+
+
+def test_a_preview_changes_the_region_and_nothing_else(client, sketch, photograph):
+    shown = levels_of(client.post("/api/preview", json=sketch)).astype(int)
+    before = np.asarray(Image.open(io.BytesIO(photograph))).astype(int)
+    assert (shown[:, :32] == before[:, :32]).all()
+    assert np.abs(shown[:, 32:] - before[:, 32:]).mean() > 5
+
+
+def test_of_the_previews_that_wait_only_the_newest_is_painted(client, sketch):
+    answers = []
+
+    def ask(strength):
+        changed = sketch | {"rest": {"style": "s1", "manner": {"strength": strength}}}
+        answers.append(client.post("/api/preview?session=abc", json=changed).status_code)
+
+    threads = [threading.Thread(target=ask, args=(i / 10,)) for i in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert set(answers) <= {200, 409}
+    assert 1 <= answers.count(200) <= 4
+
+
+def test_forty_regions_are_looked_at(client, sketch):
+    one = sketch["regions"][0]
+    words = [f"rectangle {i / 40},0 {(i + 1) / 40},1" for i in range(40)]
+    many = [one | {"id": f"r{i}", "name": f"r{i}", "map": {"words": text}} for i, text in enumerate(words)]
+    assert client.post("/api/preview", json=sketch | {"regions": many}).status_code == 200
+
+
+def test_a_style_of_one_pixel_is_looked_at(client, sketch, png):
+    key = client.post("/api/pictures", content=png(np.full((1, 1, 3), 99, np.uint8))).json()["key"]
+    dot = sketch | {"styles": [{"id": "s1", "name": "dot", "picture": key}]}
+    assert client.post("/api/preview", json=dot).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"settings": {"decoder_weights": "/etc/passwd"}},
+        {"settings": {"encoder_weights": "/etc/passwd"}},
+        {"settings": {"steps": 10**9}},
+        {"size": 100_000},
+        {"method": "nothing"},
+        {"content": "/etc/passwd"},
+        {"content": "0" * 64},
+        {"styles": [{"id": "s1", "name": "x", "swatch": "nothing"}]},
+        {"unknown": 1},
+    ],
+)
+def test_a_sketch_that_cannot_be_is_refused_with_a_sentence(client, sketch, fault):
+    session = client.post("/api/sessions", json=sketch).json()["id"]
+    answers = [client.post("/api/preview", json=sketch | fault)]
+    if "method" not in fault and "styles" not in fault:  # which only the recipe knows
+        answers.append(client.post(f"/api/sessions/{session}/jobs", json=sketch | fault))
+    for answer in answers:
+        assert 400 <= answer.status_code < 500
+        assert len(answer.json()["message"]) > 10
+
+
+# ---- sessions and jobs -----------------------------------------------------------------------------------------------
+
+
+def test_of_two_windows_the_second_is_told(client, sketch):
+    session = client.post("/api/sessions", json=sketch).json()
+    changed = {"revision": session["revision"], "sketch": sketch | {"name": "first"}}
+    assert client.put(f"/api/sessions/{session['id']}", json=changed).json()["revision"] == 2
+    assert client.put(f"/api/sessions/{session['id']}", json=changed).status_code == 409
+    assert client.get(f"/api/sessions/{session['id']}").json()["sketch"]["name"] == "first"
+
+
+def test_a_painting_holds_its_recipe_and_brings_everything_back(client, sketch, tmp_path, photograph):
+    session, job = started(client, sketch)
+    assert ended(client, session, job)["state"] == "done"
+    painted = client.get(f"/api/jobs/{job}/painted.png").content
+    back = client.post("/api/pictures?name=painted.png", content=painted).json()
+    assert back["sketch"]["regions"][0]["map"]["pixels"] == sketch["regions"][0]["map"]["pixels"]
+    with zipfile.ZipFile(io.BytesIO(client.get(f"/api/jobs/{job}/all.zip").content)) as packed:
+        assert set(packed.namelist()) == {"content.png", "map-1.png", "painted.png", "recipe.json"}
+        packed.extractall(tmp_path)
+    recipe = Recipe.from_json((tmp_path / "recipe.json").read_text())
+    *_, frame = (opened := Job.open(recipe, tmp_path)).frames()
+    again = np.asarray(opened.result(frame).to_pil()).astype(int)
+    assert np.abs(again - np.asarray(Image.open(tmp_path / "painted.png"))).max() <= 1
+    before = np.asarray(Image.open(io.BytesIO(photograph)))
+    assert (again[:, :32] == before[:, :32]).all()
+
+
+@pytest.fixture
+def slow(sketch):
+    return sketch | {"method": "gatys", "settings": {"steps": 2000}, "size": 64}
+
+
+def test_what_is_stopped_is_kept_and_goes_on(client, slow):
+    session, job = started(client, slow | {"settings": {"steps": 60}})
+    begun(client, session, job)
+    client.post(f"/api/jobs/{job}/stop")
+    found = ended(client, session, job)
+    assert found["state"] == "stopped"
+    assert found["resumable"]
+    assert client.get(f"/api/jobs/{job}/painted.png").status_code == 200
+    assert client.post(f"/api/jobs/{job}/go-on").json()["state"] in ("waiting", "running")
+    assert ended(client, session, job)["state"] == "done"
+
+
+def test_a_long_queue_is_full_and_a_worker_that_is_killed_is_told(client, slow):
+    session, job = started(client, slow)
+    begun(client, session, job)
+    _, waiting = started(client, slow)
+    refused = client.post(f"/api/sessions/{session}/jobs", json=slow)
+    assert refused.status_code == 429
+    client.post(f"/api/jobs/{waiting}/stop")
+    app = client.app.app  # within the guard
+    os.kill(app.state.studio.jobs.desk.process.pid, signal.SIGKILL)
+    found = ended(client, session, job)
+    assert found["state"] == "stopped"
+    assert "ended" in found["message"]
+    client.post(f"/api/jobs/{job}/go-on")
+    begun(client, session, job)
+    client.delete(f"/api/jobs/{job}")
+
+
+def test_a_looking_worker_that_is_killed_is_replaced(client, sketch):
+    assert client.post("/api/preview", json=sketch).status_code == 200
+    os.kill(client.app.app.state.studio.desk.process.pid, signal.SIGKILL)
+    time.sleep(0.2)
+    answers = [client.post("/api/preview", json=sketch).status_code for _ in range(2)]
+    assert answers[-1] == 200
+
+
+def test_a_full_disk_is_told_and_nothing_is_lost(client, sketch, monkeypatch):
+    session = client.post("/api/sessions", json=sketch).json()["id"]
+
+    def full(*given, **more):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Folder, "store_map", full)
+    answer = client.post("/api/maps?w=1&h=1", content=gzip.compress(b"\0"))
+    assert answer.status_code == 507
+    assert "disk is full" in answer.json()["message"]
+    monkeypatch.undo()
+    assert client.get(f"/api/sessions/{session}").json()["sketch"]["regions"][0]["name"] == "right"
+    assert client.post("/api/preview", json=sketch).status_code == 200
+
+
+def test_a_server_that_starts_again_has_everything(root, tmp_path, photograph):
+    with client_of(tmp_path) as client:
+        key = client.post("/api/pictures", content=photograph).json()["key"]
+        sketch = {"content": key, "styles": [{"id": "s1", "name": "ink", "swatch": "ink"}], "rest": {"style": "s1"}}
+        session = client.post("/api/sessions", json=sketch).json()["id"]
+        store = client.app.app.state.studio.store
+        job = store.new_job(session, Sketch(**sketch))["id"]
+        store.change_job(job, "running")  # as one that was on its way when the server was killed
+    with client_of(tmp_path) as client:
+        found = client.get(f"/api/sessions/{session}").json()
+        assert found["sketch"]["content"] == key
+        assert [one["state"] for one in found["jobs"]] == ["stopped"]
+        assert client.get(f"/api/pictures/{key}/shown").status_code == 200
+
+
+def test_the_oldest_sessions_go_where_there_is_too_little_room(tmp_path, photograph):
+    with client_of(tmp_path, dataclasses.replace(Limits(), sessions=2)) as client:
+        key = client.post("/api/pictures", content=photograph).json()["key"]
+        made = [client.post("/api/sessions", json={"content": key}).json()["id"] for _ in range(4)]
+        client.app.app.state.studio.tidy()
+        assert {row["id"] for row in client.get("/api/sessions").json()} == set(made[2:])
