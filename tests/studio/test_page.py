@@ -1,0 +1,481 @@
+"""The page in a real Chromium: mouse, keyboard and touch, against a server of its own.
+
+It runs where a Chromium is found (`apt-get install chromium`, or INTARSIA_CHROMIUM=PATH)."""
+
+import io
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from urllib.request import urlopen
+
+import numpy as np
+import pytest
+from PIL import Image
+
+pytest.importorskip("fastapi")
+sync_api = pytest.importorskip("playwright.sync_api")
+
+ROOT = Path(__file__).parents[2]
+CHROMIUM = os.environ.get("INTARSIA_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+PATIENCE = 90  # seconds; a machine that is busy is no fault
+
+pytestmark = [
+    pytest.mark.xdist_group("browser"),
+    pytest.mark.skipif(
+        CHROMIUM is None, reason="needs a Chromium: apt-get install chromium, or INTARSIA_CHROMIUM=PATH"
+    ),
+]
+
+
+class Server:
+    """`intarsia studio` as a process."""
+
+    def __init__(self, folder: Path, port: int = 0):
+        command = [sys.executable, "-c", "import sys; from intarsia.cli import main; sys.exit(main())"]
+        flags = ["studio", "--no-browser", "--port", str(port), "--folder", str(folder)]
+        self.process = subprocess.Popen([*command, *flags], stdout=subprocess.PIPE, text=True)
+        line = self.process.stdout.readline()
+        self.address = re.search(r"http://\S+", line)[0].rstrip("/")
+        until = time.monotonic() + PATIENCE
+        while time.monotonic() < until:
+            try:
+                urlopen(self.address + "/", timeout=1)
+                return
+            except OSError:
+                time.sleep(0.1)
+        raise AssertionError("the studio did not begin")
+
+    @property
+    def port(self) -> int:
+        return int(self.address.rpartition(":")[2])
+
+    def end(self, how: int = signal.SIGINT) -> None:
+        self.process.send_signal(how)
+        self.process.wait(20)
+        self.process.stdout.close()
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    server = Server(tmp_path_factory.mktemp("studio"))
+    yield server
+    server.end()
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser, server):
+    """The studio, opened; whatever goes wrong in its scripts fails the test."""
+    context = browser.new_context(viewport={"width": 1280, "height": 800})
+    yield opened(context, server)
+    context.close()
+
+
+def opened(context, server, path="/"):
+    context.set_default_timeout(PATIENCE * 1000)
+    page = context.new_page()
+    page.faults = []
+    page.on("pageerror", lambda error: page.faults.append(str(error)))
+    page.goto(server.address + path)
+    page.locator("body[data-ready]").wait_for()
+    return page
+
+
+@pytest.fixture(scope="module")
+def photo(tmp_path_factory):
+    """160 x 120, smaller than a preview may be."""
+    y, x = np.mgrid[0:120, 0:160] / 160.0
+    rgb = np.stack([x, y, 0.5 + 0.4 * np.sin(9 * x + 7 * y)], 2)
+    path = tmp_path_factory.mktemp("pictures") / "photo.png"
+    Image.fromarray((255 * rgb).astype(np.uint8)).save(path)
+    return path
+
+
+def dropped(page, path, kind="image/png", zone="content"):
+    """Drops a file on the page, on the photograph's half of it."""
+    data = page.evaluate_handle(
+        """([bytes, name, type]) => {
+            const data = new DataTransfer();
+            data.items.add(new File([new Uint8Array(bytes)], name, { type }));
+            return data;
+        }""",
+        [list(path.read_bytes()), path.name, kind],
+    )
+    page.dispatch_event("body", "dragenter", {"dataTransfer": data})
+    page.dispatch_event(f"[data-what={zone}]", "drop", {"dataTransfer": data})
+
+
+def count(page) -> int:
+    return int(page.locator("#canvas").get_attribute("data-previews") or 0)
+
+
+def looked(page, before: int) -> None:
+    """Waits for a preview after so many, and for the page to come to rest."""
+    until = time.monotonic() + PATIENCE
+    while count(page) <= before or page.locator("#canvas").get_attribute("aria-busy") == "true":
+        assert time.monotonic() < until, "no preview came"
+        page.wait_for_timeout(50)
+
+
+def sketch(page):
+    return json.loads(page.evaluate("() => JSON.stringify(window.studio.state.sketch)"))
+
+
+def until(page, told) -> None:
+    """Waits for the sketch to be so."""
+    limit = time.monotonic() + PATIENCE
+    while not told(sketch(page)):
+        assert time.monotonic() < limit, sketch(page)
+        page.wait_for_timeout(50)
+
+
+def place(page, x: float, y: float) -> tuple[float, float]:
+    """In the window, of a point of the picture."""
+    at = page.evaluate("([x, y]) => window.studio.app.view.window({ x, y })", [x, y])
+    return at["clientX"], at["clientY"]
+
+
+def stroke(page, *points) -> None:
+    page.mouse.move(*place(page, *points[0]))
+    page.mouse.down()
+    for point in points[1:]:
+        page.mouse.move(*place(page, *point), steps=6)
+    page.mouse.up()
+
+
+def with_photo(page, photo) -> None:
+    dropped(page, photo)
+    looked(page, 0)
+
+
+def kept(page) -> str:
+    """Waits for the session to be kept; gives its address."""
+    page.evaluate("() => window.studio.app.session.keepNow()")
+    return page.url
+
+
+def quick(page) -> None:
+    page.select_option("#method", "wct")
+
+
+# ---- from a picture to a painting ------------------------------------------------------------------------------------
+
+
+def test_a_newcomer_sees_a_first_region_after_one_click_and_a_stroke(page):
+    page.click("#example-coffee")  # click 1
+    looked(page, 0)
+    before = count(page)
+    stroke(page, (0.4, 0.4), (0.6, 0.5))
+    looked(page, before)
+    (region,) = sketch(page)["regions"]
+    assert region["map"]["pixels"]
+    assert region["style"] != sketch(page)["rest"]["style"]
+    assert not page.faults
+
+
+def test_a_stroke_changes_the_preview_inside_the_region_and_nowhere_else(page, photo):
+    with_photo(page, photo)
+    page.click("#style-none")
+    before = count(page)
+    stroke(page, (0.3, 0.3), (0.5, 0.5))
+    until(page, lambda now: now["regions"] and now["regions"][0]["map"]["pixels"])
+    looked(page, before)
+    shown = seen(page)
+    key = sketch(page)["regions"][0]["map"]["pixels"]
+    inside = _levels(page.request.get(f"{page.url.split('#')[0]}api/maps/{key}").body()) > 0
+    same = (shown == np.asarray(Image.open(photo))).all(2)
+    assert same[~inside].all()
+    assert 0.01 < inside.mean() < 0.3
+    assert same[inside].mean() < 0.5
+
+
+def seen(page):
+    """The preview's own pixels."""
+    levels = page.evaluate(
+        """() => {
+            const image = window.studio.app.view.top, canvas = new OffscreenCanvas(image.width, image.height);
+            const context = canvas.getContext("2d");
+            context.drawImage(image, 0, 0);
+            return [image.height, image.width, [...context.getImageData(0, 0, image.width, image.height).data]];
+        }"""
+    )
+    return np.array(levels[2], np.uint8).reshape(levels[0], levels[1], 4)[:, :, :3]
+
+
+def _levels(body: bytes):
+    return np.asarray(Image.open(io.BytesIO(body)))
+
+
+def test_from_a_drop_to_a_picture_that_brings_everything_back(page, photo, tmp_path):
+    with_photo(page, photo)
+    stroke(page, (0.3, 0.3), (0.5, 0.5))
+    until(page, lambda now: now["regions"] and now["regions"][0]["map"]["pixels"])
+    quick(page)
+    page.click("#paint")
+    page.locator("#job-download").wait_for()
+    with page.expect_download() as download:
+        page.click("#job-download")
+    path = tmp_path / "painted.png"
+    download.value.save_as(path)
+    assert Image.open(path).text["intarsia"].startswith("{")
+    before = sketch(page)
+    page.click(".mark")
+    page.locator("#choose").wait_for()
+    dropped(page, path)
+    until(page, lambda now: now["content"] is not None)
+    assert sketch(page)["regions"] == before["regions"]
+    assert sketch(page)["content"] == before["content"]
+    assert not page.faults
+
+
+def test_undo_and_redo_and_a_reload_keep_what_was_painted(page, photo):
+    with_photo(page, photo)
+    stroke(page, (0.3, 0.3), (0.5, 0.5))
+    until(page, lambda now: now["regions"] and now["regions"][0]["map"]["pixels"])
+    painted = sketch(page)
+    page.keyboard.press("Control+z")
+    assert sketch(page)["regions"][0]["map"]["pixels"] is None
+    page.keyboard.press("Control+Shift+z")
+    assert sketch(page) == painted
+    kept(page)
+    page.reload()
+    page.locator("body[data-ready]").wait_for()
+    assert sketch(page) == painted
+    looked(page, 0)
+
+
+def test_whoever_paints_a_place_takes_it_from_the_others(page, photo):
+    with_photo(page, photo)
+    page.keyboard.press("r")
+    stroke(page, (0.1, 0.1), (0.6, 0.6))
+    until(page, lambda now: now["regions"] and now["regions"][0]["map"]["words"].startswith("rectangle"))
+    page.click("#region-add")
+    page.keyboard.press("r")
+    stroke(page, (0.4, 0.4), (0.9, 0.9))
+    until(page, lambda now: now["regions"][0]["map"]["pixels"] is not None)
+    first, second = sketch(page)["regions"]
+    assert second["map"]["words"].startswith("rectangle")
+    taken = _levels(page.request.get(f"{page.url.split('#')[0]}api/maps/{first['map']['pixels']}").body())
+    assert taken[60, 80] == 0  # the middle is the second one's
+    assert taken[24, 32] == 255
+
+
+# ---- what goes wrong -------------------------------------------------------------------------------------------------
+
+
+def test_a_reload_in_the_middle_of_a_painting_loses_nothing(page, photo):
+    with_photo(page, photo)
+    page.fill("#steps", "60")
+    page.locator("#steps").blur()
+    page.click("#paint")
+    page.locator("#job-stop").wait_for()
+    page.reload()
+    page.locator(".card").click()
+    page.locator("#job-download").wait_for()
+    assert "Picture" in page.locator("#job-download").inner_text()
+
+
+def test_a_server_that_is_killed_and_started_again_has_the_session(browser, photo, tmp_path):
+    server = Server(tmp_path)
+    context = browser.new_context()
+    page = opened(context, server)
+    with_photo(page, photo)
+    before, address = sketch(page), kept(page)
+    server.end(signal.SIGKILL)
+    page.click("#style-woodcut")
+    page.locator(".toast.fault").first.wait_for()
+    assert "does not answer" in page.locator(".toast.fault").inner_text()
+    again = Server(tmp_path, server.port)
+    page.goto("about:blank")
+    page.goto(address)
+    page.locator("body[data-ready]").wait_for()
+    assert sketch(page) == before
+    context.close()
+    again.end()
+
+
+def test_of_two_windows_the_second_is_told(page, photo, server):
+    with_photo(page, photo)
+    address = kept(page)
+    other = opened(page.context, server, "/" + address[address.index("#") :])
+    page.click("#style-ink")
+    kept(page)
+    other.click("#style-woodcut")
+    other.locator(".toast.fault").wait_for()
+    assert "another window" in other.locator(".toast.fault").inner_text()
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"<script>alert(1)</script>", b"\x89PNG\r\n\x1a\n broken"], ids=["empty", "html", "broken"]
+)
+def test_what_is_no_picture_is_told_in_a_sentence(page, tmp_path, data):
+    path = tmp_path / "<img src=x onerror=alert(1)>.png"
+    path.write_bytes(data)
+    dropped(page, path)
+    page.locator(".toast.fault").wait_for()
+    assert len(page.locator(".toast.fault").inner_text()) > 20
+    assert page.locator("img[src=x]").count() == 0
+    assert not page.faults
+
+
+def test_without_scripts_there_is_a_sentence(browser, server):
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(server.address)
+    assert "JavaScript" in page.inner_text("body")
+    context.close()
+
+
+def test_without_pointer_events_there_is_a_sentence(browser, server):
+    context = browser.new_context()
+    page = context.new_page()
+    page.add_init_script("delete window.PointerEvent")
+    page.goto(server.address)
+    page.locator(".sentence").wait_for()
+    assert "too old" in page.inner_text(".sentence")
+    context.close()
+
+
+# ---- hands -----------------------------------------------------------------------------------------------------------
+
+
+def test_all_but_strokes_is_done_with_the_keyboard(page):
+    """From the example to a painting; the tab key reaches everything."""
+
+    def focused():
+        return page.evaluate("() => document.activeElement?.id ?? ''")
+
+    def tab_to(name):
+        for _ in range(80):
+            if focused() == name:
+                return
+            page.keyboard.press("Tab")
+        raise AssertionError(f"the tab key does not reach {name}")
+
+    tab_to("example-coffee")
+    page.keyboard.press("Enter")
+    looked(page, 0)
+    tab_to("canvas")
+    page.keyboard.press("r")
+    for key in ("ArrowLeft", "ArrowLeft", "Enter", *["ArrowRight"] * 5, *["ArrowDown"] * 5, "Enter"):
+        page.keyboard.press(key)
+    until(page, lambda now: now["regions"] and now["regions"][0]["map"]["words"].startswith("rectangle 0.46"))
+    tab_to("style-ink")
+    page.keyboard.press("Space")
+    until(page, lambda now: any(style["swatch"] == "ink" for style in now["styles"]))
+    assert focused() == "style-ink"  # the panel was built anew around it
+    tab_to("edit-Grow")
+    page.keyboard.press("Enter")
+    until(page, lambda now: now["regions"][0]["map"]["words"].endswith("| grow 1%"))
+    tab_to("method")
+    page.keyboard.press("End")
+    tab_to("paint")
+    page.keyboard.press("Enter")
+    page.locator("#job-stop, #job-download").first.wait_for()
+    assert not page.faults
+
+
+def test_one_finger_paints_and_two_zoom(browser, server, photo):
+    context = browser.new_context(has_touch=True, viewport={"width": 420, "height": 860})
+    page = opened(context, server)
+    with_photo(page, photo)
+    hand = context.new_cdp_session(page)
+
+    def touch(kind, *points):
+        at = [dict(zip("xy", place(page, *point), strict=True), id=i) for i, point in enumerate(points)]
+        hand.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": at})
+
+    touch("touchStart", (0.3, 0.3))
+    for i in range(6):
+        touch("touchMove", (0.3 + i / 30, 0.4))
+    touch("touchEnd")
+    until(page, lambda now: now["regions"] and now["regions"][0]["map"]["pixels"])
+    painted = sketch(page)
+    touch("touchStart", (0.4, 0.5))
+    touch("touchStart", (0.4, 0.5), (0.6, 0.5))
+    for i in range(5):
+        touch("touchMove", (0.4 - i / 30, 0.5), (0.6 + i / 30, 0.5))
+    touch("touchEnd")
+    assert page.evaluate("() => window.studio.app.view.zoom") > 1.1
+    page.wait_for_timeout(300)
+    assert sketch(page) == painted  # the first finger did not mean to paint
+    context.close()
+
+
+# ---- the room of objects ---------------------------------------------------------------------------------------------
+
+
+def test_an_object_is_put_moved_and_looked_at(page, photo, tmp_path):
+    levels = np.zeros((60, 60, 4), np.uint8)
+    levels[10:50, 10:50] = (30, 200, 60, 255)
+    path = tmp_path / "object.png"
+    Image.fromarray(levels).save(path)
+    page.click("#room-paste")
+    dropped(page, photo)
+    page.locator("#object-choose").wait_for()
+    with page.expect_file_chooser() as chooser:
+        page.click("#object-choose")
+    chooser.value.set_files(str(path))
+    until(page, lambda now: now["paste"] is not None)
+    looked(page, 0)
+    before = count(page)
+    stroke(page, (0.5, 0.6), (0.3, 0.4))
+    until(page, lambda now: abs(now["paste"]["at"][0] - 0.3) < 0.05)
+    assert abs(sketch(page)["paste"]["at"][1] - 0.4) < 0.05
+    looked(page, before)
+    page.focus("#canvas")
+    page.keyboard.press("ArrowRight")
+    until(page, lambda now: now["paste"]["at"][0] > 0.305)
+    assert not page.faults
+
+
+# ---- the scripts -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("scheme", ["dark", "light"])
+def test_axe_finds_no_serious_violation(browser, server, photo, scheme):
+    script = ROOT / "node_modules" / "axe-core" / "axe.min.js"
+    if not script.exists():
+        pytest.skip("needs axe-core: npm ci")
+    context = browser.new_context(bypass_csp=True, color_scheme=scheme, viewport={"width": 1280, "height": 800})
+    page = opened(context, server)
+    page.add_script_tag(path=str(script))
+
+    def check():
+        found = page.evaluate("() => axe.run()")["violations"]
+        serious = [one for one in found if one["impact"] in ("serious", "critical")]
+        assert not serious, [(one["id"], [node["html"] for node in one["nodes"]][:3]) for one in serious]
+
+    check()
+    with_photo(page, photo)
+    stroke(page, (0.3, 0.3), (0.5, 0.5))
+    until(page, lambda now: now["regions"] and now["regions"][0]["map"]["pixels"])
+    quick(page)
+    page.click("#paint")
+    page.locator("#job-download").wait_for()
+    check()
+    page.click("#sessions")
+    page.locator("dialog li").first.wait_for()
+    check()
+    context.close()
+
+
+def test_the_types_of_the_scripts_fit():
+    tsc = ROOT / "node_modules" / ".bin" / "tsc"
+    if not tsc.exists():
+        pytest.skip("needs TypeScript: npm ci")
+    told = subprocess.run([tsc, "-p", ROOT], capture_output=True, text=True)
+    assert told.returncode == 0, told.stdout
