@@ -10,7 +10,7 @@ studio: .venv/ready
 	$(BIN)/intarsia studio
 
 test: check
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -rs
 
 check: .venv/ready
 	$(BIN)/ruff format --check src tests benchmarks examples docs

@@ -26,6 +26,7 @@ from intarsia.studio.guard import Guard
 from intarsia.studio.sketch import Sketch
 
 ADDRESS = "http://127.0.0.1:7860"
+pytestmark = pytest.mark.xdist_group("studio")
 
 
 def client_of(root, limits=Limits()):  # noqa: B008 (frozen)

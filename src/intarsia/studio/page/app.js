@@ -1,7 +1,7 @@
 // The page: rooms, the canvas, the panel, and what holds them together.
 
 import * as api from "./api.js";
-import { rebuilt, slider } from "./controls.js";
+import { rebuilt, renewed, slider } from "./controls.js";
 import { el, icon, say, toast } from "./dom.js";
 import { Jobs } from "./jobs.js";
 import { Looks } from "./looks.js";
@@ -133,11 +133,11 @@ export class App {
   #showPreview(image, notices) {
     this.#preview = image;
     if (this.#over === "none" && this.#after === "preview" && state.sketch.room === "paste") this.#over = "preview";
-    this.room.tint();
+    this.room.looked();
     this.modes();
     this.canvas.dataset.previews = String(Number(this.canvas.dataset.previews ?? 0) + 1);
     const notice = this.side.querySelector(".notices");
-    if (notice) notice.textContent = notices.join(" ");
+    if (notice) notice.textContent = notices.map((one) => one.charAt(0).toUpperCase() + one.slice(1)).join(" ");
   }
 
   /** @param {ImageBitmap | null} image */
@@ -349,7 +349,7 @@ export class App {
     place.hidden = part || this.#welcoming;
     const mode = (/** @type {Over} */ over, /** @type {string} */ label, off = false) => el("button", { id: `mode-${over}`, disabled: off,
       "aria-pressed": String(this.#over === over), onclick: () => this.over(over) }, label);
-    rebuilt(place, () => [mode("none", "Photo"), mode("split", "Split"), mode("preview", "Preview"),
+    renewed(place, () => [mode("none", "Photo"), mode("split", "Split"), mode("preview", "Preview"),
       ...(this.jobs.chosen ? [mode("painting", "Painting")] : []),
       ...(state.sketch.room === "paint" ? [el("button", { id: "overlay", title: "Show the regions as colors (M)", "aria-pressed": String(this.room.overlay),
         onclick: () => this.setOverlay(!this.room.overlay) }, icon("layers"), "Regions")] : [])]);

@@ -46,6 +46,14 @@ export function number({ id, label, about, value, least, most, step = 1, usual =
   return el("div", { class: "row" }, el("label", { for: id, text: label, title: about }), input);
 }
 
+/** The same for places that often come out as they were: a button that is being pressed stays the same button. What
+ * its parts do must follow from what they look like. @param {HTMLElement} place @param {() => Node[]} build */
+export function renewed(place, build) {
+  const made = document.createElement("div");
+  made.append(...build());
+  if (made.innerHTML !== place.innerHTML) rebuilt(place, () => [...made.childNodes]);
+}
+
 /** Builds a place anew and leaves the keyboard where it was. @param {HTMLElement} place @param {() => Node[]} build */
 export function rebuilt(place, build) {
   const id = place.contains(document.activeElement) ? document.activeElement?.id : "";

@@ -1,7 +1,7 @@
 // Paintings at full size: begun, watched, kept. The strip at the bottom is the history.
 
 import * as api from "./api.js";
-import { choice, number } from "./controls.js";
+import { choice, number, renewed } from "./controls.js";
 import { el, icon, say, toast } from "./dom.js";
 import { state } from "./state.js";
 
@@ -132,12 +132,10 @@ export class Jobs {
   show() {
     const jobs = [...this.all.values()].sort((a, b) => a.made - b.made);
     this.strip.hidden = jobs.length === 0;
-    this.strip.replaceChildren(...jobs.map((job) => this.#card(job)));
+    renewed(this.strip, () => jobs.map((job) => this.#card(job)));
     const job = this.chosen === null ? undefined : this.all.get(this.chosen);
     this.bar.hidden = !job;
-    const focused = this.bar.contains(document.activeElement) ? document.activeElement?.id : "";
-    this.bar.replaceChildren(...(job ? this.#details(job) : []));
-    if (focused) document.getElementById(focused)?.focus();
+    renewed(this.bar, () => (job ? this.#details(job) : []));
     this.app.modes();
   }
 

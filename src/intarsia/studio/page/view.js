@@ -6,7 +6,7 @@ import { within } from "./dom.js";
 /** @typedef {import("./types.d.ts").Levels} Levels */
 /** @typedef {import("./types.d.ts").Rect} Rect */
 /** @typedef {import("./types.d.ts").Point} Point */
-/** @typedef {{color: string, levels: Levels, strong: boolean}} Tint */
+/** @typedef {{color: string, levels: Levels, strong: boolean, seen?: Uint8Array | null}} Tint seen: what the picture shows already */
 
 const MARGIN = 24; // pixels around the picture when all of it is shown
 
@@ -112,11 +112,11 @@ export class View {
     }
     const rect = part ?? { x: 0, y: 0, w: size.w, h: size.h };
     const image = new ImageData(rect.w, rect.h), out = image.data;
-    for (const { color, levels, strong } of this.tints) {
+    for (const { color, levels, strong, seen } of this.tints) {
       const [r, g, b] = [1, 3, 5].map((i) => parseInt(color.slice(i, i + 2), 16)), most = strong ? 0.62 : 0.45;
       for (let y = 0, o = 0; y < rect.h; y++) {
         for (let x = 0, i = (rect.y + y) * levels.w + rect.x; x < rect.w; x++, i++, o += 4) {
-          const alpha = (levels.data[i] / 255) * most;
+          const alpha = ((seen ? Math.abs(levels.data[i] - seen[i]) : levels.data[i]) / 255) * most;
           if (alpha === 0) continue;
           const under = out[o + 3] / 255, all = alpha + under * (1 - alpha);
           out[o] = (r * alpha + out[o] * under * (1 - alpha)) / all;

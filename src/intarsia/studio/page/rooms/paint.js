@@ -39,6 +39,8 @@ export class PaintRoom {
   /** @type {{id: string, levels: Levels} | null} drawn, and not yet in the sketch */ #ahead = null;
   /** @type {Promise<void>} */ #work = Promise.resolve();
   #sending = false;
+  /** @type {Uint8Array | null} of the map in hand, what the preview shows, and what it will show next */ #seen = null;
+  /** @type {Uint8Array | null} */ #asked = null;
 
   /** @param {App} app */
   constructor(app) { this.app = app; }
@@ -80,6 +82,13 @@ export class PaintRoom {
     }
   }
 
+  /** A preview is shown: what it shows of the stroke needs no color any more. */
+  looked() {
+    this.#seen = this.#asked ?? this.#seen;
+    this.#asked = null;
+    this.tint();
+  }
+
   /** Shows the regions, or the one in hand, as colors. */
   tint() {
     const { view } = this.app, region = state.region;
@@ -88,7 +97,7 @@ export class PaintRoom {
     view.tints = all.flatMap((one) => {
       const levels = this.#stroke && one === region ? this.#stroke.levels : this.#levels(one);
       return levels && levels.w === this.size.w && levels.h === this.size.h
-        ? [{ color: one.color, levels, strong: one === region }] : [];
+        ? [{ color: one.color, levels, strong: one === region, seen: this.overlay || this.part ? null : this.#seen }] : [];
     });
     view.retint();
   }
@@ -110,6 +119,7 @@ export class PaintRoom {
     this.#drawing = true;
     this.#points = [point];
     if (kind === "stroke") {
+      this.#seen = levels.data.slice();
       this.#stroke = stroke({ ...levels, data: levels.data.slice() }, this.options, this.#erase);
       this.tint();
       this.app.view.retint(this.#stroke.to(this.#onMap(point), pressure));
@@ -168,10 +178,11 @@ export class PaintRoom {
     if (this.#sending || this.app.looks.busy || !region || !now) return;
     this.#sending = true;
     try {
-      const drawn = await maps.sent({ ...now.levels, data: now.levels.data.slice() });
+      const levels = { ...now.levels, data: now.levels.data.slice() }, drawn = await maps.sent(levels);
       if (this.#stroke === now) {
         const sketch = structuredClone(state.sketch), own = sketch.regions.find((one) => one.id === region.id);
         if (own) this.part ? own.part = drawn : own.map = drawn;
+        this.#asked = levels.data;
         this.app.look(sketch);
       }
     } catch { /* told when the stroke is done */ }

@@ -27,6 +27,7 @@ export class PasteRoom {
 
   get on() { return { picture: state.sketch.content ?? "" }; }
   get size() { const [w, h] = state.content?.map ?? [1, 1]; return { w, h }; }
+  looked() { this.tint(); }
   tint() { this.app.view.tints = []; this.app.view.repaint(); }
 
   async load() {
