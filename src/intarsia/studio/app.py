@@ -444,7 +444,9 @@ def _add_jobs(app: FastAPI) -> None:
                     yield _event(studio.jobs.told(job))
                 while True:
                     try:
-                        yield _event(await asyncio.wait_for(queue.get(), LISTENING))
+                        if (job := await asyncio.wait_for(queue.get(), LISTENING)) is None:
+                            return
+                        yield _event(job)
                     except TimeoutError:
                         yield ": still here\n\n"
 

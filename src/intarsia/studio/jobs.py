@@ -29,7 +29,7 @@ class Jobs:
         self.waiting: list[str] = []
         self.running: str | None = None
         self._on_their_way: dict[str, Row] = {}
-        self._listeners: dict[str, set[asyncio.Queue[Row]]] = defaultdict(set)
+        self._listeners: dict[str, set[asyncio.Queue[Row | None]]] = defaultdict(set)
         self._wake = asyncio.Event()
         self._work = asyncio.create_task(self._run())
 
@@ -69,14 +69,19 @@ class Jobs:
         return {key: job[key] for key in HEARD if key in job} | files | place | {"room": job["sketch"]["room"]}
 
     @contextmanager
-    def listening(self, session: str) -> Iterator["asyncio.Queue[Row]"]:
-        """Whatever changes of the jobs of a session."""
-        queue: asyncio.Queue[Row] = asyncio.Queue(1000)
+    def listening(self, session: str) -> Iterator["asyncio.Queue[Row | None]"]:
+        """Whatever changes of the jobs of a session; None when the server ends."""
+        queue: asyncio.Queue[Row | None] = asyncio.Queue(1000)
         self._listeners[session].add(queue)
         try:
             yield queue
         finally:
             self._listeners[session].discard(queue)
+
+    def hang_up(self) -> None:
+        """On all who listen."""
+        for queue in [one for queues in self._listeners.values() for one in queues if not one.full()]:
+            queue.put_nowait(None)
 
     async def close(self) -> None:
         self._work.cancel()

@@ -129,7 +129,7 @@ class Looks:
             job = Job.open(recipe, given=given, method=self._method(recipe.method, recipe.build_method))
             image = self._looked(job, str(whole.content)) if whole.room == "paint" else _last(job, self.method).image
         shown = picture.to_pil(image, job.alpha)
-        return {"image": _encoded(shown), "notices": [told(text) for text in notices if "is reduced" not in text]}
+        return {"image": _encoded(shown), "notices": [told(text) for text in notices if is_news(text)]}
 
     # ---- what is kept ------------------------------------------------------------------------------------------------
 
@@ -192,6 +192,11 @@ class Looks:
             return key
 
         return Names(of_picture, of_map)
+
+
+def is_news(text: str) -> bool:
+    """Not that maps and pictures are brought to the size of the painting: on the page they have no size."""
+    return "it was resized" not in text and "(`size`)" not in text
 
 
 def told(text: str) -> str:

@@ -8,9 +8,11 @@ import webbrowser
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
+from types import FrameType
 
 import platformdirs
 import uvicorn
+from fastapi import FastAPI
 from filelock import FileLock, Timeout
 
 from intarsia.errors import OutputError
@@ -44,14 +46,28 @@ def serve(
         link = f"http://{shown}:{port}/" + ("" if token is None else f"?token={token}")
         names = (shown.lower(), socket.gethostname().lower())
         any_address = host in EVERY_ADDRESS
-        guard = Guard(app_of(place, limits), port, names, any_address, token, limits.bytes)
+        app = app_of(place, limits)
+        guard = Guard(app, port, names, any_address, token, limits.bytes)
         tell(link)
         if browser:
             threading.Timer(0.8, webbrowser.open, [link]).start()
         settings = uvicorn.Config(
-            guard, log_level="warning", access_log=False, server_header=False, timeout_graceful_shutdown=1
+            guard, log_level="warning", access_log=False, server_header=False, timeout_graceful_shutdown=2
         )
-        uvicorn.Server(settings).run([listener])
+        Server(settings, app).run([listener])
+
+
+class Server(uvicorn.Server):
+    """One that ends though pages listen to its events."""
+
+    def __init__(self, settings: uvicorn.Config, app: FastAPI):
+        super().__init__(settings)
+        self.app = app
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        super().handle_exit(sig, frame)
+        if hasattr(self.app.state, "studio"):
+            self.app.state.studio.jobs.hang_up()
 
 
 def _alone(root: Path) -> AbstractContextManager[object]:

@@ -25,7 +25,7 @@ from intarsia.errors import explained
 from intarsia.recipe import Result
 from intarsia.run import Done, Kept, Noticed, Run, Started, Step, Target
 from intarsia.studio.folder import Folder
-from intarsia.studio.looks import CANVAS, SHOWN, SMALL, Looks, told, write_reduced
+from intarsia.studio.looks import CANVAS, SHOWN, SMALL, Looks, is_news, told, write_reduced
 from intarsia.studio.rooms import ROOMS
 from intarsia.studio.rooms.names import Names
 from intarsia.studio.sketch import Sketch
@@ -73,7 +73,7 @@ def paint(
         match event:
             case Started(opened):
                 send("started", width=opened.size[1], height=opened.size[0])
-            case Noticed(text):
+            case Noticed(text) if is_news(text):
                 send("noticed", text=told(text))
             case Kept():
                 state = True
