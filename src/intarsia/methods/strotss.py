@@ -34,7 +34,7 @@ from intarsia.color import smooth_chroma
 from intarsia.encoders import Encoder
 from intarsia.engine import Descent, Frame, Parameters, State, descend
 from intarsia.guide import Guide, blends
-from intarsia.large import check_memory
+from intarsia.large import Features, check_memory
 from intarsia.large.forecast import Forecast, Plan
 from intarsia.losses import (
     relaxed_emd,
@@ -161,7 +161,7 @@ class Strotss:
         at = first = 0 if state is None else int(state["step"])
 
         def objective(now: Parameters) -> Mapping[str, Tensor]:
-            return samples(now, at)
+            return samples(samples.smooth(now), at)
 
         start = pyramid(samples.view.content if image is None else samples.view.framed(image))
         rate = one.rate * samples.strength  # Adam's steps are as long for a weak gradient as for a strong one
@@ -188,7 +188,7 @@ class Target(NamedTuple):
 
 
 class Samples(NamedTuple):
-    """The objective at one size: call it with the parameters and the step, get its weighted terms."""
+    """The objective at one size: call it with the picture and the step, get its weighted terms."""
 
     method: "Strotss"
     goal: Goal  # of statistics all over the picture
@@ -224,29 +224,41 @@ class Samples(NamedTuple):
         strength = float((mixture @ strengths * parts).sum())
         return cls(method, goal, ALPHA * 64 / view.long_side, strength, seed, targets, scales, content, keep)
 
-    def __call__(self, now: Parameters, step: int) -> dict[str, Float[Tensor, ""]]:
-        goal, image = self.goal, self._smooth(now)
+    def __call__(self, image: Image, step: int) -> dict[str, Float[Tensor, ""]]:
+        """The weighted terms of a picture on the canvas, at the places of this step."""
+        goal = self.goal
         (whole,) = goal.tiles
-        seen = goal.view.kept(image, whole.outer)
         features = goal.features(image, whole)
-        columns = Columns(
-            features, goal.encoder.strides, self.scales, {tap: goal.encoder.basis(tap) for tap in goal.plain}
-        )
+        columns = self._columns(features)
+        terms = self._texture(image, features, columns, step)
+        if self.method.content_weight:
+            terms["content"] = self.alpha * self.method.content_weight * self._content(columns, step)
+        terms["shapes"] = self.method.moment_weight * goal.places(features, whole)
+        return terms | goal.pixels(image)
+
+    def texture(self, image: Image, step: int) -> Float[Tensor, ""]:
+        """The style's terms alone."""
+        features = self.goal.features(image, self.goal.tiles[0])
+        return torch.stack(list(self._texture(image, features, self._columns(features), step).values())).sum()
+
+    def _texture(self, image: Image, features: Features, columns: Columns, step: int) -> dict[str, Float[Tensor, ""]]:
+        goal, (whole,) = self.goal, self.goal.tiles
+        seen = goal.view.kept(image, whole.outer)
         transport, palette = [], []
         for target in self.targets:
             places = on_a_grid(target.map, target.samples, self._generator(step))
             rows, colors = columns.at(places), seen[:, places.y, places.x].T
             transport.append(target.importance * relaxed_emd(rows, target.rows, places.weight))
             palette.append(target.importance * relaxed_emd(colors, target.colors, places.weight, "euclidean"))
-        terms = {
+        return {
             "transport": torch.stack(transport).sum(),
             "moments": self.method.moment_weight * goal.texture(goal.statistics(features, whole)),
             "palette": self.method.palette_weight * torch.stack(palette).sum() / self.alpha,
         }
-        if self.method.content_weight:
-            terms["content"] = self.alpha * self.method.content_weight * self._content(columns, step)
-        terms["shapes"] = self.method.moment_weight * goal.places(features, whole)
-        return terms | goal.pixels(image)
+
+    def _columns(self, features: Features) -> Columns:
+        bases = {tap: self.goal.encoder.basis(tap) for tap in self.goal.plain}
+        return Columns(features, self.goal.encoder.strides, self.scales, bases)
 
     def _content(self, columns: Columns, step: int) -> Float[Tensor, ""]:
         places = on_a_grid(self.view.cover, self.method.samples // 2, self._generator(step))
@@ -256,13 +268,14 @@ class Samples(NamedTuple):
     def _generator(self, step: int) -> torch.Generator:
         return torch.Generator().manual_seed(self.seed + step)
 
-    def _smooth(self, now: Parameters) -> Image:
+    def smooth(self, now: Parameters) -> Image:
+        """The picture of a pyramid, as it is looked at."""
         return smooth_chroma(collapsed(now), self.method.chroma_smoothing)
 
     def shown(self, now: Parameters) -> Image:
         """What is to be seen of the picture that is optimized."""
         view = self.view
-        return view.visible.composed(view.inner(self._smooth(now)).clamp(0, 1))
+        return view.visible.composed(view.inner(self.smooth(now)).clamp(0, 1))
 
     @property
     def view(self) -> View:
