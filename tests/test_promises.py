@@ -14,6 +14,11 @@ QUICK = {  # settings that make a method quick to test
     "wct": {"levels": (3, 2, 1), "coarsest": 16},
     "adain": {"level": 3},
     "harmonize": {"steps": 25, "coarsest": 16},
+    "deform": {
+        "steps": 25,
+        "coarsest": 16,
+        "points": ((0.2, 0.2, 0.2, 0.3), (0.3, 0.8, 0.3, 0.7), (0.4, 0.5, 0.3, 0.5)),
+    },
     "strotss": {"steps": 25, "coarsest": 16, "rate": 0.06},
 }
 

@@ -41,7 +41,7 @@ from intarsia.losses import (
     self_similarity_loss,
 )
 from intarsia.methods.codes import mean_shares
-from intarsia.methods.gatys import MARGIN, Gatys
+from intarsia.methods.gatys import MARGIN, Gatys, Round
 from intarsia.methods.goal import Goal
 from intarsia.methods.hypercolumns import Columns, Places, Rows, drawn, on_a_grid
 from intarsia.networks import Networks
@@ -113,7 +113,7 @@ class Strotss:
     def paint(self, scene: Scene, encoder: Encoder, state: State | None) -> Iterator[Frame]:
         encoder.check_taps(self.taps)
         check_memory(self.memory(encoder, scene.size), scene.size, encoder.device)
-        rounds = self._rounds(scene.size)
+        rounds = self.rounds(scene.size)
         costs = [one.steps * (math.prod(one.size) + 16 * self.samples) for one in rounds]
         first = 0 if state is None else int(state["level"])
         image = state["image"].to(encoder.device) if state is not None and "image" in state else scene.start
@@ -121,7 +121,7 @@ class Strotss:
             assert image is not None
             yield Frame(scene.shown(image), self.steps, self.steps, {}, 1.0, functools.partial(dict, state))
         for level, one in list(enumerate(rounds))[first:]:
-            samples = Samples.build(self, encoder, _in_order(scene.at(one.size, MARGIN)), level)
+            samples = Samples.build(self, encoder, scene.at(one.size, one.margin), level)
             before = sum(n.steps for n in rounds[:level])
             begun = state if state is not None and level == first and "step" in state else None
             for i, now in self._descent(samples, image, one, begun):
@@ -145,17 +145,17 @@ class Strotss:
         """Whose terms of texture and pixels are taken."""
         return Gatys(content_weight=self.shape_weight, tv=self.tv, style_taps=self.taps, content_tap="relu3_1")
 
-    def _rounds(self, size: Size) -> list["Round"]:
+    def rounds(self, size: Size) -> list[Round]:
         """Sizes from coarse to fine, and the steps at each, the last third of them shorter: as long as the others,
         they would leave the specks that new places make at every step."""
         sizes, out = coarse_to_fine(size, self.coarsest)[-self.steps :], []
         for level, (one, n) in enumerate(zip(sizes, split_steps(self.steps, len(sizes)), strict=True)):
             rate = self.rate * 0.5**level
-            out += [Round(one, n - n // 3, rate), Round(one, n // 3, rate * CALM)]
+            out += [Round(one, MARGIN, n - n // 3, rate), Round(one, MARGIN, n // 3, rate * CALM)]
         return [one for one in out if one.steps]
 
     def _descent(
-        self, samples: "Samples", image: Image | None, one: "Round", state: State | None
+        self, samples: "Samples", image: Image | None, one: Round, state: State | None
     ) -> Iterator[tuple[int, Descent]]:
         """From the picture before, or from a state at this size."""
         at = first = 0 if state is None else int(state["step"])
@@ -164,17 +164,11 @@ class Strotss:
             return samples(samples.smooth(now), at)
 
         start = pyramid(samples.view.content if image is None else samples.view.framed(image))
-        rate = one.rate * samples.strength  # Adam's steps are as long for a weak gradient as for a strong one
+        rate = samples.rate(one)
         found = descend(objective, start, one.steps, optimizer="adam", rate=rate, state=state)
         for i, now in enumerate(found, first + 1):
             at = i  # a new step takes new places
             yield i, now
-
-
-class Round(NamedTuple):
-    size: Size
-    steps: int
-    rate: float
 
 
 class Target(NamedTuple):
@@ -202,6 +196,7 @@ class Samples(NamedTuple):
 
     @classmethod
     def build(cls, method: "Strotss", encoder: Encoder, view: View, level: int) -> "Samples":
+        view = _in_order(view)
         seed = (method.seed * 64 + level) << 20  # room for as many steps as there may be at a size
         goal = Goal.build(method.statistics, encoder, view)
         codes = blends(view.shares.cpu()).to(view.content.device)
@@ -264,6 +259,11 @@ class Samples(NamedTuple):
         places = on_a_grid(self.view.cover, self.method.samples // 2, self._generator(step))
         ours, theirs = replace(columns, scales=self.content.scales), self.content
         return self_similarity_loss(ours.at(places), theirs.at(places), self.keep[places.y, places.x])
+
+    def rate(self, one: Round) -> float:
+        """Adam's steps are as long for a weak gradient as for a strong one."""
+        assert one.rate is not None, "Adam has one"
+        return one.rate * self.strength
 
     def _generator(self, step: int) -> torch.Generator:
         return torch.Generator().manual_seed(self.seed + step)
