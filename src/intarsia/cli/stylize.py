@@ -10,7 +10,7 @@ from cyclopts import App, ArgumentCollection, Group, Parameter, Token
 from pydantic.dataclasses import dataclass
 
 from intarsia.cli import as_typed
-from intarsia.cli.flags import Typed, pairs_of
+from intarsia.cli.flags import Typed
 from intarsia.cli.progress import Interrupts, Reporter, reporter
 from intarsia.errors import UsageError, unknown
 from intarsia.methods import METHODS, Deform, settings_of
@@ -23,7 +23,7 @@ MethodName: Any = Literal[tuple(METHODS)]
 Parameter(name="*")(Networks)  # flags among those of the method
 Unlisted = Parameter(show_choices=False)  # toy, which is among the encoders, is for tests; the help names the others
 Networks.__annotations__["encoder"] = Annotated[Networks.__annotations__["encoder"], Unlisted]
-PairsFile = Parameter(converter=pairs_of, n_tokens=1, show_default=False)
+PairsFile = Parameter(n_tokens=1, metavar="FILE", show_default=False)
 Deform.__annotations__["points"] = Annotated[Deform.__annotations__["points"], PairsFile]
 Switch = Annotated[bool, Parameter(negative=(), show_default=False)]
 ByName = Parameter(name="*", group=OUTPUT, negative=(), show_default=lambda value: value or None)
@@ -194,7 +194,7 @@ def filled_from(recipe: Recipe, **others: str | list[str] | None):
             value = values.get(key)
             if argument.tokens or value is None:
                 continue
-            many = [json.dumps(value)] if key == "points" else value if isinstance(value, list) else [value]
+            many = value if isinstance(value, list) else [value]
             for index, item in enumerate(many):
                 text = str(item).lower() if isinstance(item, bool) else str(item)
                 argument.append(Token(keyword=argument.name, value=text, source="recipe", index=index))

@@ -17,17 +17,19 @@ import dataclasses
 import functools
 import math
 from collections.abc import Callable, Iterator, Mapping
-from typing import Annotated, ClassVar, Literal, NamedTuple
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
 import torch
 from jaxtyping import Float
-from pydantic import ConfigDict, Field
+from pydantic import BeforeValidator, ConfigDict, Field
 from pydantic.dataclasses import dataclass
 from torch import Tensor
 
 from intarsia.encoders import Encoder
 from intarsia.engine import Descent, Frame, Parameters, State, descend, joined
 from intarsia.geometry import field_energy, field_variation, pixel_centers, sample, tell_of_folds
+from intarsia.geometry.files import rows_of
 from intarsia.large import check_memory
 from intarsia.methods import ways
 from intarsia.methods.bending import UNIT, Canvas
@@ -44,6 +46,13 @@ from intarsia.types import Grid, Image, Points
 ALPHA, BETA, GAMMA = 8.0, 0.5, 50.0  # of the paper, for STROTSS, whose own alpha of 16 times 0.5 is 8
 PACE = 0.03  # of a side: how far a point is pulled in a step, times the root of the long side in pixels
 Coordinate = Annotated[float, Field(ge=0, le=1)]
+Row = tuple[Coordinate, Coordinate, Coordinate, Coordinate]
+
+
+def _read(points: Any) -> Any:
+    """A points file is read at once, so that a recipe holds the pairs."""
+    alone = points[0] if isinstance(points, list | tuple) and len(points) == 1 else points  # as the command line has it
+    return rows_of(alone) if isinstance(alone, str | Path) else points
 
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid", allow_inf_nan=False))
@@ -58,8 +67,9 @@ class Deform:
     """How much the content's shapes count against the style; that of the painter when not given."""
     warp: Annotated[float, Field(ge=0, le=1)] = 1.0
     """How much of the style's geometry is taken: 0 none, 1 all that the pairs of points ask for."""
-    points: tuple[tuple[Coordinate, Coordinate, Coordinate, Coordinate], ...] = ()
-    """Pairs of points, x and y on the content and x and y on the style, 0 to 1; found when not given."""
+    points: Annotated[tuple[Row, ...], BeforeValidator(_read)] = ()
+    """Pairs of points, a file as `intarsia points` writes it, or rows x, y, x, y of content and style; found when not
+    given."""
     warp_weight: Annotated[float, Field(ge=0)] = 0.5
     """How much it counts that points come where they should."""
     smooth_weight: Annotated[float, Field(ge=0)] = 24.0

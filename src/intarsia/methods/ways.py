@@ -57,22 +57,23 @@ def given(rows: Sequence[tuple[float, float, float, float]], scene: Scene) -> Wa
 
 def found(scene: Scene, encoder: Encoder) -> Ways:
     """Of best buddies (`buddies.py`), in each region by itself; a notice tells where there are none."""
-    size, ways = scene.size, [none()]
+    size, every = scene.size, [Pairs.of(*none())]
     for region in (one for one in scene.guide.regions if one.strength):
         area = None if region.content_map is None or region.content_map.numel() == 1 else region.content_map
         pairs = best_pairs(encoder, scene.content, region.style, area, region.style_map)
         if len(pairs) >= FEWEST:
-            moved = Pairs(aligned(pairs, size, size_of(region.style)), pairs.content, pairs.activation)
-            moved = spaced(moved[_well_inside(moved.content, size)], size, GAP)
-            ways.append(Ways(moved.style, moved.content))
-    points, targets = (torch.cat(sides) for sides in zip(*ways, strict=True))
-    if len(points) < FEWEST:
+            every.append(Pairs(aligned(pairs, size, size_of(region.style)), pairs.content, pairs.activation))
+    sides = ((one.content, one.style, one.activation) for one in every)
+    targets, points, activation = (torch.cat(side) for side in zip(*sides, strict=True))
+    moved = Pairs(targets, points, activation)
+    moved = spaced(moved[_well_inside(targets, size)], size, GAP)
+    if len(moved) < FEWEST:
         notice(
             "no pairs of points were found: nothing in these pictures is alike enough in its place, and nothing is "
             "bent. Give `points` made by hand."
         )
         return none()
-    return Ways(points, targets)
+    return Ways(moved.style, moved.content)
 
 
 def none() -> Ways:
