@@ -35,7 +35,7 @@ from intarsia.methods import ways
 from intarsia.methods.bending import UNIT, Canvas
 from intarsia.methods.gatys import Gatys, Round
 from intarsia.methods.goal import Goal
-from intarsia.methods.strotss import Samples, Strotss, pyramid
+from intarsia.methods.strotss import Samples, Strotss, in_order, pyramid
 from intarsia.methods.ways import Ways
 from intarsia.networks import Networks
 from intarsia.optimizers import Adam
@@ -125,7 +125,7 @@ class Deform:
             image = state["image"].to(encoder.device) if "image" in state else image
             pulls, first = state["pulls"], int(state["level"])
         for level, one in list(enumerate(rounds))[first:]:
-            canvas = Canvas.of(points, scene.at(one.size, one.margin))
+            canvas = Canvas.of(points, in_order(scene.at(one.size, one.margin)))
             easel = self._easel(canvas, pulls, encoder, level, one)
             place = {**points._asdict(), "level": torch.tensor(level), "pulls": pulls}
             before = sum(n.steps for n in rounds[:level])

@@ -196,7 +196,7 @@ class Samples(NamedTuple):
 
     @classmethod
     def build(cls, method: "Strotss", encoder: Encoder, view: View, level: int) -> "Samples":
-        view = _in_order(view)
+        view = in_order(view)
         seed = (method.seed * 64 + level) << 20  # room for as many steps as there may be at a size
         goal = Goal.build(method.statistics, encoder, view)
         codes = blends(view.shares.cpu()).to(view.content.device)
@@ -282,7 +282,7 @@ class Samples(NamedTuple):
         return self.goal.view
 
 
-def _in_order(view: View) -> View:
+def in_order(view: View) -> View:
     """The regions in an order of their own, whatever that in which they were given: Adam makes much of the rounding of
     a sum."""
 
