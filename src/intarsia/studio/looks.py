@@ -195,8 +195,9 @@ class Looks:
 
 
 def is_news(text: str) -> bool:
-    """Not that maps and pictures are brought to the size of the painting: on the page they have no size."""
-    return "it was resized" not in text and "(`size`)" not in text
+    """Not that maps and pictures are brought to the size of the painting, which have none on the page; nor that a map
+    is faint, which was drawn so."""
+    return not any(known in text for known in ("it was resized", "(`size`)", "nowhere white"))
 
 
 def told(text: str) -> str:
