@@ -306,6 +306,15 @@ def test_what_is_stopped_is_kept_and_goes_on(client, slow):
     assert ended(client, session, job)["state"] == "done"
 
 
+def test_what_is_stopped_before_it_has_begun_stops_too(client, slow):
+    session, job = started(client, slow)
+    until = time.monotonic() + 60
+    while client.get(f"/api/sessions/{session}").json()["jobs"][0]["state"] != "running":
+        assert time.monotonic() < until
+    client.post(f"/api/jobs/{job}/stop")  # while it reads its pictures, or its process only starts
+    assert ended(client, session, job)["state"] == "stopped"
+
+
 def test_a_long_queue_is_full_and_a_worker_that_is_killed_is_told(client, slow):
     session, job = started(client, slow)
     begun(client, session, job)

@@ -28,8 +28,10 @@ class Jobs:
         self.store, self.folder, self.desk, self.most = store, folder, desk, most
         self.waiting: list[str] = []
         self.running: str | None = None
+        self._stopping: str | None = None  # said again until it is heard: the process may not have begun
         self._on_their_way: dict[str, Row] = {}
         self._listeners: dict[str, set[asyncio.Queue[Row | None]]] = defaultdict(set)
+        self._said: asyncio.Task[None] | None = None
         self._wake = asyncio.Event()
         self._work = asyncio.create_task(self._run())
 
@@ -53,6 +55,7 @@ class Jobs:
             self.waiting.remove(job["id"])
             self._change(job["id"], "stopped", message="stopped before it began")
         elif job["id"] == self.running:
+            self._stopping = job["id"]
             await self.desk.say(task="stop")
 
     async def drop(self, job: Row) -> None:
@@ -130,6 +133,7 @@ class Jobs:
             self._change(name, "failed", message=refusal.facts["message"])
         finally:
             self._on_their_way.pop(name, None)
+            self._stopping = None
             self._tell(name)
 
     def _hear(self, name: str, event: Answer) -> None:
@@ -145,6 +149,8 @@ class Jobs:
                 facts["notices"].append(event["text"])
             case {"event": "started"}:
                 facts |= {"width": event["width"], "height": event["height"]}
+        if name == self._stopping:
+            self._said = asyncio.create_task(self.desk.say(task="stop"))
         self._tell(name)
 
     def _change(self, name: str, state: str, recipe: str | None = None, **facts: Any) -> None:
