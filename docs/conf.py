@@ -15,7 +15,15 @@ copyright = "the intarsia developers, Apache-2.0"
 version = release = intarsia.__version__
 
 root_doc = "docs/index"
-include_patterns = ["docs/*.md", "docs/api/*.rst", "README.md", "CONTRIBUTING.md", "CHANGELOG.md", "benchmarks/*.md"]
+include_patterns = [
+    "docs/*.md",
+    "docs/api/*.rst",
+    "README.md",
+    "SECURITY.md",
+    "CONTRIBUTING.md",
+    "CHANGELOG.md",
+    "benchmarks/*.md",
+]
 exclude_patterns = [".venv", "build", "demo"]
 extensions = ["myst_parser", "sphinx.ext.autodoc"]
 myst_heading_anchors = 3
