@@ -20,9 +20,10 @@ pytest.importorskip("fastapi")
 from starlette.testclient import TestClient
 
 from intarsia.recipe import Job, Recipe
-from intarsia.studio.app import Limits, app_of
+from intarsia.studio.app import app_of
 from intarsia.studio.folder import Folder
 from intarsia.studio.guard import Guard
+from intarsia.studio.shared import Limits
 from intarsia.studio.sketch import Sketch
 
 ADDRESS = "http://127.0.0.1:7860"

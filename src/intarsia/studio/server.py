@@ -16,9 +16,10 @@ from fastapi import FastAPI
 from filelock import FileLock, Timeout
 
 from intarsia.errors import OutputError
-from intarsia.studio.app import Limits, app_of
+from intarsia.studio.app import app_of
 from intarsia.studio.folder import Folder
 from intarsia.studio.guard import Guard
+from intarsia.studio.shared import Limits
 
 LOCAL = ("127.0.0.1", "localhost", "::1")
 EVERY_ADDRESS = ("0.0.0.0", "::")

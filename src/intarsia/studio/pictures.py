@@ -1,0 +1,162 @@
+"""Pictures, maps and previews: what the page asks for while a sketch is made."""
+
+import base64
+import hashlib
+import json
+import os
+import zlib
+from pathlib import Path
+from typing import Annotated, Any
+
+from fastapi import FastAPI, HTTPException, Query, Request
+from fastapi.responses import Response
+from pydantic import Field
+from starlette.concurrency import run_in_threadpool
+
+from intarsia.studio.shared import ANEW, FOREVER, Studio, file, studio_of
+from intarsia.studio.sketch import Drawn, Id, Key, Name, Part, Sketch, Words
+from intarsia.studio.store import Row
+
+MAP_SIDE = 2048  # of a map that is sent
+
+
+class Asked(Part):
+    """A map to draw. on: a picture, or a swatch."""
+
+    on: dict[str, Annotated[str, Field(max_length=64)]]
+    map: Drawn
+
+
+class Cut(Part):
+    object: Key
+    mask: Words = ""
+
+
+class Divided(Part):
+    content: Key
+    k: Annotated[int, Field(ge=2, le=12)]
+
+
+def add_pictures(app: FastAPI) -> None:
+    @app.get("/api/about")
+    async def about(request: Request) -> dict[str, Any]:
+        studio = studio_of(request)
+        limits = {"bytes": studio.limits.bytes, "side": studio.limits.side, "steps": studio.limits.steps}
+        return {**await studio.desk.ask("about"), "limits": limits}
+
+    @app.post("/api/pictures")
+    async def send(request: Request, name: Name = "") -> Row:
+        studio = studio_of(request)
+        path, total = studio.folder.new(), hashlib.sha256()
+        try:
+            with open(path, "wb") as file:
+                async for part in request.stream():
+                    total.update(part)
+                    await run_in_threadpool(file.write, part)
+            return await _taken(studio, path, total.hexdigest(), name)
+        finally:
+            path.unlink(missing_ok=True)
+
+    @app.post("/api/examples/{which}")
+    async def example(request: Request, which: Id) -> Row:
+        studio = studio_of(request)
+        path = studio.folder.new()
+        try:
+            await studio.desk.ask("example", which=which, path=str(path))
+            return await _taken(studio, path, hashlib.sha256(path.read_bytes()).hexdigest(), which)
+        finally:
+            path.unlink(missing_ok=True)
+
+    async def _taken(studio: Studio, path: Path, key: str, name: str) -> Row:
+        """What is no picture leaves nothing behind."""
+        target = studio.folder.picture(key)
+        known = studio.store.picture(key)
+        if known is None or not target.exists() or not studio.folder.shown(key).exists():
+            os.replace(path, target)
+            try:
+                facts = await studio.desk.ask("open", key=key)
+            except Exception:
+                target.unlink(missing_ok=True)
+                raise
+            facts.pop("event")
+            studio.store.keep_picture(key, name, facts)
+            await run_in_threadpool(studio.tidy)
+        known = studio.store.picture(key)
+        assert known is not None
+        recipe = known.pop("recipe")
+        job = None if recipe is None else studio.store.job_with(recipe)
+        painted = {} if recipe is None else {"painted": True, "sketch": None if job is None else job["sketch"]}
+        return known | painted | {"name": name or known["name"]}
+
+    @app.get("/api/pictures/{key}")
+    def known(request: Request, key: Key) -> Row:
+        if (found := studio_of(request).store.picture(key)) is None:
+            raise HTTPException(404, "this picture is not here.")
+        return {name: value for name, value in found.items() if name != "recipe"}
+
+    @app.get("/api/swatches/{which}")
+    async def swatch(request: Request, which: Id) -> Response:
+        answer = await studio_of(request).desk.ask("swatch", which=which)
+        return Response(base64.b64decode(answer["image"]), media_type="image/png", headers=FOREVER)
+
+    @app.get("/api/pictures/{key}/{which}")
+    async def shown(request: Request, key: Key, which: Id) -> Response:
+        folder = studio_of(request).folder
+        path = {"shown": folder.shown, "small": folder.small}.get(which, folder.shown)(key)
+        return file(path, FOREVER)
+
+    @app.post("/api/cutout")
+    async def cutout(request: Request, cut: Cut) -> Response:
+        answer = await studio_of(request).desk.ask("cutout", newest="cutout", object=cut.object, mask=cut.mask)
+        whole = "yes" if answer["whole"] else "no"
+        return Response(base64.b64decode(answer["image"]), media_type="image/png", headers=ANEW | {"x-whole": whole})
+
+    @app.post("/api/preview")
+    async def preview(request: Request, sketch: Sketch, session: Name = "") -> Response:
+        """The newest wins: of those of one session that wait, the older are answered with 409, unpainted."""
+        studio = studio_of(request)
+        studio.check(sketch)
+        if sketch.content is None:
+            raise HTTPException(400, "there is no picture to paint. Choose one.")
+        answer = await studio.desk.ask("preview", newest=f"preview {session}", sketch=sketch.model_dump())
+        notices = json.dumps(answer["notices"])
+        image = base64.b64decode(answer["image"])
+        return Response(image, media_type="image/png", headers=ANEW | {"x-notices": notices})
+
+
+def add_maps(app: FastAPI) -> None:
+    side = Query(ge=1, le=MAP_SIDE)
+
+    @app.post("/api/maps")
+    async def send(request: Request, w: Annotated[int, side], h: Annotated[int, side]) -> dict[str, str]:
+        """One byte per pixel, row by row, in gzip."""
+        unpacked = zlib.decompressobj(wbits=31)
+        try:
+            levels = unpacked.decompress(await request.body(), w * h + 1)
+        except zlib.error:
+            raise HTTPException(400, "this map is not packed as it should be.") from None
+        if len(levels) != w * h:
+            raise HTTPException(400, f"this map does not have {w} x {h} pixels.")
+        return {"key": await run_in_threadpool(studio_of(request).folder.store_map, w, h, levels)}
+
+    @app.get("/api/maps/{key}")
+    async def stored(request: Request, key: Key) -> Response:
+        return file(studio_of(request).folder.map(key), FOREVER)
+
+    @app.post("/api/draw")
+    async def draw(request: Request, asked: Asked) -> dict[str, str]:
+        studio = studio_of(request)
+        on = asked.on
+        if set(on) == {"picture"}:
+            studio.check(Sketch(content=on["picture"]))
+        elif set(on) != {"swatch"}:
+            raise HTTPException(400, "a map is drawn on a picture, or on a swatch.")
+        if asked.map.pixels is not None and not studio.folder.map(asked.map.pixels).exists():
+            raise HTTPException(410, "this map is no longer here.")
+        return {"key": (await studio.desk.ask("draw", on=on, drawn=asked.map.model_dump()))["key"]}
+
+    @app.post("/api/partition")
+    async def divide(request: Request, asked: Divided) -> dict[str, list[str]]:
+        studio = studio_of(request)
+        studio.check(Sketch(content=asked.content))
+        return {"keys": (await studio.desk.ask("partition", content=asked.content, k=asked.k))["keys"]}
