@@ -1,5 +1,6 @@
 """Laws of `strotss` beside those that every method keeps (test_promises.py), and of what it is made of."""
 
+import dataclasses
 import itertools
 
 import pytest
@@ -85,9 +86,10 @@ def test_hypercolumns_are_the_features_enlarged():
     torch.testing.assert_close(found, torch.cat(wanted, 1))
 
 
-def test_resuming_is_exact(random_image):
-    content, guide = random_image(32, 48, 1), Guide.everywhere(random_image(40, 40, 2))
-    how = method(steps=12)
+@pytest.mark.parametrize("paper", ["none", "strotss"])
+def test_resuming_is_exact(random_image, paper):
+    content, guide = random_image(64, 96, 1), Guide.everywhere(random_image(40, 40, 2))
+    how = method(steps=12, paper=paper, coarsest=32)
     frames = list(how(content, guide, encoder=TOY))
     assert [frame.step for frame in frames] == list(range(1, 13))
     assert all(a.done < b.done for a, b in itertools.pairwise(frames))
@@ -155,3 +157,25 @@ def test_another_seed_is_another_picture(random_image):
     one, other = (last(method(seed=seed)(content, guide, encoder=TOY)).image for seed in (0, 1))
     assert not torch.equal(one, other)
     assert size_of(one) == (48, 48)
+
+
+def test_the_papers_own_numbers_by_name(random_image):
+    """Whatever else is set: content_weight is 16 at 64 pixels, half as much at each next size, which has as many steps;
+    moments are of samples, colors stand in the hypercolumns, and nothing smooths the picture."""
+    content, style = random_image(128, 96, 1), random_image(60, 60, 2)
+    paper = method(paper="strotss", steps=9, shape_weight=3.0, tv=5.0, content_weight=0.1)
+    frames = list(paper(content, Guide.everywhere(style), encoder=TOY))
+    assert [max(size_of(frame.image)) for frame in frames] == [64] * 4 + [128] * 5
+    first, second = (frame.losses for frame in (frames[0], frames[4]))
+    assert first["shapes"] == first["tv"] == 0
+    assert first["content"] > 1.6 * second["content"] > 0
+    other = list(
+        dataclasses.replace(paper, samples=16, moment_weight=9.0)(content, Guide.everywhere(style), encoder=TOY)
+    )
+    assert torch.equal(frames[-1].image, other[-1].image)
+
+
+def test_the_papers_picture_begins_with_the_colors_of_the_style(random_image):
+    content, style = random_image(64, 64, 1), random_image(60, 60, 2) * torch.tensor([1.0, 0.4, 0.2])[:, None, None]
+    first = next(method(paper="strotss")(content, Guide.everywhere(style), encoder=TOY)).image
+    torch.testing.assert_close(first.mean((1, 2)), style.mean((1, 2)), atol=0.03, rtol=0)

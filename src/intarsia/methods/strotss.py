@@ -14,14 +14,16 @@ own, and soft borders are mixtures (`guide.blends`).
 Departures (benchmarks/RESULTS.md has what was measured): moments are not those of the samples but of all the picture,
 compared by Wasserstein's distance as in `gatys`, which also brings the term of shapes, that keeps faces; every layer is
 as long as the others in a hypercolumn, and colors stand outside of it, for in it they turned garish; Adam in place of
-RMSprop, in fewer and longer steps; and the picture begins as the content.
+RMSprop, in fewer and longer steps; and the picture begins as the content. `paper="strotss"` has none of these but the
+encoder's own layers and a palette in RGB.
 """
 
 import functools
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Annotated, ClassVar, NamedTuple
+from itertools import pairwise
+from typing import Annotated, ClassVar, Literal, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -36,10 +38,7 @@ from intarsia.engine import Descent, Frame, Parameters, State, descend
 from intarsia.guide import Guide, blends
 from intarsia.large import check_memory
 from intarsia.large.forecast import Forecast, Plan
-from intarsia.losses import (
-    relaxed_emd,
-    self_similarity_loss,
-)
+from intarsia.losses import mean_and_covariance_loss, relaxed_emd, self_similarity_loss
 from intarsia.methods.codes import mean_shares
 from intarsia.methods.gatys import MARGIN, Gatys
 from intarsia.methods.goal import Goal
@@ -94,6 +93,8 @@ class Strotss:
     """Step length of Adam at the first size; half of it at each next one, and less in the last steps of each."""
     coarsest: Annotated[int, Field(ge=16)] = 128
     """Long side of the first, coarsest size."""
+    paper: Literal["none", "strotss"] = "none"
+    """The paper's own terms, weights, sizes, samples and optimizer in place of ours; it has 200 steps at each size."""
     seed: Annotated[int, Field(ge=0)] = 0
     """Seed of the places."""
     networks: Networks = Field(default_factory=Networks)
@@ -111,6 +112,18 @@ class Strotss:
         return self
 
     def paint(self, scene: Scene, encoder: Encoder, state: State | None) -> Iterator[Frame]:
+        yield from self._settled._painted(scene, encoder, state)
+
+    @property
+    def _settled(self) -> "Strotss":
+        """With the numbers of the paper (section 3 of it, and its public code), where these are asked for."""
+        if self.paper == "none":
+            return self
+        numbers = {"samples": 1000, "style_samples": 1000, "coarsest": 64, "rate": 0.002}
+        weights = {"content_weight": 1.0, "moment_weight": 1.0, "palette_weight": 1.0, "shape_weight": 0.0, "tv": 0.0}
+        return replace(self, **numbers, **weights, chroma_smoothing=0, content_taps=self.taps)
+
+    def _painted(self, scene: Scene, encoder: Encoder, state: State | None) -> Iterator[Frame]:
         encoder.check_taps(self.taps)
         check_memory(self.memory(encoder, scene.size), scene.size, encoder.device)
         rounds = self._rounds(scene.size)
@@ -121,7 +134,7 @@ class Strotss:
             assert image is not None
             yield Frame(scene.shown(image), self.steps, self.steps, {}, 1.0, functools.partial(dict, state))
         for level, one in list(enumerate(rounds))[first:]:
-            samples = Samples.build(self, encoder, _in_order(scene.at(one.size, MARGIN)), level)
+            samples = Samples.build(self, encoder, _in_order(scene.at(one.size, self._margin)), level)
             before = sum(n.steps for n in rounds[:level])
             begun = state if state is not None and level == first and "step" in state else None
             for i, now in self._descent(samples, image, one, begun):
@@ -149,6 +162,10 @@ class Strotss:
         """Sizes from coarse to fine, and the steps at each, the last third of them shorter: as long as the others,
         they would leave the specks that new places make at every step."""
         sizes, out = coarse_to_fine(size, self.coarsest)[-self.steps :], []
+        if self.paper != "none":
+            ends = [self.steps * i // len(sizes) for i in range(len(sizes) + 1)]
+            rates = [self.rate] * (len(sizes) - 1) + [self.rate / 2]
+            return [Round(one, b - a, rate) for one, (a, b), rate in zip(sizes, pairwise(ends), rates, strict=True)]
         for level, (one, n) in enumerate(zip(sizes, split_steps(self.steps, len(sizes)), strict=True)):
             rate = self.rate * 0.5**level
             out += [Round(one, n - n // 3, rate), Round(one, n // 3, rate * CALM)]
@@ -163,12 +180,30 @@ class Strotss:
         def objective(now: Parameters) -> Mapping[str, Tensor]:
             return samples(now, at)
 
-        start = pyramid(samples.view.content if image is None else samples.view.framed(image))
+        start = pyramid(self._first(samples.view) if image is None else samples.view.framed(image))
         rate = one.rate * samples.strength  # Adam's steps are as long for a weak gradient as for a strong one
-        found = descend(objective, start, one.steps, optimizer="adam", rate=rate, state=state)
+        optimizer = "adam" if self.paper == "none" else "rmsprop"
+        found = descend(objective, start, one.steps, optimizer=optimizer, rate=rate, state=state)
         for i, now in enumerate(found, first + 1):
             at = i  # a new step takes new places
             yield i, now
+
+    @property
+    def _margin(self) -> int:
+        return MARGIN if self.paper == "none" else 0
+
+    def _first(self, view: View) -> Image:
+        """The picture before the first step; the paper's: the content's finest forms on the styles' mean color."""
+        if self.paper == "none":
+            return view.content
+        means = torch.stack([region.style.mean((1, 2)).to(view.content) for region in view.guide.regions])
+        return pyramid(view.content)["band0"] + torch.einsum("rhw,rc->chw", view.shares, means)
+
+    def scales(self, lengths: Mapping[str, float]) -> dict[str, float]:
+        """What the layers of a hypercolumn are multiplied by; in the paper they are as they come, and with colors."""
+        if self.paper != "none":
+            return dict.fromkeys(("colors", *self.taps), 1.0)
+        return {tap: TAP_WEIGHTS.get(tap, 1.0) / lengths[tap] for tap in self.taps}
 
 
 class Round(NamedTuple):
@@ -216,11 +251,10 @@ class Samples(NamedTuple):
             for code, part, mix, worth in zip(codes, parts.tolist(), mixture, importance.tolist(), strict=True)
         ]
         with torch.no_grad():
-            features = encoder(view.content, method.taps)
-        kept = {tap: 1 / lengths[tap] for tap in method.content_taps}
+            features, scales = encoder(view.content, method.taps), method.scales(lengths)
+        kept = {tap: 1 / lengths[tap] for tap in method.content_taps} if method.paper == "none" else scales
         keep = (view.shares * weights[:, None, None]).sum(0)
-        content = Columns(features, encoder.strides, kept, {})
-        scales = {tap: TAP_WEIGHTS.get(tap, 1.0) / lengths[tap] for tap in method.taps}
+        content = _columns(encoder, features, view.content, kept)
         strength = float((mixture @ strengths * parts).sum())
         return cls(method, goal, ALPHA * 64 / view.long_side, strength, seed, targets, scales, content, keep)
 
@@ -229,18 +263,19 @@ class Samples(NamedTuple):
         (whole,) = goal.tiles
         seen = goal.view.kept(image, whole.outer)
         features = goal.features(image, whole)
-        columns = Columns(
-            features, goal.encoder.strides, self.scales, {tap: goal.encoder.basis(tap) for tap in goal.plain}
-        )
-        transport, palette = [], []
+        columns = _columns(goal.encoder, features, seen, self.scales, goal.plain)
+        transport, palette, moments = [], [], []
         for target in self.targets:
             places = on_a_grid(target.map, target.samples, self._generator(step))
             rows, colors = columns.at(places), seen[:, places.y, places.x].T
             transport.append(target.importance * relaxed_emd(rows, target.rows, places.weight))
             palette.append(target.importance * relaxed_emd(colors, target.colors, places.weight, "euclidean"))
+            if self.method.paper != "none":
+                moments.append(target.importance * mean_and_covariance_loss(rows, target.rows, places.weight))
+        texture = torch.stack(moments).sum() if moments else goal.texture(goal.statistics(features, whole))
         terms = {
             "transport": torch.stack(transport).sum(),
-            "moments": self.method.moment_weight * goal.texture(goal.statistics(features, whole)),
+            "moments": self.method.moment_weight * texture,
             "palette": self.method.palette_weight * torch.stack(palette).sum() / self.alpha,
         }
         if self.method.content_weight:
@@ -289,17 +324,29 @@ def _styles(
     with torch.no_grad():
         for members, style, maps in styles_once(view.guide, view.long_side):
             style = style.to(encoder.device)
-            columns = Columns(encoder(style, method.taps), encoder.strides, {}, {})
+            columns = _columns(encoder, encoder(style, method.taps), style, {})
             for r in members:
                 places = drawn(maps[r].to(encoder.device), method.style_samples, torch.Generator().manual_seed(seed))
                 found[r] = columns, places, style
         every = [columns.lengths(places) for columns, places, _ in found.values()]
         lengths = {tap: sum(one[tap] for one in every) / len(every) for tap in method.taps}
-        scales, out = {tap: TAP_WEIGHTS.get(tap, 1.0) / length for tap, length in lengths.items()}, []
+        scales, out = method.scales(lengths), []
         for r in range(len(found)):
             columns, places, style = found[r]
             out.append((replace(columns, scales=scales).at(places), style[:, places.y, places.x].T))
     return out, lengths
+
+
+def _columns(
+    encoder: Encoder,
+    features: Mapping[str, Tensor],
+    image: Image,
+    scales: Mapping[str, float],
+    plain: Sequence[str] = (),
+) -> Columns:
+    """plain: taps of features that came without their basis."""
+    bases = {tap: encoder.basis(tap) for tap in plain}
+    return Columns({"colors": image, **features}, {"colors": 1, **encoder.strides}, scales, bases)
 
 
 def _target(
