@@ -10,7 +10,7 @@ from intarsia.encoders import load
 from intarsia.guide import Guide, Region
 from intarsia.methods import method_of
 from intarsia.methods.hypercolumns import Columns, Places, drawn, on_a_grid
-from intarsia.methods.strotss import TAPS, collapsed, pyramid
+from intarsia.methods.strotss import TAPS, Strotss, collapsed, pyramid
 from intarsia.sizes import size_of
 
 TOY = load("toy", device="cpu")
@@ -199,6 +199,7 @@ def test_the_papers_own_numbers_by_name(random_image):
     moments are of samples, colors stand in the hypercolumns, and nothing smooths the picture."""
     content, style = random_image(128, 96, 1), random_image(60, 60, 2)
     paper = method(paper="strotss", steps=9, shape_weight=3.0, tv=5.0, content_weight=0.1)
+    assert isinstance(paper, Strotss)
     frames = list(paper(content, Guide.everywhere(style), encoder=TOY))
     assert [max(size_of(frame.image)) for frame in frames] == [64] * 4 + [128] * 5
     first, second = (frame.losses for frame in (frames[0], frames[4]))

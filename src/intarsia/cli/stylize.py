@@ -10,10 +10,10 @@ from cyclopts import App, ArgumentCollection, Group, Parameter, Token
 from pydantic.dataclasses import dataclass
 
 from intarsia.cli import as_typed
-from intarsia.cli.flags import Typed
+from intarsia.cli.flags import Typed, pairs_of
 from intarsia.cli.progress import Interrupts, Reporter, reporter
 from intarsia.errors import UsageError, unknown
-from intarsia.methods import METHODS, settings_of
+from intarsia.methods import METHODS, Deform, settings_of
 from intarsia.networks import Networks
 from intarsia.recipe import Job, Recipe, Result, checked, read_recipe
 from intarsia.run import Done, Download, Event, Noticed, Run, Started, Step, Target
@@ -23,6 +23,8 @@ MethodName: Any = Literal[tuple(METHODS)]
 Parameter(name="*")(Networks)  # flags among those of the method
 Unlisted = Parameter(show_choices=False)  # toy, which is among the encoders, is for tests; the help names the others
 Networks.__annotations__["encoder"] = Annotated[Networks.__annotations__["encoder"], Unlisted]
+PairsFile = Parameter(converter=pairs_of, n_tokens=1, show_default=False)
+Deform.__annotations__["points"] = Annotated[Deform.__annotations__["points"], PairsFile]
 Switch = Annotated[bool, Parameter(negative=(), show_default=False)]
 ByName = Parameter(name="*", group=OUTPUT, negative=(), show_default=lambda value: value or None)
 
@@ -192,7 +194,7 @@ def filled_from(recipe: Recipe, **others: str | list[str] | None):
             value = values.get(key)
             if argument.tokens or value is None:
                 continue
-            many = value if isinstance(value, list) else [value]
+            many = [json.dumps(value)] if key == "points" else value if isinstance(value, list) else [value]
             for index, item in enumerate(many):
                 text = str(item).lower() if isinstance(item, bool) else str(item)
                 argument.append(Token(keyword=argument.name, value=text, source="recipe", index=index))

@@ -11,19 +11,21 @@ from typing import Any
 import pydantic
 
 from intarsia.methods.adain import AdaIN
+from intarsia.methods.deform import Deform
 from intarsia.methods.gatys import Gatys
 from intarsia.methods.harmonize import Harmonize
 from intarsia.methods.strotss import Strotss
 from intarsia.methods.wct import WCT
 from intarsia.networks import Networks
 
-Method = Gatys | WCT | AdaIN | Harmonize | Strotss
-METHODS: dict[str, type[Gatys] | type[WCT] | type[AdaIN] | type[Harmonize] | type[Strotss]] = {
+Method = Gatys | WCT | AdaIN | Harmonize | Strotss | Deform
+METHODS: dict[str, type[Gatys] | type[WCT] | type[AdaIN] | type[Harmonize] | type[Strotss] | type[Deform]] = {
     "gatys": Gatys,
     "wct": WCT,
     "adain": AdaIN,
     "harmonize": Harmonize,
     "strotss": Strotss,
+    "deform": Deform,
 }
 
 

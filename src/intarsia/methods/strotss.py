@@ -20,7 +20,7 @@ encoder's own layers and a palette in RGB.
 
 import functools
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from typing import Annotated, ClassVar, Literal, NamedTuple
@@ -34,13 +34,13 @@ from torch import Tensor
 
 from intarsia.color import smooth_chroma
 from intarsia.encoders import Encoder
-from intarsia.engine import Descent, Frame, Parameters, State, descend
+from intarsia.engine import Descent, Frame, Parameters, State, descend, joined
 from intarsia.guide import Guide, blends
-from intarsia.large import check_memory
+from intarsia.large import Features, check_memory
 from intarsia.large.forecast import Forecast, Plan
 from intarsia.losses import mean_and_covariance_loss, relaxed_emd, self_similarity_loss
 from intarsia.methods.codes import mean_shares
-from intarsia.methods.gatys import MARGIN, Gatys
+from intarsia.methods.gatys import MARGIN, Gatys, Round
 from intarsia.methods.goal import Goal
 from intarsia.methods.hypercolumns import Columns, Places, Rows, drawn, on_a_grid
 from intarsia.networks import Networks
@@ -127,7 +127,7 @@ class Strotss:
     def _painted(self, scene: Scene, encoder: Encoder, state: State | None) -> Iterator[Frame]:
         encoder.check_taps(self.taps)
         check_memory(self.memory(encoder, scene.size), scene.size, encoder.device)
-        rounds = self._rounds(scene.size)
+        rounds = self.rounds(scene.size)
         costs = [one.steps * (math.prod(one.size) + 16 * self.samples) for one in rounds]
         first = 0 if state is None else int(state["level"])
         image = state["image"].to(encoder.device) if state is not None and "image" in state else scene.start
@@ -135,13 +135,13 @@ class Strotss:
             assert image is not None
             yield Frame(scene.shown(image), self.steps, self.steps, {}, 1.0, functools.partial(dict, state))
         for level, one in list(enumerate(rounds))[first:]:
-            samples = Samples.build(self, encoder, _in_order(scene.at(one.size, self._margin)), level)
+            samples = Samples.build(self, encoder, scene.at(one.size, one.margin), level)
             before = sum(n.steps for n in rounds[:level])
             begun = state if state is not None and level == first and "step" in state else None
             for i, now in self._descent(samples, image, one, begun):
                 image = samples.shown(now.parameters)
                 done = (sum(costs[:level]) + costs[level] * i / one.steps) / sum(costs)
-                kept = functools.partial(_state, now.state, {"level": torch.tensor(level)})
+                kept = joined(now.state, {"level": torch.tensor(level)})
                 if i == one.steps:  # the next size begins with the picture, and lets go of the rest
                     kept = functools.partial(dict, {"level": torch.tensor(level + 1), "image": image})
                 yield Frame(scene.shown(image), before + i, self.steps, now.losses, done, kept)
@@ -161,39 +161,34 @@ class Strotss:
         shapes = self.content_weight * self.shape_weight
         return Gatys(content_weight=shapes, tv=self.tv, style_taps=self.taps, content_tap="relu3_1")
 
-    def _rounds(self, size: Size) -> list["Round"]:
+    def rounds(self, size: Size) -> list[Round]:
         """Sizes from coarse to fine, and the steps at each, the last third of them shorter: as long as the others,
         they would leave the specks that new places make at every step."""
         sizes, out = coarse_to_fine(size, self.coarsest)[-self.steps :], []
         if self.paper != "none":
             ends = [self.steps * i // len(sizes) for i in range(len(sizes) + 1)]
             rates = [self.rate] * (len(sizes) - 1) + [self.rate / 2]
-            return [Round(one, b - a, rate) for one, (a, b), rate in zip(sizes, pairwise(ends), rates, strict=True)]
+            return [Round(one, 0, b - a, rate) for one, (a, b), rate in zip(sizes, pairwise(ends), rates, strict=True)]
         for level, (one, n) in enumerate(zip(sizes, split_steps(self.steps, len(sizes)), strict=True)):
             rate = self.rate * 0.5**level
-            out += [Round(one, n - n // 3, rate), Round(one, n // 3, rate * CALM)]
+            out += [Round(one, MARGIN, n - n // 3, rate), Round(one, MARGIN, n // 3, rate * CALM)]
         return [one for one in out if one.steps]
 
     def _descent(
-        self, samples: "Samples", image: Image | None, one: "Round", state: State | None
+        self, samples: "Samples", image: Image | None, one: Round, state: State | None
     ) -> Iterator[tuple[int, Descent]]:
         """From the picture before, or from a state at this size."""
         at = first = 0 if state is None else int(state["step"])
 
         def objective(now: Parameters) -> Mapping[str, Tensor]:
-            return samples(now, at)
+            return samples(samples.smooth(now), at)
 
         start = pyramid(self._first(samples.view) if image is None else samples.view.framed(image))
-        rate = one.rate * samples.strength  # Adam's steps are as long for a weak gradient as for a strong one
         optimizer = "adam" if self.paper == "none" else "rmsprop"
-        found = descend(objective, start, one.steps, optimizer=optimizer, rate=rate, state=state)
+        found = descend(objective, start, one.steps, optimizer=optimizer, rate=samples.rate(one), state=state)
         for i, now in enumerate(found, first + 1):
             at = i  # a new step takes new places
             yield i, now
-
-    @property
-    def _margin(self) -> int:
-        return MARGIN if self.paper == "none" else 0
 
     def _first(self, view: View) -> Image:
         """The picture before the first step; the paper's: the content's finest forms on the styles' mean color."""
@@ -209,12 +204,6 @@ class Strotss:
         return {tap: TAP_WEIGHTS.get(tap, 1.0) / lengths[tap] for tap in self.taps}
 
 
-class Round(NamedTuple):
-    size: Size
-    steps: int
-    rate: float
-
-
 class Target(NamedTuple):
     """What the samples under one map, a mixture of regions, are to be like."""
 
@@ -226,7 +215,7 @@ class Target(NamedTuple):
 
 
 class Samples(NamedTuple):
-    """The objective at one size: call it with the parameters and the step, get its weighted terms."""
+    """The objective at one size: call it with the picture and the step, get its weighted terms."""
 
     method: "Strotss"
     goal: Goal  # of statistics all over the picture
@@ -240,6 +229,7 @@ class Samples(NamedTuple):
 
     @classmethod
     def build(cls, method: "Strotss", encoder: Encoder, view: View, level: int) -> "Samples":
+        view = _in_order(view)
         seed = (method.seed * 64 + level) << 20  # room for as many steps as there may be at a size
         goal = Goal.build(method.statistics, encoder, view)
         codes = blends(view.shares.cpu()).to(view.content.device)
@@ -261,46 +251,65 @@ class Samples(NamedTuple):
         strength = float((mixture @ strengths * parts).sum())
         return cls(method, goal, ALPHA * 64 / view.long_side, strength, seed, targets, scales, content, keep)
 
-    def __call__(self, now: Parameters, step: int) -> dict[str, Float[Tensor, ""]]:
-        goal, image = self.goal, self._smooth(now)
+    def __call__(self, image: Image, step: int) -> dict[str, Float[Tensor, ""]]:
+        """The weighted terms of a picture on the canvas, at the places of this step."""
+        goal = self.goal
         (whole,) = goal.tiles
-        seen = goal.view.kept(image, whole.outer)
         features = goal.features(image, whole)
-        columns = _columns(goal.encoder, features, seen, self.scales, goal.plain)
+        columns = self._columns(image, features)
+        terms = self._texture(features, columns, step)
+        if self.method.content_weight:
+            terms["content"] = self.alpha * self.method.content_weight * self._content(columns, step)
+        terms["shapes"] = self.method.moment_weight * goal.places(features, whole)
+        return terms | goal.pixels(image)
+
+    def texture(self, image: Image, step: int) -> Float[Tensor, ""]:
+        """The style's terms alone."""
+        features = self.goal.features(image, self.goal.tiles[0])
+        return torch.stack(list(self._texture(features, self._columns(image, features), step).values())).sum()
+
+    def _texture(self, features: Features, columns: Columns, step: int) -> dict[str, Float[Tensor, ""]]:
+        goal, (whole,) = self.goal, self.goal.tiles
         transport, palette, moments = [], [], []
         for target in self.targets:
             places = on_a_grid(target.map, target.samples, self._generator(step))
-            rows, colors = columns.at(places), seen[:, places.y, places.x].T
+            rows, colors = columns.at(places), columns.features["colors"][:, places.y, places.x].T
             transport.append(target.importance * relaxed_emd(rows, target.rows, places.weight))
             palette.append(target.importance * relaxed_emd(colors, target.colors, places.weight, "euclidean"))
             if self.method.paper != "none":
                 moments.append(target.importance * mean_and_covariance_loss(rows, target.rows, places.weight))
         texture = torch.stack(moments).sum() if moments else goal.texture(goal.statistics(features, whole))
-        terms = {
+        return {
             "transport": torch.stack(transport).sum(),
             "moments": self.method.moment_weight * texture,
             "palette": self.method.palette_weight * torch.stack(palette).sum() / self.alpha,
         }
-        if self.method.content_weight:
-            terms["content"] = self.alpha * self.method.content_weight * self._content(columns, step)
-        terms["shapes"] = self.method.moment_weight * goal.places(features, whole)
-        return terms | goal.pixels(image)
+
+    def _columns(self, image: Image, features: Features) -> Columns:
+        goal = self.goal
+        return _columns(goal.encoder, features, goal.view.kept(image, goal.tiles[0].outer), self.scales, goal.plain)
 
     def _content(self, columns: Columns, step: int) -> Float[Tensor, ""]:
         places = on_a_grid(self.view.cover, self.method.samples // 2, self._generator(step))
         ours, theirs = replace(columns, scales=self.content.scales), self.content
         return self_similarity_loss(ours.at(places), theirs.at(places), self.keep[places.y, places.x])
 
+    def rate(self, one: Round) -> float:
+        """Steps of Adam and RMSprop are as long for a weak gradient as for a strong one."""
+        assert one.rate is not None, "both have one"
+        return one.rate * self.strength
+
     def _generator(self, step: int) -> torch.Generator:
         return torch.Generator().manual_seed(self.seed + step)
 
-    def _smooth(self, now: Parameters) -> Image:
+    def smooth(self, now: Parameters) -> Image:
+        """The picture of a pyramid, as it is looked at."""
         return smooth_chroma(collapsed(now), self.method.chroma_smoothing)
 
     def shown(self, now: Parameters) -> Image:
         """What is to be seen of the picture that is optimized."""
         view = self.view
-        return view.visible.composed(view.inner(self._smooth(now)).clamp(0, 1))
+        return view.visible.composed(view.inner(self.smooth(now)).clamp(0, 1))
 
     @property
     def view(self) -> View:
@@ -387,7 +396,3 @@ def _halved(image: Image) -> Image:
 
 def _enlarged(image: Image, size: Size) -> Image:
     return F.interpolate(image[None], size=size, mode="bilinear", align_corners=False)[0]
-
-
-def _state(inner: Callable[[], State], more: State) -> State:
-    return inner() | more
