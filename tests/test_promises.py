@@ -15,6 +15,7 @@ QUICK = {  # settings that make a method quick to test
     "adain": {"level": 3},
     "harmonize": {"steps": 25, "coarsest": 16},
     "deform": {
+        "painter": "gatys",
         "steps": 25,
         "coarsest": 16,
         "points": ((0.2, 0.2, 0.2, 0.3), (0.3, 0.8, 0.3, 0.7), (0.4, 0.5, 0.3, 0.5)),

@@ -59,8 +59,8 @@ def _read(points: Any) -> Any:
 class Deform:
     """Paints, and bends the picture toward the shapes of the style, both in one descent."""
 
-    painter: Literal["gatys", "strotss"] = "gatys"
-    """The method that paints."""
+    painter: Literal["strotss", "gatys"] = "strotss"
+    """The method that paints. gatys takes half the time; strotss paints like things alike, so that shapes stay whole."""
     steps: Annotated[int, Field(ge=1, le=100_000)] = 200
     """Evaluations of loss and gradient in all, most of them at the coarse sizes."""
     content_weight: Annotated[float, Field(ge=0)] | None = None
