@@ -60,7 +60,7 @@ class Deform:
     """Paints, and bends the picture toward the shapes of the style, both in one descent."""
 
     painter: Literal["strotss", "gatys"] = "strotss"
-    """The method that paints. gatys takes half the time; strotss paints like things alike, so that shapes stay whole."""
+    """The method that paints: strotss, with which shapes stay whole, or gatys, which takes half the time."""
     steps: Annotated[int, Field(ge=1, le=100_000)] = 200
     """Evaluations of loss and gradient in all, most of them at the coarse sizes."""
     content_weight: Annotated[float, Field(ge=0)] | None = None
