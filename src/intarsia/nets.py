@@ -21,7 +21,8 @@ from torch import Tensor, nn
 from intarsia.color import LUMINANCE
 from intarsia.encoders.vgg import pad_one
 from intarsia.large import Box, boxes, disk, let_go
-from intarsia.sizes import size_of
+from intarsia.sizes import pad_to_multiple, size_of
+from intarsia.types import Image
 
 EPSILON = 1e-5  # added to the variance of a channel
 GRAY = 0.5  # what a painting begins as
@@ -268,3 +269,19 @@ def _hourglass(width: int, blocks: int) -> Iterator[nn.Module]:
 
 def _doubled(images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b 3 h2 w2"]:
     return F.interpolate(images, scale_factor=2.0, mode="bilinear", align_corners=False)
+
+
+NETS: dict[str, type[Singular] | type[Multimodal]] = {"singular": Singular, "multimodal": Multimodal}
+LEAST = 64  # side of a picture below which there is too little for a network to look at
+
+
+@torch.no_grad()
+def painted(
+    network: Singular | Multimodal, image: Image, precision: torch.dtype = torch.float32, side: int = 0
+) -> Image:
+    """The image as the network paints it, in 0..1, in fp32. side: of the tiles, in pixels; 0 for the whole at once."""
+    padded_up = pad_to_multiple(image, network.multiple if min(size_of(image)) >= LEAST else LEAST)
+    images = padded_up[None].contiguous(memory_format=torch.channels_last)
+    with torch.autocast(image.device.type, precision, enabled=precision != torch.float32):
+        found = network(images, side)[-1][0]
+    return Box.whole(size_of(image)).of(found.clamp_(0, 1))

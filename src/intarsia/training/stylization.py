@@ -9,7 +9,6 @@ A network with several levels paints at several sizes, and each subnet learns fr
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import torch
 from jaxtyping import Float
@@ -28,18 +27,19 @@ Images = Float[Tensor, "b 3 h w"]
 OUTSIDE = 10.0  # weight of what is painted beyond black and white
 
 
-@dataclass(frozen=True, kw_only=True)
+STYLE_TAPS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")
+CONTENT_TAP = "relu3_1"
+
+
+@dataclass(frozen=True)
 class Weighed:
-    """Which losses there are, and what they count. loss: `gram`, `moments` or `wasserstein`; content_tap: the layer whose
-    features are the content; level_weights: 1 for all when there are none."""
+    """Which losses there are, and what they count. loss: `gram`, `moments` or `wasserstein`; content, tv: beside the
+    style's 1; levels: the weight of each, 1 for all when there are none."""
 
     loss: str = "wasserstein"
-    style_taps: tuple[str, ...] = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")
-    content_tap: str = "relu3_1"
-    style_weight: float = 1.0
-    content_weight: float = 0.13
+    content: float = 0.13
     tv: float = 0.3
-    level_weights: tuple[float, ...] = ()
+    levels: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,42 +55,42 @@ class Objective:
         """styles, sizes: of each level its style, and the long side at which that is looked at."""
         found = []
         for style, size in zip(styles, sizes, strict=True):
-            found.append(styles_in_basis(encoder, Guide.everywhere(style), size, weighed.style_taps))
+            found.append(styles_in_basis(encoder, Guide.everywhere(style), size, STYLE_TAPS))
         return cls(weighed, encoder, tuple(found))
 
     def __call__(self, paintings: Sequence[Images], contents: Images) -> dict[str, Float[Tensor, ""]]:
         """The weighted terms, each the mean over the batch. paintings: of each level; contents: at the full size."""
         sums: dict[str, Tensor] = {}
-        weights = self.weighed.level_weights or (1.0,) * len(paintings)
+        weights = self.weighed.levels or (1.0,) * len(paintings)
         for weight, painting, style in zip(weights, paintings, self.styles, strict=True):
             for name, term in self._terms(painting, resize(contents, size_of(painting)), style).items():
                 sums[name] = sums.get(name, torch.zeros(())) + weight * term
         return sums
 
     def _terms(self, paintings: Images, contents: Images, style: dict[str, Moments]) -> dict[str, Tensor]:
-        weighed, tap = self.weighed, self.weighed.content_tap
+        weighed, tap = self.weighed, CONTENT_TAP
         with torch.no_grad():
             wanted = self._features(contents, (tap,))[tap]
-        found = self._features(paintings, tuple(dict.fromkeys((*weighed.style_taps, tap))))
+        found = self._features(paintings, tuple(dict.fromkeys((*STYLE_TAPS, tap))))
         content = [content_loss(ours, theirs) for ours, theirs in zip(found[tap], wanted, strict=True)]
         variation = [total_variation(painting) for painting in paintings]
         return {
-            "style": weighed.style_weight * sum(self._distance(found[one], style[one], one) for one in style),
-            "content": weighed.content_weight * torch.stack(content).mean(),
+            "style": torch.stack([self._distance(found[one], style[one], one) for one in style]).sum(),
+            "content": weighed.content * torch.stack(content).mean(),
             "tv": weighed.tv * torch.stack(variation).mean(),
             "outside": OUTSIDE * outside_range(paintings),
         }
 
     def _features(self, images: Images, taps: Sequence[str]) -> dict[str, Float[Tensor, "b c h2 w2"]]:
         """Those that are compared place by place in the encoder's basis, the others plain."""
-        plain = [tap for tap in taps if tap != self.weighed.content_tap]
+        plain = [tap for tap in taps if tap != CONTENT_TAP]
         precision = self.encoder.precision
         with torch.autocast(images.device.type, precision, enabled=precision != torch.float32):
             return self.encoder.network(images, taps, plain)
 
     def _distance(self, features: Float[Tensor, "b c h2 w2"], style: Moments, tap: str) -> Float[Tensor, ""]:
         """The mean over the batch of the distances from the style, in the encoder's basis."""
-        basis = None if tap == self.weighed.content_tap else self.encoder.basis(tap)
+        basis = None if tap == CONTENT_TAP else self.encoder.basis(tap)
         distance = LOSSES[self.weighed.loss]
         found = [distance(moments(one).through(basis), style) for one in features]
         return DEEP_WEIGHTS.get(tap, 1.0) * torch.cat(found).mean()
