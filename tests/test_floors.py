@@ -10,7 +10,7 @@ FLOORS = [
     ["errors", "types"],
     ["cache", "large", "picture", "color", "sizes", "moments", "match", "patchmatch", "weights", "swatches"],
     ["maps", "geometry", "composite"],
-    ["guide", "losses", "optimizers", "transforms", "encoders", "decoders", "networks"],
+    ["guide", "losses", "optimizers", "transforms", "encoders", "decoders", "networks", "nets", "models"],
     ["engine", "recolor", "styles", "scene", "measure"],
     ["methods", "sources", "partition", "survey"],
     ["recipe", "run", "batch", "training"],

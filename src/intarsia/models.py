@@ -110,5 +110,5 @@ def write_model(
 
 
 def shown(style: Image) -> Float[Tensor, "3 h w"]:
-    """A style as it is kept in a file."""
+    """A style as a file keeps it, but for the rounding to 256 levels."""
     return resize(style, fit(*size_of(style), min(SHOWN, max(size_of(style))))).cpu()

@@ -26,7 +26,7 @@ from intarsia.types import Image
 
 EPSILON = 1e-5  # added to the variance of a channel
 GRAY = 0.5  # what a painting begins as
-Maps = Float[Tensor, "b c h w"]
+Maps = Float[Tensor, "b _c _h _w"]
 
 
 # ---- layers ----------------------------------------------------------------------------------------------------------
@@ -52,7 +52,7 @@ class Layer(nn.Module):
     def _in_tiles(self, x: Maps, side: int, relu: bool) -> Maps:
         h, w = ((2 if self.enlarged else 1) * length // self.stride for length in size_of(x))
         dtype = torch.get_autocast_dtype(x.device.type) if torch.is_autocast_enabled(x.device.type) else x.dtype
-        out = disk.empty((1, self.conv.out_channels, h, w), dtype, x.device)
+        out = disk.empty((1, h, w, self.conv.out_channels), dtype, x.device).permute(0, 3, 1, 2)  # channels last
         sums = torch.zeros(2, self.conv.out_channels, dtype=torch.float64, device=x.device)
         parts = boxes((h, w), side)
         for box in parts:
@@ -167,7 +167,7 @@ class _Normalized(torch.autograd.Function):
         return by_x, by_weight.sum(0).to(weight), by_bias.sum(0).to(weight), None
 
 
-def padded(x: Maps, by: int) -> Maps:
+def padded(x: Float[Tensor, "b c h w"], by: int) -> Float[Tensor, "b c h2 w2"]:
     """Reflected by so many positions on every side."""
     if by == 1 and torch.is_grad_enabled():
         return pad_one(x)
@@ -285,3 +285,8 @@ def painted(
     with torch.autocast(image.device.type, precision, enabled=precision != torch.float32):
         found = network(images, side)[-1][0]
     return Box.whole(size_of(image)).of(found.clamp_(0, 1))
+
+
+def bytes_per_pixel(network: Singular | Multimodal, precision: torch.dtype) -> float:
+    """Of the part of a picture that is in work: the maps around a layer at the full size, and the picture itself."""
+    return 8 * precision.itemsize * network.out.conv.in_channels + 60

@@ -224,7 +224,9 @@ class Trainer:
         contents = (
             Photographs(self.photographs.pictures).drawn(crops, (self.settings.seed, 1 << 40)).to(self.encoder.device)
         )
-        rows = [[content, painted(network, content, self.encoder.precision)] for content in contents.to(self.encoder.device)]
+        rows = [
+            [content, painted(network, content, self.encoder.precision)] for content in contents.to(self.encoder.device)
+        ]
         return sheet([list(self.styles), *([one.cpu() for one in row] for row in rows)])
 
     def _finish(self, run: Run, stage: Stage[Kind]) -> None:
