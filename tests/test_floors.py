@@ -11,7 +11,7 @@ FLOORS = [
     ["cache", "large", "picture", "color", "sizes", "moments", "match", "patchmatch", "weights", "swatches"],
     ["maps", "geometry", "composite"],
     ["guide", "losses", "optimizers", "transforms", "encoders", "decoders", "networks", "nets", "models"],
-    ["engine", "recolor", "styles", "scene", "measure"],
+    ["engine", "recolor", "styles", "scene", "measure", "export"],
     ["methods", "sources", "partition", "survey"],
     ["recipe", "run", "batch", "training"],
     ["cli", "studio", "__main__"],

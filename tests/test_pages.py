@@ -35,6 +35,8 @@ def known_flags() -> set[str]:
             "partial",
             "harmonize",
             "measure",
+            "train",
+            "export",
             "batch",
             "replay",
             "recipe",

@@ -2,8 +2,8 @@
 
 import pytest
 import torch
-from handmade import untrained
 
+from handmade import untrained
 from intarsia.encoders import load
 from intarsia.guide import Guide, Region
 from intarsia.methods import METHODS, Harmonize, method_of, settings_of

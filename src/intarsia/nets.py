@@ -10,7 +10,7 @@ the statistics of its normalization are those of the whole map: a tile does not 
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import cast
 
 import torch
@@ -98,7 +98,7 @@ class Norm(nn.Module):
     def forward(self, x: Maps, relu: bool = True) -> Maps:
         if torch.is_grad_enabled():
             return cast(Tensor, _Normalized.apply(x, self.weight, self.bias, relu))
-        found = F.group_norm(x, x.shape[1], self.weight, self.bias, EPSILON)
+        found = F.group_norm(x, len(self.weight), self.weight, self.bias, EPSILON)
         return F.relu_(found) if relu else found
 
     def by(self, x: Maps, means: Float[Tensor, "2 c"], relu: bool) -> Maps:
@@ -210,7 +210,7 @@ class Multimodal(nn.Module):
 
     multiple, levels = 16, 3
 
-    def __init__(self, widths: tuple[int, int, int] = (8, 8, 16), blocks: int = 3):
+    def __init__(self, widths: Sequence[int] = (8, 8, 16), blocks: int = 3):
         super().__init__()
         self.style, self.enhance = Streams(widths[0], blocks), Streams(widths[1], blocks, halved=True)
         self.refine = nn.ModuleList(_hourglass(widths[2], blocks))

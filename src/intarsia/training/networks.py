@@ -23,8 +23,8 @@ from torch import Tensor, nn
 
 from intarsia import picture
 from intarsia.encoders import Encoder
-from intarsia.errors import OutputError, notice
-from intarsia.models import write_model
+from intarsia.errors import OutputError, UsageError, notice
+from intarsia.models import Model, write_model
 from intarsia.nets import NETS, Multimodal, Singular, painted
 from intarsia.training.photographs import Photographs
 from intarsia.training.pictures import Crops
@@ -39,6 +39,7 @@ SPARE = 0.95  # of the minutes given that go into steps; the rest into samples a
 AVERAGE = 0.99  # how much of their average the weights keep per step
 SAMPLES = 4  # pictures on a sheet
 SIZES = {"singular": (512,), "multimodal": (256, 512, 1024)}
+BLOCKS = {"singular": 5, "multimodal": 3}
 CROPS = {"singular": 256, "multimodal": 512}
 Kind = Singular | Multimodal
 
@@ -100,10 +101,10 @@ class Training:
 
     def architecture(self) -> dict[str, Any]:
         """The network's own settings."""
-        blocks = {} if self.blocks is None else {"blocks": self.blocks}
+        blocks = self.blocks or BLOCKS[self.network]
         if self.network == "singular":
-            return {"width": self.width, **blocks}
-        return {"widths": (self.width // 2, self.width // 2, self.width), **blocks}
+            return {"width": self.width, "blocks": blocks}
+        return {"widths": [self.width // 2, self.width // 2, self.width], "blocks": blocks}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,7 +126,8 @@ class Crew:
 
 @dataclass(frozen=True, eq=False)
 class Trainer:
-    """One training. styles: one, or one for each size that the network paints at; out: the network's file."""
+    """One training. styles: one, or one for each size that the network paints at; out: the network's file; start: one
+    whose weights to begin with, in place of random ones."""
 
     settings: Training
     styles: Sequence[Image]
@@ -134,6 +136,7 @@ class Trainer:
     out: Path
     crew: Crew = Crew()
     told: Mapping[str, str] = field(default_factory=dict)
+    start: Model | None = None
     every: float = 3.0  # minutes from one checkpoint, with its samples, to the next
 
     def __call__(self) -> None:
@@ -188,6 +191,8 @@ class Trainer:
         settings = self.settings
         torch.manual_seed(settings.seed)
         network = NETS[settings.network](**settings.architecture())
+        if self.start is not None:
+            self._take_over(network)
         network.to(self.encoder.device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
         weighed = Weighed(settings.loss, settings.content_weight, settings.tv, settings.level_weight)
         styles = self.styles if len(self.styles) > 1 else [self.styles[0]] * network.levels
@@ -203,6 +208,19 @@ class Trainer:
             crops=Crops(settings.batch, settings.side, noisy=0.0, paintings=0.0),
             seed=(settings.seed,),
         )
+
+    def _take_over(self, network: Kind) -> None:
+        """The weights to begin with. Raises UsageError for those of another architecture."""
+        assert self.start is not None
+        given = self.start.network.state_dict()
+        if {name: one.shape for name, one in given.items()} != {
+            n: one.shape for n, one in network.state_dict().items()
+        }:
+            raise UsageError(
+                f"`start` is {self.start.name} with {dict(self.start.settings)}, and {self.settings.network} with "
+                f"{self.settings.architecture()} is to be trained. Ask for the same `network`, `width` and `blocks`."
+            )
+        network.load_state_dict(given)
 
     def _schedule(self, steps: int) -> Cosine:
         return Cosine(steps, self.settings.rate, WARMUP)

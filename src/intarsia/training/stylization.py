@@ -58,7 +58,9 @@ class Objective:
             found.append(styles_in_basis(encoder, Guide.everywhere(style), size, STYLE_TAPS))
         return cls(weighed, encoder, tuple(found))
 
-    def __call__(self, paintings: Sequence[Images], contents: Images) -> dict[str, Float[Tensor, ""]]:
+    def __call__(
+        self, paintings: Sequence[Float[Tensor, "b 3 _h _w"]], contents: Images
+    ) -> dict[str, Float[Tensor, ""]]:
         """The weighted terms, each the mean over the batch. paintings: of each level; contents: at the full size."""
         sums: dict[str, Tensor] = {}
         weights = self.weighed.levels or (1.0,) * len(paintings)
