@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from handmade import untrained
 from intarsia import picture
 from intarsia.cli import run
 from intarsia.recipe import read_recipe
@@ -16,8 +17,8 @@ TOY = ["--encoder", "toy"]
 @pytest.fixture
 def trained(folder):
     """net.safetensors, in the style of style.png; other.safetensors in that of other.png."""
-    for name, style in (("net", "style.png"), ("other", "other.png")):
-        assert run(["train", style, "-o", f"{name}.safetensors", "--pictures", ".", *QUICK, *TOY]) == 0
+    for i, (name, style) in enumerate((("net", "style.png"), ("other", "other.png"))):
+        untrained(folder / f"{name}.safetensors", picture.read(style).image, seed=i)
     return folder
 
 
@@ -26,12 +27,17 @@ def painted(*arguments):
     return picture.read(arguments[arguments.index("-o") + 1]).image
 
 
-def test_what_is_trained_paints_under_a_guide_and_again_from_the_recipe(trained, capsys):
-    names = {path.name for path in trained.glob("net.*")}
-    assert names == {"net.safetensors", "net.samples.png", "net.losses.png", "net.log"}
+def test_what_is_trained_paints(folder, capsys):
+    assert run(["train", "style.png", "-o", "net.safetensors", "--pictures", ".", *QUICK, *TOY]) == 0
+    assert "net.safetensors paints: intarsia stylize" in capsys.readouterr().out
+    assert {path.name for path in folder.glob("net.*")} == {"net.safetensors", "net.samples.png", "net.losses.png"}
+    assert painted("net.safetensors", "-o", "out.png").shape == (3, 48, 64)
+
+
+def test_networks_paint_under_a_guide_and_again_from_the_recipe(trained):
     whole = painted("net.safetensors", "-o", "whole.png")
     other = painted("other.safetensors", "-o", "other-whole.png")
-    regions = ["--region", "a: content='box 0,0 0.5,1' style=2", "--region", "b: content=rest style=1"]
+    regions = ["--region", "a: content='rectangle 0,0 0.5,1' style=2", "--region", "b: content=rest style=1"]
     image = painted("net.safetensors", "other.safetensors", *regions, "-o", "out.png")
     torch.testing.assert_close(image[..., :24], other[..., :24], atol=1.5 / 255, rtol=0)
     torch.testing.assert_close(image[..., 40:], whole[..., 40:], atol=1.5 / 255, rtol=0)
@@ -45,10 +51,24 @@ def test_what_is_trained_paints_under_a_guide_and_again_from_the_recipe(trained,
 
 def test_a_recipe_finds_its_networks_from_elsewhere(trained, monkeypatch):
     (trained / "sub").mkdir()
-    flags = ["--models", "other.safetensors", "--save-recipe", "sub/recipe.json"]
+    flags = ["other.png", "--models", "other.safetensors", "--save-recipe", "sub/recipe.json"]
     image = painted("net.safetensors", *flags, "-o", "out.png")
     monkeypatch.chdir(trained / "sub")
-    assert run(["stylize", "../content.png", "--recipe", "recipe.json", "../net.safetensors", "-o", "o.png"]) == 0
+    assert (
+        run(
+            [
+                "stylize",
+                "../content.png",
+                "../net.safetensors",
+                "../other.png",
+                "--recipe",
+                "recipe.json",
+                "-o",
+                "o.png",
+            ]
+        )
+        == 0
+    )
     assert torch.equal(picture.read("o.png").image, image)
 
 

@@ -22,7 +22,8 @@ SETTINGS = Training(width=2, blocks=1, steps=6, batch=2, crop=64, style_size=(64
 
 
 @pytest.fixture
-def trainer(tmp_path, make_pictures, random_image):
+def trainer(tmp_path, make_pictures, random_image, monkeypatch):
+    monkeypatch.setattr(networks, "SAMPLES", 1)
     (tmp_path / "photographs").mkdir()
     photographs = Photographs.read(make_pictures(tmp_path / "photographs", 6), 64)
     return Trainer(SETTINGS, [random_image(64, 64, 1)], TOY, photographs, tmp_path / "net.safetensors", every=0)
@@ -67,7 +68,7 @@ def test_it_leaves_a_network_with_what_made_it(trainer, tmp_path):
     assert '"steps": 6' in model.told["training"]
     assert model.told["steps"] == "6"
     names = sorted(path.name for path in tmp_path.glob("net.*"))
-    assert names == ["net.log", "net.losses.png", "net.safetensors", "net.samples.png"]
+    assert names == ["net.losses.png", "net.safetensors", "net.samples.png"]
 
 
 def test_the_loss_falls(trainer, monkeypatch):
@@ -88,33 +89,34 @@ def test_other_settings_styles_or_pictures_are_not_mixed_up(trainer, monkeypatch
         replace(trainer, photographs=Photographs(trainer.photographs.pictures[:3]))()
 
 
-def test_the_first_steps_plan_the_others_by_the_minutes(trainer, monkeypatch):
-    clock = [0.0]
-    plain = run.Stage.advance
+@pytest.fixture
+def timed(trainer, monkeypatch):
+    """A trainer that plans its steps by 3 minutes, of which each takes 3 seconds, and the first ones more."""
+    clock, plain = [0.0], run.Stage.advance
 
     def advance(stage, images):
-        clock[0] += 30 if stage.step < networks.SKIPPED else 3  # the first steps are slow
+        clock[0] += 30 if stage.step < networks.SKIPPED else 3
         return plain(stage, images)
 
     monkeypatch.setattr(run.Stage, "advance", advance)
-    monkeypatch.setattr(networks.time, "monotonic", lambda: clock[0])
-    timed = networks.SKIPPED + networks.TIMED
-    trainer = replace(trainer, settings=replace(SETTINGS, steps=None, minutes=3), every=60)
-    seen = []
-    monkeypatch.setattr(networks, "curves", lambda history: seen.append(history) or torch.ones(3, 8, 8))
-    trainer()
-    assert len(seen[-1]["style"]) == timed + round((180 * networks.SPARE - timed * 3) / 3)
+    monkeypatch.setattr(networks, "monotonic", lambda: clock[0])
+    return replace(trainer, settings=replace(SETTINGS, steps=None, minutes=3), every=60)
 
 
-def test_a_plan_outlives_the_process(trainer, monkeypatch):
-    trainer = replace(trainer, settings=replace(SETTINGS, steps=None, minutes=0.5), every=0)
-    ticks = iter(range(10**6))
-    monkeypatch.setattr(networks.time, "monotonic", lambda: next(ticks) / 10)
-    killed(trainer, monkeypatch, networks.SKIPPED + networks.TIMED + 2)
-    planned = torch.load(trainer.out.with_suffix(".checkpoint"), weights_only=True)["extra"]["steps"]
-    monkeypatch.setattr(networks.Trainer, "_plan", lambda *_: pytest.fail("it is planned already"))
-    trainer()
-    assert read_model(trainer.out).told["steps"] == str(planned)
+FIRST = networks.SKIPPED + networks.TIMED
+PLANNED = FIRST + round((180 * networks.SPARE - FIRST * 3) / 3)
+
+
+def test_the_first_steps_plan_the_others_by_the_minutes(timed):
+    timed()
+    assert read_model(timed.out).told["steps"] == str(PLANNED)
+
+
+def test_a_plan_outlives_the_process(timed, monkeypatch):
+    killed(timed, monkeypatch, FIRST + 2)
+    monkeypatch.setattr(networks, "monotonic", lambda: pytest.fail("it is planned already"))
+    timed()
+    assert read_model(timed.out).told["steps"] == str(PLANNED)
 
 
 def test_on_a_full_disk_the_last_checkpoint_stays_and_the_training_goes_on(trainer, monkeypatch):

@@ -21,6 +21,7 @@ def folder(tmp_path):
         pixels = rng.integers(0, 255, (6, 9, 3), dtype=np.uint8)
         Image.fromarray(pixels).resize((60 + i, 40 + i)).save(tmp_path / name)
     (tmp_path / "notes.txt").write_text("no picture")
+    Image.new("RGB", (90, 90)).save(tmp_path / "net.samples.png")  # of a training into this folder
     return tmp_path
 
 

@@ -18,7 +18,7 @@ from intarsia.models import SUFFIX, read_model
 from intarsia.nets import NETS
 from intarsia.networks import Networks
 from intarsia.training.networks import Crew, Trainer, Training
-from intarsia.training.photographs import Photographs
+from intarsia.training.photographs import SEEN, Photographs
 from intarsia.types import Image
 
 TRAINING, JUDGE = Group("The training", sort_key=4), Group("The encoder that judges", sort_key=5)
@@ -55,11 +55,11 @@ def train(
     """
     with _crew(networks.device) as (crew, device), listening(lambda text: _tell(crew, text)):
         _check(styles, output, settings, crew)
-        photographs = _photographs(pictures, settings.side, crew)
+        begun = None if start is None else read_model(start)
         sizes = settings.sizes if len(styles) > 1 else [max(settings.sizes)]
         shown = [_style(name, size) for name, size in zip(styles, sizes, strict=True)]
         told = {"command": " ".join(["intarsia", *(a.rpartition("/")[2] for a in sys.argv[1:])])}
-        begun = None if start is None else read_model(start)
+        photographs = _photographs(pictures, settings.side, crew)
         encoder = Networks(**{**vars(networks), "device": device}).load_encoder()
         Trainer(settings, shown, encoder, photographs, output, crew, told, begun, checkpoint_minutes)()
     if crew.rank == 0:
@@ -92,7 +92,7 @@ def _check(styles: Sequence[str], output: Path, settings: Training, crew: Crew) 
         raise UsageError(f"`output` {output} has to end in {SUFFIX}, which networks are told by.")
     if settings.batch % crew.size:
         raise UsageError(f"`batch` {settings.batch} cannot be shared out among {crew.size} processes. Take a multiple.")
-    picture.check_target(str(output.with_suffix(".samples.png")), [name for name in styles if os.path.exists(name)])
+    picture.check_target(str(output.with_suffix(SEEN[0])), [name for name in styles if os.path.exists(name)])
 
 
 def _photographs(pictures: str, crop: int, crew: Crew) -> Photographs:

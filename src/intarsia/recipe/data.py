@@ -143,14 +143,16 @@ class Recipe(Guidance):
 
     def build_method(self) -> Method:
         try:
-            return method_of(self.method, self._trained() | self.settings)
+            return method_of(self.method, self._with_networks())
         except pydantic.ValidationError as faults:
             raise RecipeError(f"method {self.method}: {in_our_words(faults, names_of_settings(self.method))}") from None
 
-    def _trained(self) -> dict[str, list[str]]:
-        """The networks among the styles, for a method that paints with such."""
+    def _with_networks(self) -> dict[str, Any]:
+        """The settings, with the networks among the styles for a method that paints with such."""
         found = [name for name in dict.fromkeys(self.styles) if is_model(name)]
-        return {"models": found} if found and "models" in names_of_settings(self.method) else {}
+        if not found or "models" not in names_of_settings(self.method):
+            return self.settings
+        return self.settings | {"models": [*found, *self.settings.get("models", [])]}
 
     def long_side(self, content: int) -> int:
         """Of the result, for a content with this one: what is asked for, else the method's own default; around a part
@@ -183,7 +185,8 @@ class Recipe(Guidance):
 
     def _paths(self) -> dict[str, str | list[str]]:
         """The files that the method's settings name."""
-        return {name: path for name, path in files_of(self.build_method()).items() if name in self.settings}
+        found = files_of(method_of(self.method, self.settings))
+        return {name: path for name, path in found.items() if name in self.settings}
 
     def to_json(self) -> str:
         kept = self.model_dump(mode="json", exclude_defaults=True) | {"version": self.version, "method": self.method}

@@ -8,11 +8,11 @@ the losses, and a log.
 
 import hashlib
 import json
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from time import monotonic
 from typing import Annotated, Any, Literal
 
 import torch
@@ -26,7 +26,7 @@ from intarsia.encoders import Encoder
 from intarsia.errors import OutputError, UsageError, notice
 from intarsia.models import Model, write_model
 from intarsia.nets import NETS, Multimodal, Singular, painted
-from intarsia.training.photographs import Photographs
+from intarsia.training.photographs import SEEN, Photographs
 from intarsia.training.pictures import Crops
 from intarsia.training.run import Cosine, Images, Losses, Run, Stage
 from intarsia.training.sheets import curves, sheet
@@ -162,11 +162,11 @@ class Trainer:
         if self.settings.steps is not None:
             stage.extra["steps"] = self.settings.steps
             return
-        began = time.monotonic()
+        began = monotonic()
         for _ in replace(run, steps=SKIPPED + TIMED).go(stage):
             if stage.step == SKIPPED:
-                began = time.monotonic()
-        seconds = self._agreed((time.monotonic() - began) / max(1, stage.step - SKIPPED))
+                began = monotonic()
+        seconds = self._agreed((monotonic() - began) / max(1, stage.step - SKIPPED))
         left = max(0.0, 60 * self.settings.minutes * SPARE - stage.step * seconds)
         stage.extra["steps"] = stage.step + round(left / seconds)
         run.save(stage)
@@ -231,8 +231,8 @@ class Trainer:
         if self.crew.rank:
             return
         try:
-            picture.write(str(self.out.with_suffix(".samples.png")), self._sheet(stage.average))
-            picture.write(str(self.out.with_suffix(".losses.png")), curves(stage.history))
+            picture.write(str(self.out.with_suffix(SEEN[0])), self._sheet(stage.average))
+            picture.write(str(self.out.with_suffix(SEEN[1])), curves(stage.history))
         except OutputError as error:
             notice(str(error))
 

@@ -18,6 +18,7 @@ from intarsia.training.pictures import Crops, as_images
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".avif", ".ppm")
 DEMO = ("astronaut.png", "chelsea.png", "coffee.png", "rocket.jpg", "motorcycle_left.png", "hubble_deep_field.jpg")
+SEEN = (".samples.png", ".losses.png")  # ends of the names of what a training shows, which is no photograph
 SHOWN = 5  # broken files that a notice names
 TRIES = 100  # files in a row that cannot be read, after which there is something wrong with all of them
 Picture = Path | Image.Image
@@ -42,6 +43,7 @@ class Photographs:
         if not folder.is_dir():
             raise UsageError(f"`pictures`: there is no folder {folder}. Name one with photographs, or demo.")
         files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
+        files = [path for path in files if not path.name.endswith(SEEN)]
         sides = {path: side for path in files if (side := _short_side(path)) is not None}
         if not sides:
             raise UsageError(
@@ -66,7 +68,7 @@ class Photographs:
             raise UsageError(told) from None
         folder = Path(skimage.__file__).parent / "data"
         photographs = [_opened(folder / name) for name in DEMO if (folder / name).is_file()]
-        painted = [_as_pil(swatches.paint(name, (512, 512))) for name in swatches.SWATCHES]
+        painted = [_as_pil(swatches.paint(name, (256, 256))) for name in swatches.SWATCHES]
         return cls([*photographs * 3, *painted], rank, ranks)
 
     def batch(self, crops: Crops, seed: tuple[int, ...]) -> Float[Tensor, "b 3 s s"]:
