@@ -7,8 +7,8 @@ import torch
 
 from intarsia import picture
 from intarsia.cli import run
+from intarsia.geometry.files import read_points
 from intarsia.sizes import resize
-from intarsia.sources.points import read_points
 
 
 @pytest.fixture

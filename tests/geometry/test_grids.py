@@ -7,7 +7,17 @@ import torch
 import torch.nn.functional as F
 
 from intarsia.errors import Notice
-from intarsia.geometry import field_variation, folds, pixel_centers, sample, seen_at, tell_of_folds, warp_grid
+from intarsia.geometry import (
+    field_energy,
+    field_variation,
+    folds,
+    pixel_centers,
+    resized,
+    sample,
+    seen_at,
+    tell_of_folds,
+    warp_grid,
+)
 
 POINTS = torch.tensor([[0.2, 0.3], [0.8, 0.25], [0.7, 0.75], [0.3, 0.8], [0.5, 0.5]]).double()
 BENT = POINTS + torch.tensor([[0.04, 0.02], [-0.03, 0.05], [0.02, -0.04], [-0.05, 0.01], [0.03, 0.03]])
@@ -102,3 +112,20 @@ def test_variation_of_a_field_is_that_of_the_formula_at_all_sizes():
         assert float(field_variation(wider)) == pytest.approx(0.1 * whole)
     grid = warp_grid(POINTS, BENT, (6, 7)).requires_grad_()
     assert torch.autograd.gradcheck(field_variation, (grid,))
+
+
+def test_energy_of_a_field_is_the_mean_of_its_squared_slopes_at_all_sizes():
+    for size in ((30, 40), (90, 120)):
+        still = pixel_centers(size)
+        assert float(field_energy(still + 0.1)) == pytest.approx(0, abs=1e-9)
+        wider = still * torch.tensor([1.1, 1.0])
+        assert float(field_energy(wider)) == pytest.approx(0.01 * (size[1] - 1) / size[1])
+    grid = warp_grid(POINTS, BENT, (6, 7)).requires_grad_()
+    assert torch.autograd.gradcheck(field_energy, (grid,))
+
+
+def test_a_grid_of_another_size_is_the_same_warp():
+    small, large = (warp_grid(POINTS, BENT, size) for size in ((40, 60), (80, 120)))
+    inner = slice(2, -2)
+    torch.testing.assert_close(resized(small, (80, 120))[inner, inner], large[inner, inner], atol=2e-3, rtol=0)
+    assert torch.equal(resized(small, (40, 60)), small)

@@ -12,6 +12,7 @@ from intarsia.geometry import (
     apply,
     clustered,
     coherent,
+    crossings,
     similarity,
     similarity_of,
     spaced,
@@ -96,3 +97,10 @@ def test_one_of_each_cluster_is_kept_and_the_same_every_time():
     torch.testing.assert_close(left.activation, pairs.activation[[19, 14, 9, 4]])
     assert torch.equal(clustered(pairs, 4).content, left.content)
     assert len(clustered(pairs, 99)) == 20
+
+
+def test_ways_that_cross_are_named():
+    points = torch.tensor([[0.1, 0.1], [0.4, 0.5], [0.5, 0.4]])
+    targets = torch.tensor([[0.2, 0.1], [0.6, 0.5], [0.5, 0.6]])
+    assert crossings(points, targets, SIZE) == [(1, 2)]
+    assert crossings(points[:2], targets[:2], SIZE) == []

@@ -8,7 +8,16 @@ from hypothesis import strategies as st
 from scipy.interpolate import RBFInterpolator
 
 from intarsia.errors import GuideError
-from intarsia.geometry import border_points, check_pairs, pixel_centers, sample, splines, thin_plate, warp_grid
+from intarsia.geometry import (
+    border_points,
+    check_pairs,
+    influences,
+    pixel_centers,
+    sample,
+    splines,
+    thin_plate,
+    warp_grid,
+)
 
 
 def drawn(n: int, seed: int, shift: float = 0.05) -> tuple[torch.Tensor, torch.Tensor]:
@@ -124,3 +133,13 @@ def test_pairs_are_told_by_their_names():
     points = torch.tensor(PAIRS)
     with pytest.raises(GuideError, match="pair nose and pair 4"):
         check_pairs(points, points[[0, 1, 2, 0]], names=["nose", "", "", ""])
+
+
+def test_influences_are_the_spline_as_it_goes_with_its_targets():
+    centers, targets = drawn(20, 2)
+    size = (9, 12)
+    places = pixel_centers(size).flatten(0, 1)
+    moved = places + influences(centers, places, size) @ (targets - centers)
+    torch.testing.assert_close(moved, thin_plate(centers, targets, size)(places), atol=1e-9, rtol=0)
+    with pytest.raises(GuideError, match="the same point"):
+        influences(torch.cat([centers, centers[:1]]), places, size)

@@ -23,6 +23,7 @@ BY_ARGUMENTS = {  # commands whose flags and defaults go by their arguments, as 
     "batch": "Paint folders of pictures.",
     "texture": "Make a texture like that of a picture.",
     "partial": "Paint a part of a picture.",
+    "deform": "Paint a picture, and bend it toward the shapes of the style.",
     "harmonize": "Repaint a pasted object so that it belongs to the painting.",
 }
 EXIT_CODES = """

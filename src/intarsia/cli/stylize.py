@@ -13,7 +13,7 @@ from intarsia.cli import as_typed
 from intarsia.cli.flags import Typed
 from intarsia.cli.progress import Interrupts, Reporter, reporter
 from intarsia.errors import UsageError, unknown
-from intarsia.methods import METHODS, settings_of
+from intarsia.methods import METHODS, Deform, settings_of
 from intarsia.networks import Networks
 from intarsia.recipe import Job, Recipe, Result, checked, read_recipe
 from intarsia.run import Done, Download, Event, Noticed, Run, Started, Step, Target
@@ -23,6 +23,8 @@ MethodName: Any = Literal[tuple(METHODS)]
 Parameter(name="*")(Networks)  # flags among those of the method
 Unlisted = Parameter(show_choices=False)  # toy, which is among the encoders, is for tests; the help names the others
 Networks.__annotations__["encoder"] = Annotated[Networks.__annotations__["encoder"], Unlisted]
+PairsFile = Parameter(n_tokens=1, metavar="FILE", show_default=False)
+Deform.__annotations__["points"] = Annotated[Deform.__annotations__["points"], PairsFile]
 Switch = Annotated[bool, Parameter(negative=(), show_default=False)]
 ByName = Parameter(name="*", group=OUTPUT, negative=(), show_default=lambda value: value or None)
 

@@ -38,6 +38,12 @@ def sample(
     return seen / (rows * columns)
 
 
+def resized(grid: Grid, size: Size) -> Grid:
+    """The same warp as a grid of another size (h, w): straight between the centers of its pixels."""
+    channels = grid.permute(2, 0, 1)[None]
+    return F.interpolate(channels, size, mode="bilinear", align_corners=False, antialias=True)[0].permute(1, 2, 0)
+
+
 def _reach(grid: Float[Tensor, "h w 2"], axis: int, size: Size) -> tuple[Float[Tensor, "h w 2"], int]:
     """The side of the box along one axis of the output, and how many looks fill the longest.
 
@@ -99,10 +105,18 @@ def field_variation(grid: Grid) -> Float[Tensor, ""]:
     so that it is about the same at all sizes; 0 for a shift (Kim et al. 2020, "Deformable Style Transfer", eq. 6).
 
     The picture that the grid looks at is taken to be of the grid's own size."""
+    return sum((one.abs().sum() for one in _field_slopes(grid)), grid.new_zeros(())) / grid[..., 0].numel()
+
+
+def field_energy(grid: Grid) -> Float[Tensor, ""]:
+    """The same of the squares, |∂d/∂x|² + |∂d/∂y|², which spreads a warp out where `field_variation` leaves steps."""
+    return sum((one.square().sum() for one in _field_slopes(grid)), grid.new_zeros(())) / grid[..., 0].numel()
+
+
+def _field_slopes(grid: Grid) -> list[Float[Tensor, "h2 w2 2"]]:
     h, w = grid.shape[:2]
     field = (grid - pixel_centers((h, w)).to(grid)) * grid.new_tensor([w, h])
-    across, down = (field.diff(dim=axis).abs().sum() for axis in (1, 0))
-    return (across + down) / (h * w)
+    return [field.diff(dim=axis) for axis in (1, 0)]
 
 
 def _slope(grid: Grid, axis: int) -> Float[Tensor, "h w 2"]:

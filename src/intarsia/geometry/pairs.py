@@ -47,6 +47,11 @@ class Pairs:
         names = tuple(self.names[i] for i in numbers.tolist()) if self.names else ()
         return Pairs(self.content[numbers], self.style[numbers], self.activation[numbers], names)
 
+    @property
+    def rows(self) -> tuple[tuple[float, float, float, float], ...]:
+        """Of each pair x and y of the content, x and y of the style."""
+        return tuple(map(tuple, torch.cat([self.content, self.style], 1).tolist()))  # pyright: ignore[reportReturnType]
+
     def strongest_first(self) -> "Pairs":
         return self[self.activation.argsort(descending=True, stable=True)]
 
@@ -95,6 +100,12 @@ def uncrossed(pairs: Pairs, size: Size, onto: Size) -> Pairs:
             stays[i + 1 :] &= ~crosses[i, i + 1 :] | ~stays[i]
         pairs = pairs[stays]
     return pairs
+
+
+def crossings(points: Points, targets: Points, size: Size) -> list[tuple[int, int]]:
+    """Which ways from points to targets cross, as their numbers from 0."""
+    crosses = _cross(points * _unit(size), targets * _unit(size))
+    return [(i, j) for i, j in crosses.nonzero().tolist() if i < j]
 
 
 def clustered(pairs: Pairs, k: int, seed: int = 0) -> Pairs:

@@ -55,12 +55,19 @@ def thin_plate(from_points: Points, to_points: Points, size: Size, smoothing: fl
     _check_solvable(from_points.detach().cpu().double(), to_points, size, smoothing)
     source, target = from_points.cpu().double(), to_points.cpu().double()
     unit = torch.tensor(size[::-1], dtype=torch.float64) / max(size)
-    source = source * unit
-    n, ones = len(source), F.pad(source, (0, 1), value=1)  # (n, 3)
-    kernel = _kernel(source, source) + smoothing * torch.eye(n, dtype=torch.float64)
-    system = torch.cat([torch.cat([kernel, ones], 1), F.pad(ones.T, (0, 3))])
-    solved = torch.linalg.solve(system, F.pad(target, (0, 0, 0, 3)))
+    source, n = source * unit, len(source)
+    solved = torch.linalg.solve(_system(source, smoothing), F.pad(target, (0, 0, 0, 3)))
     return Spline(source, solved[:n], solved[n:], unit)
+
+
+def influences(centers: Points, points: Points, size: Size) -> Float[Tensor, "m n"]:
+    """How far each center carries each point along, fp64: where the n centers are displaced by d (n 2), a thin-plate
+    spline displaces the m points by `influences @ d`, for it is linear in d. size, GuideError: as of `thin_plate`."""
+    _check_solvable(centers.detach().cpu().double(), centers, size, 0)
+    unit = torch.tensor(size[::-1], dtype=torch.float64) / max(size)
+    source, places = centers.cpu().double() * unit, points.cpu().double() * unit
+    basis = torch.cat([_kernel(places, source), F.pad(places, (0, 1), value=1)], 1)
+    return torch.linalg.solve(_system(source), basis.T)[: len(source)].T  # the system is its own transpose
 
 
 def warp_grid(points: Points, targets: Points, size: Size, smoothing: float = 0.0) -> Grid:
@@ -95,6 +102,13 @@ def check_pairs(
         _check_range(side, of, names, inside)
         _check_apart(side, of, names)
         _check_wide(side * torch.tensor(size[::-1]) / max(size), of)
+
+
+def _system(source: Float[Tensor, "n 2"], smoothing: float = 0.0) -> Float[Tensor, "m m"]:
+    """The equations of a spline with these centers, m = n + 3."""
+    n, ones = len(source), F.pad(source, (0, 1), value=1)  # (n, 3)
+    kernel = _kernel(source, source) + smoothing * torch.eye(n, dtype=torch.float64)
+    return torch.cat([torch.cat([kernel, ones], 1), F.pad(ones.T, (0, 3))])
 
 
 def _check_solvable(source: Points, target: Points, size: Size, smoothing: float) -> None:

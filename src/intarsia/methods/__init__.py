@@ -11,6 +11,7 @@ from typing import Any
 import pydantic
 
 from intarsia.methods.adain import AdaIN
+from intarsia.methods.deform import Deform
 from intarsia.methods.fast import Fast
 from intarsia.methods.gatys import Gatys
 from intarsia.methods.harmonize import Harmonize
@@ -18,13 +19,15 @@ from intarsia.methods.strotss import Strotss
 from intarsia.methods.wct import WCT
 from intarsia.networks import Networks
 
-Method = Gatys | WCT | AdaIN | Harmonize | Strotss | Fast
-METHODS: dict[str, type[Gatys] | type[WCT] | type[AdaIN] | type[Harmonize] | type[Strotss] | type[Fast]] = {
+Method = Gatys | WCT | AdaIN | Harmonize | Strotss | Deform | Fast
+Kind = type[Gatys] | type[WCT] | type[AdaIN] | type[Harmonize] | type[Strotss] | type[Deform] | type[Fast]
+METHODS: dict[str, Kind] = {
     "gatys": Gatys,
     "wct": WCT,
     "adain": AdaIN,
     "harmonize": Harmonize,
     "strotss": Strotss,
+    "deform": Deform,
     "fast": Fast,
 }
 

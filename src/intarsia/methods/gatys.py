@@ -115,7 +115,7 @@ class Gatys:
     def paint(self, scene: Scene, encoder: Encoder, state: State | None) -> Iterator[Frame]:
         encoder.check_taps(every_tap(self, encoder))
         room = self._room(scene, encoder, None if state is None else float(state["room"]))
-        rounds, costs = self._rounds(scene.size), self._costs(scene.size)
+        rounds, costs = self.rounds(scene.size), self._costs(scene.size)
         first = 0 if state is None else int(state["level"])
         image = state["image"].to(encoder.device) if state is not None and "image" in state else scene.start
         goal, place = None, {"room": torch.tensor(room, dtype=torch.float64)}
@@ -149,9 +149,9 @@ class Gatys:
     def _costs(self, size: Size) -> list[float]:
         """Of every round, and of what follows the last, in steps at a pixel."""
         last = copying.STEPS * self.copy_patches * math.prod(size)
-        return [*(one.steps * (math.prod(one.size) + 4096) for one in self._rounds(size)), last]
+        return [*(one.steps * (math.prod(one.size) + 4096) for one in self.rounds(size)), last]
 
-    def _rounds(self, size: Size) -> list["Round"]:
+    def rounds(self, size: Size) -> list["Round"]:
         """Sizes from coarse to fine and the steps at each. With patches each size comes `ROUNDS` times and shares its
         steps out, or fewer times where there are fewer steps. The last steps are taken with another margin, unless
         patches are copied after them, of which each brings its own edges."""
@@ -177,12 +177,12 @@ class Gatys:
         del image
         first = 1 if state is None else int(state["step"]) + 1
         for i, (now, losses, inner) in enumerate(self._descent(goal, canvas, steps, plan, state), first):
-            shown = view.visible.composed(view.inner(self._shown(now["image"])).clamp(0, 1))
+            shown = view.visible.composed(view.inner(self.shown(now["image"])).clamp(0, 1))
             yield i, Step(shown, losses, joined(inner, goal.state()))
 
     def _descent(self, goal: Goal, image: Image, steps: int, plan: Plan, state: State | None) -> Iterator[Descent]:
         def objective(now: Parameters) -> Mapping[str, Tensor]:
-            shown = self._shown(now["image"])
+            shown = self.shown(now["image"])
             if len(goal.tiles) == 1:
                 return goal(shown)
             leaf = shown.detach().requires_grad_()
@@ -194,7 +194,7 @@ class Gatys:
         more = {"optimizer": plan.optimizer, "rate": rate, "history": plan.history, "state": state}
         return descend(objective, {"image": image}, steps, **more)
 
-    def _shown(self, image: Image) -> Image:
+    def shown(self, image: Image) -> Image:
         """The picture that an optimized one stands for. Without the smoothing, specks of color hide in what the network
         hardly sees."""
         return image if self.paper != "none" else smooth_chroma(image, self.chroma_smoothing)
@@ -203,7 +203,7 @@ class Gatys:
         """What is shown of the last step. view: without a margin."""
         if not self.copy_patches:
             return image
-        return view.composed(self._shown(copying.made_of_patches(image, view, self.seed)).clamp(0, 1))
+        return view.composed(self.shown(copying.made_of_patches(image, view, self.seed)).clamp(0, 1))
 
     @property
     def _whole(self) -> Plan:
@@ -233,6 +233,10 @@ class Gatys:
             MARGIN + 1 if self.paper == "none" else 0,
         )
 
+    def memory(self, encoder: Encoder, size: Size) -> float:
+        """In bytes, on top of what is loaded, without tiles."""
+        return self.forecast(encoder, size).memory(self._whole)
+
     def _first(self, view: View) -> Image:
         """The picture before the first step."""
         content = view.content
@@ -254,11 +258,12 @@ class Gatys:
 
 
 class Round(NamedTuple):
-    """Steps of one descent. margin: of the canvas, around the picture."""
+    """Steps of one descent. margin: of the canvas, around the picture; rate: as `descend` takes it."""
 
     size: Size
     margin: int
     steps: int
+    rate: float | None = None
 
     @property
     def canvas(self) -> tuple[Size, int]:

@@ -158,6 +158,11 @@ class Goal:
         style, content = self.texture(self.statistics(features, whole)), self.places(features, whole)
         return patches | {"style": style, "content": content} | self.pixels(image)
 
+    def style(self, image: Image) -> Float[Tensor, ""]:
+        """The style's term alone, of a picture as a whole."""
+        (whole,) = self.tiles
+        return self.texture(self.statistics(self.features(image, whole), whole))
+
     def features(self, part: Image, tile: Tile) -> Features:
         shown = self.view.kept(part, tile.outer)
         found = self.encoder(shown, self.taps, self.plain)

@@ -34,14 +34,14 @@ from intarsia.color import smooth_chroma
 from intarsia.encoders import Encoder
 from intarsia.engine import Descent, Frame, Parameters, State, descend
 from intarsia.guide import Guide, blends
-from intarsia.large import check_memory
+from intarsia.large import Features, check_memory
 from intarsia.large.forecast import Forecast, Plan
 from intarsia.losses import (
     relaxed_emd,
     self_similarity_loss,
 )
 from intarsia.methods.codes import mean_shares
-from intarsia.methods.gatys import MARGIN, Gatys
+from intarsia.methods.gatys import MARGIN, Gatys, Round
 from intarsia.methods.goal import Goal
 from intarsia.methods.hypercolumns import Columns, Places, Rows, drawn, on_a_grid
 from intarsia.networks import Networks
@@ -113,7 +113,7 @@ class Strotss:
     def paint(self, scene: Scene, encoder: Encoder, state: State | None) -> Iterator[Frame]:
         encoder.check_taps(self.taps)
         check_memory(self.memory(encoder, scene.size), scene.size, encoder.device)
-        rounds = self._rounds(scene.size)
+        rounds = self.rounds(scene.size)
         costs = [one.steps * (math.prod(one.size) + 16 * self.samples) for one in rounds]
         first = 0 if state is None else int(state["level"])
         image = state["image"].to(encoder.device) if state is not None and "image" in state else scene.start
@@ -121,7 +121,7 @@ class Strotss:
             assert image is not None
             yield Frame(scene.shown(image), self.steps, self.steps, {}, 1.0, functools.partial(dict, state))
         for level, one in list(enumerate(rounds))[first:]:
-            samples = Samples.build(self, encoder, _in_order(scene.at(one.size, MARGIN)), level)
+            samples = Samples.build(self, encoder, scene.at(one.size, one.margin), level)
             before = sum(n.steps for n in rounds[:level])
             begun = state if state is not None and level == first and "step" in state else None
             for i, now in self._descent(samples, image, one, begun):
@@ -145,36 +145,30 @@ class Strotss:
         """Whose terms of texture and pixels are taken."""
         return Gatys(content_weight=self.shape_weight, tv=self.tv, style_taps=self.taps, content_tap="relu3_1")
 
-    def _rounds(self, size: Size) -> list["Round"]:
+    def rounds(self, size: Size) -> list[Round]:
         """Sizes from coarse to fine, and the steps at each, the last third of them shorter: as long as the others,
         they would leave the specks that new places make at every step."""
         sizes, out = coarse_to_fine(size, self.coarsest)[-self.steps :], []
         for level, (one, n) in enumerate(zip(sizes, split_steps(self.steps, len(sizes)), strict=True)):
             rate = self.rate * 0.5**level
-            out += [Round(one, n - n // 3, rate), Round(one, n // 3, rate * CALM)]
+            out += [Round(one, MARGIN, n - n // 3, rate), Round(one, MARGIN, n // 3, rate * CALM)]
         return [one for one in out if one.steps]
 
     def _descent(
-        self, samples: "Samples", image: Image | None, one: "Round", state: State | None
+        self, samples: "Samples", image: Image | None, one: Round, state: State | None
     ) -> Iterator[tuple[int, Descent]]:
         """From the picture before, or from a state at this size."""
         at = first = 0 if state is None else int(state["step"])
 
         def objective(now: Parameters) -> Mapping[str, Tensor]:
-            return samples(now, at)
+            return samples(samples.smooth(now), at)
 
         start = pyramid(samples.view.content if image is None else samples.view.framed(image))
-        rate = one.rate * samples.strength  # Adam's steps are as long for a weak gradient as for a strong one
+        rate = samples.rate(one)
         found = descend(objective, start, one.steps, optimizer="adam", rate=rate, state=state)
         for i, now in enumerate(found, first + 1):
             at = i  # a new step takes new places
             yield i, now
-
-
-class Round(NamedTuple):
-    size: Size
-    steps: int
-    rate: float
 
 
 class Target(NamedTuple):
@@ -188,7 +182,7 @@ class Target(NamedTuple):
 
 
 class Samples(NamedTuple):
-    """The objective at one size: call it with the parameters and the step, get its weighted terms."""
+    """The objective at one size: call it with the picture and the step, get its weighted terms."""
 
     method: "Strotss"
     goal: Goal  # of statistics all over the picture
@@ -202,6 +196,7 @@ class Samples(NamedTuple):
 
     @classmethod
     def build(cls, method: "Strotss", encoder: Encoder, view: View, level: int) -> "Samples":
+        view = in_order(view)
         seed = (method.seed * 64 + level) << 20  # room for as many steps as there may be at a size
         goal = Goal.build(method.statistics, encoder, view)
         codes = blends(view.shares.cpu()).to(view.content.device)
@@ -224,52 +219,70 @@ class Samples(NamedTuple):
         strength = float((mixture @ strengths * parts).sum())
         return cls(method, goal, ALPHA * 64 / view.long_side, strength, seed, targets, scales, content, keep)
 
-    def __call__(self, now: Parameters, step: int) -> dict[str, Float[Tensor, ""]]:
-        goal, image = self.goal, self._smooth(now)
+    def __call__(self, image: Image, step: int) -> dict[str, Float[Tensor, ""]]:
+        """The weighted terms of a picture on the canvas, at the places of this step."""
+        goal = self.goal
         (whole,) = goal.tiles
-        seen = goal.view.kept(image, whole.outer)
         features = goal.features(image, whole)
-        columns = Columns(
-            features, goal.encoder.strides, self.scales, {tap: goal.encoder.basis(tap) for tap in goal.plain}
-        )
+        columns = self._columns(features)
+        terms = self._texture(image, features, columns, step)
+        if self.method.content_weight:
+            terms["content"] = self.alpha * self.method.content_weight * self._content(columns, step)
+        terms["shapes"] = self.method.moment_weight * goal.places(features, whole)
+        return terms | goal.pixels(image)
+
+    def texture(self, image: Image, step: int) -> Float[Tensor, ""]:
+        """The style's terms alone."""
+        features = self.goal.features(image, self.goal.tiles[0])
+        return torch.stack(list(self._texture(image, features, self._columns(features), step).values())).sum()
+
+    def _texture(self, image: Image, features: Features, columns: Columns, step: int) -> dict[str, Float[Tensor, ""]]:
+        goal, (whole,) = self.goal, self.goal.tiles
+        seen = goal.view.kept(image, whole.outer)
         transport, palette = [], []
         for target in self.targets:
             places = on_a_grid(target.map, target.samples, self._generator(step))
             rows, colors = columns.at(places), seen[:, places.y, places.x].T
             transport.append(target.importance * relaxed_emd(rows, target.rows, places.weight))
             palette.append(target.importance * relaxed_emd(colors, target.colors, places.weight, "euclidean"))
-        terms = {
+        return {
             "transport": torch.stack(transport).sum(),
             "moments": self.method.moment_weight * goal.texture(goal.statistics(features, whole)),
             "palette": self.method.palette_weight * torch.stack(palette).sum() / self.alpha,
         }
-        if self.method.content_weight:
-            terms["content"] = self.alpha * self.method.content_weight * self._content(columns, step)
-        terms["shapes"] = self.method.moment_weight * goal.places(features, whole)
-        return terms | goal.pixels(image)
+
+    def _columns(self, features: Features) -> Columns:
+        bases = {tap: self.goal.encoder.basis(tap) for tap in self.goal.plain}
+        return Columns(features, self.goal.encoder.strides, self.scales, bases)
 
     def _content(self, columns: Columns, step: int) -> Float[Tensor, ""]:
         places = on_a_grid(self.view.cover, self.method.samples // 2, self._generator(step))
         ours, theirs = replace(columns, scales=self.content.scales), self.content
         return self_similarity_loss(ours.at(places), theirs.at(places), self.keep[places.y, places.x])
 
+    def rate(self, one: Round) -> float:
+        """Adam's steps are as long for a weak gradient as for a strong one."""
+        assert one.rate is not None, "Adam has one"
+        return one.rate * self.strength
+
     def _generator(self, step: int) -> torch.Generator:
         return torch.Generator().manual_seed(self.seed + step)
 
-    def _smooth(self, now: Parameters) -> Image:
+    def smooth(self, now: Parameters) -> Image:
+        """The picture of a pyramid, as it is looked at."""
         return smooth_chroma(collapsed(now), self.method.chroma_smoothing)
 
     def shown(self, now: Parameters) -> Image:
         """What is to be seen of the picture that is optimized."""
         view = self.view
-        return view.visible.composed(view.inner(self._smooth(now)).clamp(0, 1))
+        return view.visible.composed(view.inner(self.smooth(now)).clamp(0, 1))
 
     @property
     def view(self) -> View:
         return self.goal.view
 
 
-def _in_order(view: View) -> View:
+def in_order(view: View) -> View:
     """The regions in an order of their own, whatever that in which they were given: Adam makes much of the rounding of
     a sum."""
 

@@ -4,6 +4,7 @@ A picture is `Float[Tensor, "3 h w"]`, sRGB, 0..1. What strangers hand us is che
 write replaces the old file only when it is complete.
 """
 
+from intarsia.picture.animation import check_animation, write_animation
 from intarsia.picture.atomic import atomic_write, claimed, sweep
 from intarsia.picture.files import Source, kind_of, path_of, standard_input
 from intarsia.picture.frames import MAX_PIXELS
@@ -24,6 +25,7 @@ __all__ = [
     "Policy",
     "Source",
     "atomic_write",
+    "check_animation",
     "check_size",
     "check_target",
     "claimed",
@@ -41,5 +43,6 @@ __all__ = [
     "tell_losses",
     "to_pil",
     "write",
+    "write_animation",
     "write_map",
 ]

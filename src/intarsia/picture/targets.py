@@ -26,8 +26,12 @@ def check_target(target: Target, sources: Iterable[Any], in_place: bool = False)
     cannot be written to, or a target that is itself no ordinary file.
     """
     kind_of_target(target)
-    if target == "-":
-        return
+    if target != "-":
+        check_spared(target, sources, in_place)
+
+
+def check_spared(target: Target, sources: Iterable[Any], in_place: bool = False) -> None:
+    """The same of a file of any kind."""
     check_place(Path(target))
     same = next((source for source in sources if _same_file(Path(target), source)), None)
     if same is not None and not in_place:

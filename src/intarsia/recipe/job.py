@@ -16,10 +16,12 @@ from intarsia import __version__, picture
 from intarsia.encoders import Encoder
 from intarsia.engine import Frame, State
 from intarsia.errors import UsageError, notice, unknown
+from intarsia.geometry import resized, sample
 from intarsia.guide import Guide
 from intarsia.large import Box
 from intarsia.maps import settled
 from intarsia.methods import Gatys, Method, name_of, settings_of
+from intarsia.methods.deform import Bent
 from intarsia.recipe.checking import checked
 from intarsia.recipe.data import Guidance, Recipe
 from intarsia.recipe.files import Files, PictureLike, called, without_hidden
@@ -173,9 +175,13 @@ class Job:
         if self.area is None and image.shape != self.content.shape:
             image = picture.resize(image, size_of(self.content))
             image = View.of(self.content, self.guide.merged()).kept(image, Box.whole(size_of(image)))
-        if self.alpha is not None and self.hidden is not None:
-            image = torch.where(self.alpha > 0, image, self.hidden)
-        return Result(image, self.recipe, self.alpha, frame, self.metadata)
+        alpha, hidden = self.alpha, self.hidden
+        if alpha is not None and hidden is not None:
+            if isinstance(frame, Bent) and self.area is None:  # what is transparent bends with the rest
+                grid = resized(frame.grid, size_of(alpha))
+                alpha, hidden = sample(alpha[None], grid)[0], sample(hidden, grid)
+            image = torch.where(alpha > 0, image, hidden)
+        return Result(image, self.recipe, alpha, frame, self.metadata)
 
 
 def _at_size(opened: picture.Opened, size: Size) -> picture.Opened:

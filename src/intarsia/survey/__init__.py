@@ -1,6 +1,7 @@
-"""What will be painted, seen before it is painted: the regions of a guide, and pairs of points."""
+"""What will be painted, seen before it is painted: the regions of a guide, pairs of points, and warps."""
 
 from intarsia.survey.guides import Survey, Surveyed, color_of, overlay, survey
 from intarsia.survey.pairs import pairs_shown
+from intarsia.survey.warps import warp_shown
 
-__all__ = ["Survey", "Surveyed", "color_of", "overlay", "pairs_shown", "survey"]
+__all__ = ["Survey", "Surveyed", "color_of", "overlay", "pairs_shown", "survey", "warp_shown"]

@@ -1,5 +1,8 @@
 """Pairs of points, shown on both pictures."""
 
+from collections.abc import Mapping
+from typing import NamedTuple
+
 import numpy as np
 import torch
 from PIL import Image as PilImage
@@ -20,36 +23,47 @@ PAPER, INK = "#ffffff", "#000000"
 def pairs_shown(pairs: Pairs, content: Image, style: Image) -> Image:
     """Both pictures side by side: dots with the same number, or name, and color belong together, with a thin line from
     one to the other."""
-    left, right = (to_pil(_shown(image)) for image in (content, style))
-    top = HEAD + max(0, (right.height - left.height) // 2), HEAD + max(0, (left.height - right.height) // 2)
-    places = ((0, top[0]), (left.width + GAP, top[1]))
-    whole = (left.width + GAP + right.width, HEAD + max(left.height, right.height))
-    page = PilImage.new("RGB", whole, PAPER)
-    for one, place in ((left, places[0]), (right, places[1])):
-        page.paste(one, place)
-    _headings(page, places, (left, right))
-    ends = list(zip(_at(pairs.content, places[0], left), _at(pairs.style, places[1], right), strict=True))
+    page, (left, right) = side_by_side({"content": large(content), "style": large(style)})
+    ends = list(zip(left.at(pairs.content), right.at(pairs.style), strict=True))
     page = _with_lines(page, ends)
-    _dots(page, ends, pairs.names)
+    draw_dots(page, ends, pairs.names)
     return torch.from_numpy(np.array(page)).permute(2, 0, 1).float() / 255
 
 
-def _shown(image: Image) -> Image:
+class Place(NamedTuple):
+    """Of a picture on a page, in pixels."""
+
+    left: int
+    top: int
+    width: int
+    height: int
+
+    def at(self, points: Points) -> list[Point]:
+        """Where points of the picture are on the page."""
+        return [(self.left + x * self.width, self.top + y * self.height) for x, y in points.tolist()]
+
+
+def large(image: Image) -> Image:
     """Large enough to put numbers on."""
     h, w = fit(*size_of(image), SIDE)
     return resize(image.float(), (max(16, h), max(16, w)))
 
 
-def _at(points: Points, place: tuple[int, int], image: PilImage.Image) -> list[Point]:
-    return [(place[0] + x * image.width, place[1] + y * image.height) for x, y in points.tolist()]
-
-
-def _headings(page: PilImage.Image, places, images) -> None:
+def side_by_side(images: Mapping[str, Image]) -> tuple[PilImage.Image, list[Place]]:
+    """A page with pictures under their names, and where they are."""
+    shown = {name: to_pil(image) for name, image in images.items()}
+    high = max(one.height for one in shown.values())
+    wide = sum(one.width for one in shown.values()) + GAP * (len(shown) - 1)
+    page, places, left = PilImage.new("RGB", (wide, HEAD + high), PAPER), [], 0
     pen, letters = ImageDraw.Draw(page), ImageFont.load_default(20)
-    for text, place, image in zip(("content", "style"), places, images, strict=True):
-        wide = pen.textlength(text, font=letters)
-        x = min(max(place[0], place[0] + (image.width - wide) / 2), page.width - wide)
-        pen.text((max(0, x), 6), text, fill=INK, font=letters)
+    for name, one in shown.items():
+        place = Place(left, HEAD + (high - one.height) // 2, one.width, one.height)
+        page.paste(one, (place.left, place.top))
+        length = pen.textlength(name, font=letters)
+        pen.text((max(0, min(left + max(0, (one.width - length) / 2), wide - length)), 6), name, fill=INK, font=letters)
+        places.append(place)
+        left += one.width + GAP
+    return page, places
 
 
 def _with_lines(page: PilImage.Image, ends: list[tuple[Point, Point]]) -> PilImage.Image:
@@ -60,7 +74,8 @@ def _with_lines(page: PilImage.Image, ends: list[tuple[Point, Point]]) -> PilIma
     return PilImage.alpha_composite(page.convert("RGBA"), lines).convert("RGB")
 
 
-def _dots(page: PilImage.Image, ends: list[tuple[Point, Point]], names: tuple[str, ...]) -> None:
+def draw_dots(page: PilImage.Image, ends: list[tuple[Point, Point]], names: tuple[str, ...] = ()) -> None:
+    """With the number or the name of each pair."""
     pen, letters = ImageDraw.Draw(page), ImageFont.load_default(13)
     for i, dots in enumerate(ends):
         for x, y in dots:

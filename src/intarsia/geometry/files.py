@@ -61,6 +61,14 @@ def read_points(name: str) -> Pairs:
     return Pairs(rows[:, :2], rows[:, 2:4], rows[:, 4], names if any(names) else ())
 
 
+def rows_of(name: str | os.PathLike[str]) -> tuple[tuple[float, float, float, float], ...]:
+    """The same as rows x, y of the content, x, y of the style. GuideError, too, where there are none."""
+    rows = read_points(os.fspath(name)).rows
+    if not rows:
+        raise GuideError(f"{name} holds no pairs. Write three or more, or give no `points`, and they are looked for.")
+    return rows
+
+
 def write_points(name: str, pairs: Pairs) -> None:
     """The pairs as a points file, one pair a line, whole or not at all. OutputError where it cannot be written."""
     lines = []

@@ -7,7 +7,7 @@ import torch
 
 from intarsia.errors import GuideError, Notice
 from intarsia.geometry import Pairs
-from intarsia.sources.points import read_points, write_points
+from intarsia.geometry.files import read_points, write_points
 
 
 def pairs(n: int = 5, names: bool = True) -> Pairs:
