@@ -15,15 +15,15 @@ def network(request):
     return NETS[request.param](**SMALL[request.param])
 
 
-@pytest.mark.parametrize("relu", [True, False])
+@pytest.mark.parametrize(("relu", "leak"), [(True, 0.0), (True, 0.1), (False, 0.1)])
 @pytest.mark.parametrize("size", [(8, 6), (9, 5)])
-def test_normalization_and_its_gradient_are_those_of_torch(size, relu):
+def test_normalization_and_its_gradient_are_those_of_torch(size, relu, leak):
     torch.manual_seed(0)
-    x, norm = (2 + torch.randn(2, 3, *size)).requires_grad_(), Norm(3)
+    x, norm = (2 + torch.randn(2, 3, *size)).requires_grad_(), Norm(3, leak)
     torch.nn.init.normal_(norm.weight)
     torch.nn.init.normal_(norm.bias)
     wanted = F.instance_norm(x, weight=norm.weight, bias=norm.bias)
-    wanted = F.relu(wanted) if relu else wanted
+    wanted = F.leaky_relu(wanted, leak) if relu else wanted
     found, probe = norm(x, relu), torch.randn(2, 3, *size)
     torch.testing.assert_close(found, wanted, atol=1e-5, rtol=0)
     leaves = [x, norm.weight, norm.bias]
@@ -45,6 +45,19 @@ def test_tiles_do_not_show(network, side, random_image):
 def test_each_part_paints_at_its_size(network):
     sizes = {1: [(64, 96)], 3: [(16, 24), (32, 48), (64, 96)]}[network.levels]
     assert [tuple(one.shape[2:]) for one in network(torch.rand(1, 3, 64, 96))] == sizes
+
+
+def test_no_place_is_lost_to_the_last_layer(network):
+    """Where all its channels are below 0, the painting still goes by them, and learns."""
+    norms = [part for part in network.modules() if isinstance(part, Norm)]
+    leaky = [part for part in norms if part.leak]
+    assert len(leaky) == network.levels
+    for part in leaky:
+        torch.nn.init.constant_(part.bias, -50.0)
+    painting = network(torch.rand(1, 3, 64, 64))[-1]
+    assert float(painting.std()) > 0.01
+    painting.square().mean().backward()
+    assert all(bool(part.weight.grad.any()) for part in leaky)
 
 
 def test_the_gradient_reaches_every_weight(network):

@@ -26,6 +26,7 @@ from intarsia.types import Image
 
 EPSILON = 1e-5  # added to the variance of a channel
 GRAY = 0.5  # what a painting begins as
+LEAK = 0.1  # of the last layer before a painting: with plain ReLU, places where all its channels were 0 stayed gray
 Maps = Float[Tensor, "b _c _h _w"]
 
 
@@ -34,13 +35,23 @@ Maps = Float[Tensor, "b _c _h _w"]
 
 class Layer(nn.Module):
     """A convolution within a reflected border; then, if `normed`, instance normalization and ReLU. enlarged: its input
-    is enlarged to twice the size first, each position four times."""
+    is enlarged to twice the size first, each position four times; leak: see `Norm`."""
 
-    def __init__(self, given: int, made: int, kernel: int = 3, *, stride: int = 1, enlarged: bool = False, normed=True):
+    def __init__(
+        self,
+        given: int,
+        made: int,
+        kernel: int = 3,
+        *,
+        stride: int = 1,
+        enlarged: bool = False,
+        normed: bool = True,
+        leak: float = 0.0,
+    ):
         super().__init__()
         self.stride, self.enlarged, self.border = stride, enlarged, kernel // 2
         self.conv = nn.Conv2d(given, made, kernel, stride, bias=not normed)
-        self.norm = Norm(made) if normed else None
+        self.norm = Norm(made, leak) if normed else None
 
     def forward(self, x: Maps, side: int = 0, relu: bool = True) -> Maps:
         """side: of the tiles, in positions of its own map; 0 for the whole at once."""
@@ -89,24 +100,29 @@ class Layer(nn.Module):
 
 class Norm(nn.Module):
     """Instance normalization, and ReLU if asked for: each channel of each map to mean 0 and deviation 1, then to the
-    mean and deviation that were learned."""
+    mean and deviation that were learned. leak: slope below 0."""
 
-    def __init__(self, channels: int):
+    def __init__(self, channels: int, leak: float = 0.0):
         super().__init__()
+        self.leak = leak
         self.weight, self.bias = nn.Parameter(torch.ones(channels)), nn.Parameter(torch.zeros(channels))
 
     def forward(self, x: Maps, relu: bool = True) -> Maps:
         if torch.is_grad_enabled():
-            return cast(Tensor, _Normalized.apply(x, self.weight, self.bias, relu))
+            return cast(Tensor, _Normalized.apply(x, self.weight, self.bias, self.slope(relu)))
         found = F.group_norm(x, len(self.weight), self.weight, self.bias, EPSILON)
-        return F.relu_(found) if relu else found
+        return F.leaky_relu_(found, self.slope(relu)) if relu else found
 
     def by(self, x: Maps, means: Float[Tensor, "2 c"], relu: bool) -> Maps:
         """The same with the given means of the channels and of their squares, in fp64."""
         scale = self.weight * (means[1] - means[0].square() + EPSILON).rsqrt()
         shift = self.bias - means[0] * scale
         found = torch.addcmul(shift.float()[:, None, None], x.float(), scale.float()[:, None, None])
-        return F.relu_(found) if relu else found
+        return F.leaky_relu_(found, self.slope(relu)) if relu else found
+
+    def slope(self, relu: bool) -> float:
+        """Below 0."""
+        return self.leak if relu else 1.0
 
 
 class Residual(nn.Module):
@@ -131,22 +147,22 @@ class _Normalized(torch.autograd.Function):
     are last."""
 
     @staticmethod
-    def forward(ctx, x: Tensor, weight: Tensor, bias: Tensor, relu: bool) -> Tensor:
+    def forward(ctx, x: Tensor, weight: Tensor, bias: Tensor, slope: float) -> Tensor:
         b, c, h, w = x.shape
         x = x.contiguous(memory_format=torch.channels_last)
         with torch.autocast(x.device.type, enabled=False):
             out, mean, scale = torch.native_group_norm(x, weight, bias, b, c, h * w, c, EPSILON)
-        out = F.relu_(out) if relu else out
-        ctx.relu = relu
-        ctx.save_for_backward(x, out if relu else x, weight, mean.float(), scale.float())
+        out = F.leaky_relu_(out, slope) if slope < 1 else out
+        ctx.slope = slope
+        ctx.save_for_backward(x, out if slope < 1 else x, weight, mean.float(), scale.float())
         return out
 
     @staticmethod
     def backward(ctx, grad: Tensor):  # pyright: ignore[reportIncompatibleMethodOverride]
         x, out, weight, mean, scale = ctx.saved_tensors
         b, c, h, w = x.shape
-        if ctx.relu:
-            grad = torch.ops.aten.threshold_backward(grad, out, 0)
+        if ctx.slope < 1:
+            grad = torch.ops.aten.leaky_relu_backward(grad, out, ctx.slope, True)
         many = math.gcd(h * w, 64)  # positions side by side: sums over rows of a few channels are slow
         rows, by_out = (one.permute(0, 2, 3, 1).reshape(b, -1, many * c).float() for one in (x, grad))
 
@@ -237,7 +253,8 @@ class Streams(nn.Module):
         self.color, self.light = (nn.ModuleList(_stream(given, width, blocks, halved)) for given in (3, 1))
         self.body = nn.ModuleList(Residual(8 * width) for _ in range(blocks))
         self.up = nn.ModuleList(
-            Layer(given * width, made * width, enlarged=True) for given, made in ((8, 4), (4, 2), (2, 2))[: 2 + halved]
+            Layer(given * width, made * width, enlarged=True, leak=leak)
+            for given, made, leak in [(8, 4, 0.0), *[(4, 2, 0.0)] * halved, ((2 if halved else 4), 2, LEAK)]
         )
         self.out = Layer(2 * width, 3, normed=False)
 
@@ -264,7 +281,7 @@ def _hourglass(width: int, blocks: int) -> Iterator[nn.Module]:
     yield Layer(3, width, 9)
     yield from (Layer(width, 2 * width, stride=2), Layer(2 * width, 4 * width, stride=2))
     yield from (Residual(4 * width) for _ in range(blocks))
-    yield from (Layer(4 * width, 2 * width, enlarged=True), Layer(2 * width, width, enlarged=True))
+    yield from (Layer(4 * width, 2 * width, enlarged=True), Layer(2 * width, width, enlarged=True, leak=LEAK))
 
 
 def _doubled(images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b 3 h2 w2"]:

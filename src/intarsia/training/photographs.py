@@ -20,6 +20,7 @@ SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".avif", 
 DEMO = ("astronaut.png", "chelsea.png", "coffee.png", "rocket.jpg", "motorcycle_left.png", "hubble_deep_field.jpg")
 SEEN = (".samples.png", ".losses.png")  # ends of the names of what a training shows, which is no photograph
 SHOWN = 5  # broken files that a notice names
+PERMUTED = 0.2  # part of the crops whose channels change places: photographs have few places of a strong color
 TRIES = 100  # files in a row that cannot be read, after which there is something wrong with all of them
 Picture = Path | Image.Image
 
@@ -72,7 +73,8 @@ class Photographs:
         return cls([*photographs * 3, *painted], rank, ranks)
 
     def batch(self, crops: Crops, seed: tuple[int, ...]) -> Float[Tensor, "b 3 s s"]:
-        """Crops, 0 to 1: squares of half to all of a picture's short side, half of them flipped. The next batch is read
+        """Crops, 0 to 1: squares of half to all of a picture's short side, half of them flipped, some in
+        other colors. The next batch is read
         in the background meanwhile."""
         now = self._ahead.pop((crops, seed), None) or self._reader.submit(self.drawn, crops, seed)
         after = (*seed[:-1], seed[-1] + 1)
@@ -110,6 +112,7 @@ def _cut(picture: Image.Image, side: int, rng: np.random.Generator) -> Float[np.
     left, top = (int(rng.integers(length - taken + 1)) for length in picture.size)
     box = (left, top, left + taken, top + taken)
     crop = np.asarray(picture.resize((side, side), Image.Resampling.BICUBIC, box), np.float32)
+    crop = crop[..., rng.permutation(3)] if rng.random() < PERMUTED else crop
     return crop[:, ::-1] if rng.random() < 0.5 else crop
 
 
