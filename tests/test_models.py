@@ -59,6 +59,7 @@ def changed(path, tensors=None, **told):
         ({"settings": "{"}, "make no network"),
         ({"tensors": {"out.conv.bias": None}}, r"out\.conv\.bias is missing"),
         ({"tensors": {"out.conv.bias": torch.full((3,), torch.nan)}}, "not finite"),
+        ({"tensors": {"style": torch.zeros(3, 4, 4)}}, "picture of its style"),
         ({"tensors": {"style": None}}, "picture of its style"),
         ({"tensors": {"style": torch.zeros(2, 4, 4, dtype=torch.uint8)}}, "picture of its style"),
     ],
