@@ -85,6 +85,7 @@ class Deform:
     """The network that looks at the picture, and where it runs."""
 
     default_size: ClassVar[int | None] = 512
+    takes_long: ClassVar[bool] = True
     __call__ = painted
 
     def paint(self, scene: Scene, encoder: Encoder, state: State | None) -> Iterator[Frame]:
