@@ -27,7 +27,10 @@ FORMAT = "1"  # of the file; other ones are refused
 SUFFIX = ".safetensors"
 PREFIX = "trained:"  # of the names of those that come with the package
 SHOWN = 384  # long side of the style's picture in a file, in pixels
-SHIPPED: dict[str, str] = {}  # name: sha256
+SHIPPED: dict[str, str] = {  # name: sha256
+    "glass": "c34ceb866b62ccba841c1997f2a1bd5317bd547e11bad5e53a52d32722a98bf7",
+    "starry": "a76ed912bf6409d795c930a84b1c84f668b533ac3b9604e9b4ce440a763bb9d3",
+}
 
 
 @dataclass(frozen=True, eq=False)

@@ -49,6 +49,13 @@ def test_networks_paint_under_a_guide_and_again_from_the_recipe(trained):
     assert torch.equal(picture.read("again.png").image, image)
 
 
+def test_what_comes_with_the_package_paints_and_is_named_in_the_recipe(folder):
+    image = painted("trained:glass", "-o", "out.png")
+    assert read_recipe("out.png").styles == ["trained:glass"]
+    assert run(["replay", "out.png", "-o", "again.png", "--quiet"]) == 0
+    assert torch.equal(picture.read("again.png").image, image)
+
+
 def test_a_recipe_finds_its_networks_from_elsewhere(trained, monkeypatch):
     (trained / "sub").mkdir()
     flags = ["other.png", "--models", "other.safetensors", "--save-recipe", "sub/recipe.json"]

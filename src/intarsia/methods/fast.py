@@ -50,6 +50,7 @@ class Fast:
     """Where the networks run."""
 
     default_size: ClassVar[int | None] = None
+    takes_long: ClassVar[bool] = False
     __call__ = painted
 
     def paint(self, scene: Scene, encoder: Encoder, state: State | None) -> Iterator[Frame]:
