@@ -28,8 +28,8 @@ SUFFIX = ".safetensors"
 PREFIX = "trained:"  # of the names of those that come with the package
 SHOWN = 384  # long side of the style's picture in a file, in pixels
 SHIPPED: dict[str, str] = {  # name: sha256
-    "glass": "c34ceb866b62ccba841c1997f2a1bd5317bd547e11bad5e53a52d32722a98bf7",
-    "starry": "a76ed912bf6409d795c930a84b1c84f668b533ac3b9604e9b4ce440a763bb9d3",
+    "glass": "1324bcb89cda7e43247ad7a276e4321eda641a8ec2e62144a629e75cd9d5c762",
+    "starry": "6aad995dedf9ec5af525d0a6f88db91c6e8198a0e86d287359e381850cedd1f0",
 }
 
 
