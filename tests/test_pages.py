@@ -31,6 +31,7 @@ def known_flags() -> set[str]:
             "partition",
             "masks",
             "points",
+            "deform",
             "composite",
             "partial",
             "harmonize",
