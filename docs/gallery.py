@@ -221,6 +221,8 @@ PAINTINGS = {
     "look": "masks cup.png --content-mask 'fill 0.1,0.03 0.5,0.03 0.9,0.03 tolerance=20'"
     " --content-mask 'ellipse 0.463,0.555 0.34,0.41'",
     "cup-wct": "cup.png swatch:starry --method wct",
+    "cup-fast-glass": "cup.png trained:glass --method fast",
+    "cup-fast-starry": "cup.png trained:starry --method fast",
     "cup-adain": "cup.png swatch:starry --method adain",
     "cup-filtered": "cup.png swatch:starry --method wct --finish guided-filter",
     **{f"alpha-{a}": f"cup.png swatch:starry --method wct --alpha {a}" for a in ("0.3", "1")},
@@ -291,6 +293,7 @@ SHEETS: dict[str, list[Tile]] = {
     "doodle": tiles("doodle | doodle.png", "starry", "starry-map | starry-map.png", "doodle-painted"),
     "auto-regions": tiles("cup", "auto-map | photograph and style", "auto | --auto-regions 2", "cup-woodcut | without"),
     "universal": tiles("cup", "cup-wct | wct", "cup-adain | adain", "cup-starry | gatys"),
+    "fast": tiles("cup", "cup-fast-glass | trained:glass", "cup-fast-starry | trained:starry"),
     "alpha": tiles("alpha-0.3 | --alpha 0.3", "cup-wct | 0.85", "alpha-1 | 1"),
     "levels": tiles(*(f"level-{n} | --levels {n}" for n in range(5, 0, -1))),
     "finish": tiles("cup-wct | none", "cup-filtered | --finish guided-filter"),

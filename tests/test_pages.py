@@ -36,6 +36,8 @@ def known_flags() -> set[str]:
             "partial",
             "harmonize",
             "measure",
+            "train",
+            "export",
             "batch",
             "replay",
             "recipe",

@@ -3,12 +3,14 @@
 import pytest
 import torch
 
+from handmade import untrained
 from intarsia.encoders import load
 from intarsia.guide import Guide, Region
 from intarsia.methods import METHODS, Deform, Harmonize, Strotss, method_of, settings_of
 from intarsia.recipe import Recipe
 
 TOY = load("toy", device="cpu")
+TINT = torch.tensor([1.0, 0.3, 0.1])[:, None, None]
 QUICK = {  # settings that make a method quick to test
     "gatys": {"steps": 25, "coarsest": 16},
     "wct": {"levels": (3, 2, 1), "coarsest": 16},
@@ -25,8 +27,12 @@ QUICK = {  # settings that make a method quick to test
 
 
 @pytest.fixture(params=METHODS)
-def method(request):
-    return method_of(request.param, QUICK.get(request.param, {}) | {"encoder": "toy"})
+def method(request, pictures, tmp_path):
+    settings = QUICK.get(request.param, {}) | {"encoder": "toy"}
+    if request.param == "fast":
+        styles = *pictures, pictures[1] * TINT
+        settings["models"] = [str(untrained(tmp_path / f"{i}.safetensors", one)) for i, one in enumerate(styles)]
+    return method_of(request.param, settings)
 
 
 @pytest.fixture
@@ -101,7 +107,7 @@ def test_maps_of_another_resolution_mean_the_same(method, pictures):
 def test_color_rules_hold_for_every_method(method, pictures, rule):
     """The content's colors stay: nearer to its own than to those of a painting in the style's."""
     content, style, _ = pictures
-    style = style * torch.tensor([1.0, 0.3, 0.1])[:, None, None]
+    style = style * TINT
     plain = painted(method, content, Guide((Region(style, half()),)))
     kept = painted(method, content, Guide((Region(style, half(), color=rule),)))
     wrong, right = ((one[:, :, :24].mean((1, 2)) - content[:, :, :24].mean((1, 2))).norm() for one in (plain, kept))

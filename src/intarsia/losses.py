@@ -226,7 +226,7 @@ class _Variation(torch.autograd.Function):
         return slope * (by_total * 2 / slope[0].numel())
 
 
-def outside_range(image: Float[Tensor, "c h w"]) -> Float[Tensor, ""]:
+def outside_range(image: Float[Tensor, "*c h w"]) -> Float[Tensor, ""]:
     """Mean square of what lies below 0 or above 1, where no pixel can follow."""
     return F.mse_loss(image, image.detach().clamp(0, 1))
 
