@@ -21,7 +21,7 @@ from intarsia.encoders import Encoder, load
 from intarsia.encoders.vgg19 import load_vgg19
 from intarsia.guide import Guide, Region
 from intarsia.measure import border_ratio, region_distances
-from intarsia.methods.gatys import Gatys
+from intarsia.methods import METHODS
 from intarsia.sizes import size_of
 from intarsia.sources import polygon
 
@@ -44,7 +44,14 @@ def cases_of(cases: Path, size: int, halves: bool, skies: bool) -> Iterator[Case
 
 
 def main(
-    *, cases: Path, vgg19: Path, size: int = 512, halves: bool = True, skies: bool = True, sheet: Path | None = None
+    *,
+    cases: Path,
+    vgg19: Path,
+    size: int = 512,
+    halves: bool = True,
+    skies: bool = True,
+    method: str = "gatys",
+    sheet: Path | None = None,
 ) -> None:
     """sheet: where to write all pictures as one."""
     judge = Encoder("vgg19", load_vgg19(vgg19, first_padding="reflect"))
@@ -57,7 +64,7 @@ def main(
         one = sky_of(content, content_name) if is_sky else (ramp_of(content) < 0.5).float()
         first, second = (picture.read(cases / "style" / name).image for name in (first_name, second_name))
         guide = Guide((Region(first, one, name="first"), Region(second, 1 - one, name="second")))
-        *_, last = Gatys()(content, guide, encoder=painter)
+        *_, last = METHODS[method]()(content, guide, encoder=painter)
         (a, a_other), (b_other, b) = region_distances(judge, last.image, guide).tolist()
         if is_sky:
             ratios = [border_ratio(image, one > 0.5, one <= 0.5) or 0.0 for image in (last.image, content)]

@@ -25,6 +25,8 @@ import torch
 from PIL import Image, ImageDraw, ImageFont
 
 from intarsia import picture, swatches
+from intarsia.geometry import Pairs
+from intarsia.geometry.files import write_points
 from intarsia.sources import Canvas, WrittenMap
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -138,6 +140,23 @@ def polygon(page: np.ndarray, color: tuple[int, int, int], corners: str) -> None
     cv2.fillPoly(page, [np.array(corners.split(), np.int32).reshape(-1, 2)], color, cv2.LINE_AA)
 
 
+# ---- pairs of points: x, y on the photograph, and x, y where they would be in another drawing of it ------------------
+
+
+def large_eyes() -> Pairs:
+    """Of the cat: its eyes half as large again, its nose small, and what is around them where it is."""
+    around = torch.tensor([[-1.0, 0.0], [1.0, 0.0], [0.0, -1.0], [0.0, 1.0]], dtype=torch.float64)
+    forms = (
+        ((0.38, 0.383), (0.078, 0.107), 1.5),
+        ((0.707, 0.457), (0.053, 0.09), 1.5),
+        ((0.588, 0.817), (0.06, 0.06), 0.6),
+    )
+    points = [torch.tensor(middle) + around * torch.tensor(radii) for middle, radii, _ in forms]
+    drawn = [torch.tensor(middle) + scale * around * torch.tensor(radii) for middle, radii, scale in forms]
+    held = torch.tensor([[0.1, 0.35], [0.2, 0.75], [0.85, 0.75], [0.83, 0.2], [0.58, 0.12]], dtype=torch.float64)
+    return Pairs.of(torch.cat([*points, held]), torch.cat([*drawn, held]))
+
+
 LABEL_MAPS = {"starry-map": starry_map, "rocket-map": rocket_map, "doodle": doodle}
 
 
@@ -161,7 +180,7 @@ PASTED_CUP = "composite starry.png --object cup.png --object-mask the-cup.png --
 THE_WOMAN = "rocket-starry.png --object astronaut.png --object-mask the-woman.png --at 0.28,0.63 --scale 0.75"
 BLENDS = ("over", "feather", "poisson", "pyramid", "statistics")
 # Other than `stylize`, before what they paint.
-COMMANDS = ("doodle", "texture", "masks", "partial", "composite", "harmonize")
+COMMANDS = ("deform", "doodle", "texture", "masks", "partial", "composite", "harmonize")
 
 PAINTINGS = {
     "astronaut-starry": "astronaut.png swatch:starry",
@@ -180,6 +199,8 @@ PAINTINGS = {
     "cat-copied": "cat.png swatch:impasto --copy-patches",
     "cat-woodcut": "cat.png swatch:woodcut",
     "rocket-starry": "rocket.png swatch:starry",
+    "rocket-strotss": "rocket.png swatch:starry --method strotss",
+    "cat-deformed": "deform cat.png swatch:cubist --points cat-points.json --smooth-weight 4 --grid cat-grid.png",
     "cup-regions": CUP_REGIONS,
     "cup-regions-half": f"{CUP_REGIONS} --strength 0.4 --strength 1",
     "astronaut-untouched": "astronaut.png swatch:starry --content-mask behind-her.png",
@@ -200,6 +221,8 @@ PAINTINGS = {
     "look": "masks cup.png --content-mask 'fill 0.1,0.03 0.5,0.03 0.9,0.03 tolerance=20'"
     " --content-mask 'ellipse 0.463,0.555 0.34,0.41'",
     "cup-wct": "cup.png swatch:starry --method wct",
+    "cup-fast-glass": "cup.png trained:glass --method fast",
+    "cup-fast-starry": "cup.png trained:starry --method fast",
     "cup-adain": "cup.png swatch:starry --method adain",
     "cup-filtered": "cup.png swatch:starry --method wct --finish guided-filter",
     **{f"alpha-{a}": f"cup.png swatch:starry --method wct --alpha {a}" for a in ("0.3", "1")},
@@ -251,6 +274,8 @@ SHEETS: dict[str, list[Tile]] = {
     "cat-impasto": tiles("cat", "swatch:impasto", "cat-impasto"),
     "cat-woodcut": tiles("cat", "swatch:woodcut", "cat-woodcut"),
     "rocket-starry": tiles("rocket", "swatch:starry", "rocket-starry"),
+    "transport": tiles("rocket", "swatch:starry", "rocket-starry | gatys", "rocket-strotss | strotss"),
+    "deformation": tiles("cat-grid | --grid", "cat-deformed | painted and bent"),
     "regions": tiles("cup", "swatch:starry | for the cup", "swatch:scream | for the rest", "cup-regions"),
     "region-masks": tiles("the-cup | the-cup.png", "table | table.png"),
     "region-strength": tiles("cup-regions | strength 1 and 1", "cup-regions-half | cup 0.4, table 1"),
@@ -268,6 +293,7 @@ SHEETS: dict[str, list[Tile]] = {
     "doodle": tiles("doodle | doodle.png", "starry", "starry-map | starry-map.png", "doodle-painted"),
     "auto-regions": tiles("cup", "auto-map | photograph and style", "auto | --auto-regions 2", "cup-woodcut | without"),
     "universal": tiles("cup", "cup-wct | wct", "cup-adain | adain", "cup-starry | gatys"),
+    "fast": tiles("cup", "cup-fast-glass | trained:glass", "cup-fast-starry | trained:starry"),
     "alpha": tiles("alpha-0.3 | --alpha 0.3", "cup-wct | 0.85", "alpha-1 | 1"),
     "levels": tiles(*(f"level-{n} | --levels {n}" for n in range(5, 0, -1))),
     "finish": tiles("cup-wct | none", "cup-filtered | --finish guided-filter"),
@@ -362,6 +388,7 @@ def prepare() -> None:
         Image.fromarray(np.round(draw() * 255).astype(np.uint8)).save(WORK / f"{name}.png")
     for name, draw in LABEL_MAPS.items():
         Image.fromarray(draw()).save(WORK / f"{name}.png")
+    write_points(str(WORK / "cat-points.json"), large_eyes())
     picture.write(WORK / "starry.png", swatches.paint("starry", (512, 512)))
     for name, (photograph, text) in WORDS.items():
         picture.write(WORK / f"{name}.png", shaded(picture.read(WORK / f"{photograph}.png").image, text))

@@ -119,3 +119,17 @@ def profile(space, tags, connection=b"XYZ ", kind=b"mntr"):
 
 def gamma(exponent):
     return b"curv" + bytes(4) + struct.pack(">IH", 1, round(exponent * 256))
+
+
+def untrained(path, style, seed=0):
+    """A small network as if trained on `style`: it paints in its mean color, with noise that goes by the content."""
+    from intarsia.models import write_model
+    from intarsia.nets import Singular
+
+    torch.manual_seed(seed)
+    network = Singular(width=2, blocks=1)
+    with torch.no_grad():
+        network.out.conv.weight.mul_(0.3)
+        network.out.conv.bias.copy_(style.mean((1, 2)) - 0.5)
+    write_model(path, network, style, {"width": 2, "blocks": 1}, {})
+    return path

@@ -12,6 +12,7 @@ from intarsia.losses import (
     cosine_costs,
     gram_loss,
     histogram_loss,
+    mean_and_covariance_loss,
     outside_range,
     patch_gram_loss,
     patch_loss,
@@ -182,6 +183,17 @@ def test_a_row_counts_as_often_as_its_weight_says():
     weighted = relaxed_emd(a[[0, 1, 3]], others, torch.tensor([2.0, 1.0, 3.0]))
     assert float(weighted) == pytest.approx(float(relaxed_emd(repeated, others, torch.ones(6))), rel=1e-4)
     assert float(weighted) > float(relaxed_emd(a, others, torch.ones(4))) > 0.01
+
+
+def test_means_and_covariances_of_rows_are_those_of_torch():
+    generator = torch.Generator().manual_seed(0)
+    a, b = (torch.randn(n, 4, generator=generator, dtype=torch.float64) * scale for n, scale in ((7, 1.0), (9, 2.0)))
+    counts = torch.tensor([1, 3, 2, 1, 1, 4, 1])
+    repeated = a.repeat_interleave(counts, 0)
+    wanted = (repeated.mean(0) - b.mean(0)).abs().mean()
+    wanted += (torch.cov(repeated.T, correction=0) - torch.cov(b.T, correction=0)).abs().mean()
+    torch.testing.assert_close(mean_and_covariance_loss(a, b, counts.double()), wanted)
+    assert float(mean_and_covariance_loss(a, a.flip(0), torch.ones(7))) == pytest.approx(0, abs=1e-6)
 
 
 def test_self_similarity_knows_shapes_and_not_looks():

@@ -54,10 +54,11 @@ def test_lbfgs_is_that_of_torch(history, steps):
 
 
 @pytest.mark.parametrize("steps", [1, 25])
-def test_adam_is_that_of_torch(steps):
+@pytest.mark.parametrize(("name", "kind"), [("adam", torch.optim.Adam), ("rmsprop", torch.optim.RMSprop)])
+def test_adam_and_rmsprop_are_those_of_torch(name, kind, steps):
     x = START.clone().requires_grad_()
-    wanted = theirs(torch.optim.Adam([x], 0.02), x, steps)
-    torch.testing.assert_close(ours("adam", steps, rate=0.02), wanted)
+    wanted = theirs(kind([x], 0.02), x, steps)
+    torch.testing.assert_close(ours(name, steps, rate=0.02), wanted)
 
 
 def test_lbfgs_forgets_a_history_that_leads_uphill():
@@ -70,7 +71,7 @@ def test_lbfgs_forgets_a_history_that_leads_uphill():
         assert float((x - before) @ now) < 0
 
 
-@pytest.mark.parametrize("name", ["lbfgs", "adam"])
+@pytest.mark.parametrize("name", list(OPTIMIZERS))
 def test_goes_on_exactly_from_its_state(name):
     x = START.float()
     optimizer = OPTIMIZERS[name](x, 0.01, 4)

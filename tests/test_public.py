@@ -8,7 +8,7 @@ import pytest
 
 import intarsia
 
-METHODS = ["AdaIN", "Gatys", "Harmonize", "WCT"]
+METHODS = ["AdaIN", "Deform", "Gatys", "Harmonize", "Strotss", "WCT"]
 NAMES = [*METHODS, "Frame", "Guide", "IntarsiaError", "Job", "Networks", "Preview", "Recipe", "Region", "Result"]
 MODULES = ["encoders", "errors", "maps", "picture", "run", "sources", "swatches"]
 

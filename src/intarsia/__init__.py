@@ -17,9 +17,11 @@ if TYPE_CHECKING:
     from intarsia.errors import IntarsiaError
     from intarsia.guide import Guide, Region
     from intarsia.methods.adain import AdaIN
+    from intarsia.methods.deform import Deform
     from intarsia.methods.gatys import Gatys
     from intarsia.methods.harmonize import Harmonize
     from intarsia.methods.preview import Preview, preview
+    from intarsia.methods.strotss import Strotss
     from intarsia.methods.wct import WCT
     from intarsia.networks import Networks
     from intarsia.recipe import Job, Recipe, Result, stylize
@@ -29,7 +31,9 @@ _HOME = {
     "Frame": "engine",
     "Gatys": "methods.gatys",
     "Guide": "guide",
+    "Deform": "methods.deform",
     "Harmonize": "methods.harmonize",
+    "Strotss": "methods.strotss",
     "IntarsiaError": "errors",
     "Job": "recipe",
     "Networks": "networks",
@@ -47,6 +51,7 @@ _MODULES = ("encoders", "errors", "maps", "picture", "run", "sources", "swatches
 __all__ = [
     "WCT",
     "AdaIN",
+    "Deform",
     "Frame",
     "Gatys",
     "Guide",
@@ -58,6 +63,7 @@ __all__ = [
     "Recipe",
     "Region",
     "Result",
+    "Strotss",
     "encoders",
     "errors",
     "maps",

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from intarsia.errors import DivergedError
 from intarsia.large import copied
-from intarsia.optimizers import LBFGS, OPTIMIZERS, Adam
+from intarsia.optimizers import LBFGS, OPTIMIZERS, Adam, RMSprop
 from intarsia.types import Image
 
 State = dict[str, Tensor]  # flat and made of tensors alone, so that it can be kept in a safetensors file
@@ -67,14 +67,14 @@ def descend(
     """`steps` evaluations of loss and gradient, each followed by a move of the parameters.
 
     start: tensors of any shapes, by name. optimizer: "lbfgs" (one evaluation a step, no line search, as the field's
-    public code uses it) or "adam". state: go on from there; it is exact. A move after which the loss or a parameter is
-    not finite, or two in a row after which L-BFGS, whose moves are not looked at beforehand, finds `FAR` times the
-    loss, are taken back: with half the rate and without its history it goes on from where that was good. After
-    `RETRIES` of these DivergedError, with those parameters as `.parameters`."""
+    public code uses it), "adam" or "rmsprop". state: go on from there; it is exact. A move after which the loss or a
+    parameter is not finite, or two in a row after which L-BFGS, whose moves are not looked at beforehand, finds `FAR`
+    times the loss, are taken back: with half the rate and without its history it goes on from where that was good.
+    After `RETRIES` of these DivergedError, with those parameters as `.parameters`."""
     flat = torch.cat([value.detach().flatten() for value in start.values()])
     now = _named(flat, start)
     good, known, astray, first, retries = flat.clone(), math.inf, 0, 0, 0
-    rate = rate if rate is not None else {"lbfgs": 1.0, "adam": 0.02}[optimizer]
+    rate = rate if rate is not None else {"lbfgs": 1.0, "adam": 0.02, "rmsprop": 0.002}[optimizer]
     if state is not None:
         flat.copy_(torch.cat([state[f"parameter.{name}"].flatten() for name in now]))
         good.copy_(torch.cat([state[f"good.{name}"].flatten() for name in now]))
@@ -132,7 +132,7 @@ def _gradient(value: Tensor) -> Tensor:
 
 
 def _state_of(
-    descent: LBFGS | Adam,
+    descent: LBFGS | Adam | RMSprop,
     flat: Tensor,
     good: Tensor,
     named: Parameters,

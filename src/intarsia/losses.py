@@ -174,6 +174,21 @@ def _paired(
     return square / 2 if costs == "cosine" else square.clamp_min(1e-12).sqrt()
 
 
+def mean_and_covariance_loss(
+    rows: Float[Tensor, "n c"], others: Float[Tensor, "m c"], weight: Float[Tensor, " n"]
+) -> Float[Tensor, ""]:
+    """Mean absolute differences of means and of covariances of rows (Kolkin et al. 2019, eq. 6). weight: what a row
+    counts, above 0."""
+    ours, theirs = _mean_and_covariance(rows, weight), _mean_and_covariance(others, torch.ones_like(others[:, 0]))
+    return sum(((a - b).abs().mean() for a, b in zip(ours, theirs, strict=True)), rows.new_zeros(()))
+
+
+def _mean_and_covariance(rows: Float[Tensor, "n c"], weight: Float[Tensor, " n"]) -> tuple[Tensor, Tensor]:
+    part = (weight / weight.sum())[:, None]
+    mean = (part * rows).sum(0)
+    return mean, (part * (rows - mean)).T @ (rows - mean)
+
+
 def self_similarity_loss(
     rows: Float[Tensor, "n c"], target: Float[Tensor, "n c"], weight: Float[Tensor, " n"]
 ) -> Float[Tensor, ""]:
@@ -211,7 +226,7 @@ class _Variation(torch.autograd.Function):
         return slope * (by_total * 2 / slope[0].numel())
 
 
-def outside_range(image: Float[Tensor, "c h w"]) -> Float[Tensor, ""]:
+def outside_range(image: Float[Tensor, "*c h w"]) -> Float[Tensor, ""]:
     """Mean square of what lies below 0 or above 1, where no pixel can follow."""
     return F.mse_loss(image, image.detach().clamp(0, 1))
 

@@ -1,4 +1,4 @@
-"""The two descents that pictures are painted by, on one flat vector. Each move takes one gradient.
+"""The descents that pictures are painted by, on one flat vector. Each move takes one gradient.
 
 They are our own because torch's first import its compiler, which takes longer than 20 steps, and its L-BFGS reads the
 history twice as often as this one (docs/speed.md).
@@ -117,4 +117,22 @@ class Adam:
         self.square.copy_(state["square"])
 
 
-OPTIMIZERS: dict[str, type[LBFGS | Adam]] = {"lbfgs": LBFGS, "adam": Adam}
+class RMSprop:
+    """Tieleman & Hinton 2012, with the usual 0.99 and 1e-8."""
+
+    def __init__(self, like: Vector, rate: float = 0.002, history: int = 0):
+        self.rate, self.square = rate, torch.zeros_like(like)
+
+    def move(self, values: Vector, gradient: Vector) -> None:
+        """Moves `values`, in place."""
+        self.square.mul_(0.99).addcmul_(gradient, gradient, value=0.01)
+        values.addcdiv_(gradient, self.square.sqrt().add_(1e-8), value=-self.rate)
+
+    def state(self) -> dict[str, Tensor]:
+        return {"square": self.square}
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        self.square.copy_(state["square"])
+
+
+OPTIMIZERS: dict[str, type[LBFGS | Adam | RMSprop]] = {"lbfgs": LBFGS, "adam": Adam, "rmsprop": RMSprop}

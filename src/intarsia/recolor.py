@@ -32,13 +32,15 @@ Field = tuple[Float[Tensor, "3 3 h w"], Float[Tensor, "3 h w"]]
 @dataclass(frozen=True, eq=False)
 class Recolored:
     """content, guide: what to paint instead; original: the content as it came; maps: one per region; grays: regions
-    where the content has no color, and the rule brings none, so that what is painted there has none."""
+    where the content has no color, and the rule brings none, so that what is painted there has none; styles: of the
+    regions, as they came."""
 
     content: Image
     guide: Guide
     original: Image
     maps: tuple[AffineMap, ...]
     grays: tuple[bool, ...] = ()
+    styles: tuple[Image, ...] = ()
     _fields: dict[Size, Field] = field(default_factory=dict)
     _shares: dict[Size, Float[Tensor, "r h w"]] = field(default_factory=dict)
 
@@ -47,15 +49,16 @@ class Recolored:
         """The guide should be merged already, so that what paints alike is matched as one."""
         grays = tuple(region.color != "none" or _is_gray(region) for region in guide.regions)
         grays = grays if any(grays) and color.is_gray(content) else ()
+        styles = tuple(region.style for region in guide.regions)
         if all(region.color == "none" for region in guide.regions):
-            return cls(content, guide, content, (), grays)
+            return cls(content, guide, content, (), grays, styles)
         shares = guide.shares(size_of(content)).to(content.device)
         pairs = [
             (_with_calm_rule(one, share, content), share) for one, share in zip(guide.regions, shares, strict=True)
         ]
         maps = tuple(_map_of(region, share, content) for region, share in pairs)
         regions = tuple(dataclasses.replace(one, style=_style_of(one, share, content)) for one, share in pairs)
-        out = cls(content, Guide(regions), content, maps, grays)
+        out = cls(content, Guide(regions), content, maps, grays, styles)
         return dataclasses.replace(out, content=out.there(content))
 
     def there(self, image: Image) -> Image:

@@ -25,7 +25,9 @@ PAINTERS = ("gatys", "strotss")
 
 
 def method(**settings):
-    return method_of("deform", {"steps": 20, "coarsest": 16, "points": PAIRS, "encoder": "toy"} | settings)
+    return method_of(
+        "deform", {"steps": 20, "coarsest": 16, "points": PAIRS, "painter": "gatys", "encoder": "toy"} | settings
+    )
 
 
 def last(frames):

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from intarsia.errors import PictureError, listening
+from intarsia.methods import METHODS
 from intarsia.recipe import Recipe
 from intarsia.run import Done, Run, Target, threads
 
@@ -21,8 +22,9 @@ def busy(monkeypatch, ratio):
     monkeypatch.setattr(threads, "seconds", lambda count: 0.01 if count == 1 else 0.01 * ratio)
 
 
-def made_with(**target):
-    recipe = Recipe(content="content.png", styles=["style.png"], size=32, settings={"steps": 3})
+def made_with(method="gatys", **target):
+    settings = {"steps": 3} if METHODS[method].takes_long else {}
+    recipe = Recipe(content="content.png", styles=["style.png"], size=32, method=method, settings=settings)
     *_, last = Run(recipe, Target(output="out.png", **target))()
     assert isinstance(last, Done), last
     return last.result.recipe.threads
@@ -33,6 +35,12 @@ def test_takes_what_is_quicker_and_leaves_the_process_as_it_was(folder, two, mon
     busy(monkeypatch, ratio)
     assert made_with() == wanted
     assert torch.get_num_threads() == 2
+
+
+@pytest.mark.parametrize("method", ["strotss", "wct"])
+def test_only_what_takes_long_is_worth_the_measuring(folder, two, monkeypatch, method):
+    busy(monkeypatch, 3)
+    assert made_with(method) == (1 if METHODS[method].takes_long else 2)
 
 
 def test_tells_of_one_thread(two, monkeypatch):

@@ -13,7 +13,7 @@ from torch import nn
 
 from intarsia.errors import UsageError
 from intarsia.training.pictures import Crops, Pictures
-from intarsia.training.run import Run, Schedule, Stage, ship
+from intarsia.training.run import Cosine, Run, Schedule, Stage, ship
 
 
 @dataclass(frozen=True)
@@ -106,6 +106,22 @@ def test_gradients_are_clipped_where_asked():
     stage.clipped = stage.network
     stage.advance(torch.rand(2, 3, 16, 16))
     assert float(nn.utils.get_total_norm([one.grad for one in stage.network.parameters()])) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("parts", [2, 3, 4])
+def test_parts_of_a_batch_have_the_gradient_and_the_figures_of_the_whole(parts):
+    whole, split, images = begun(), begun(), torch.rand(4, 3, 16, 16)
+    split.parts = parts
+    figures = whole.advance(images), split.advance(images)
+    assert figures[1]["error"] == pytest.approx(figures[0]["error"])
+    torch.testing.assert_close(split.network.weight.grad, whole.network.weight.grad)
+
+
+def test_a_cosine_rises_and_ends_at_zero():
+    schedule = Cosine(200, 2.0, 20)
+    np.testing.assert_allclose([schedule.at(step) for step in (0, 100, 200)], [0.1, 1.0, 0.0], atol=1e-9)
+    rates = [schedule.at(step) for step in range(20, 201)]
+    assert rates == sorted(rates, reverse=True)
 
 
 def test_the_rate_warms_up_and_ends_at_zero():

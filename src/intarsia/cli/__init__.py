@@ -120,6 +120,8 @@ def app_of(arguments: list[str], whole: bool = False) -> "App":
     app.command("intarsia.cli.composite:composite", name="composite", help="Put an object on a picture.")
     app.command("intarsia.cli.masks:masks", name="masks", help="Show where the regions of a guide are.")
     app.command("intarsia.cli.points:points", name="points", help="Find points of a picture that belong to another's.")
+    app.command("intarsia.cli.train:train", name="train", help="Train a network that paints in one style, quickly.")
+    app.command("intarsia.cli.export:export", name="export", help="Write a trained network as ONNX.")
     app.command("intarsia.cli.measure:measure", name="measure", help="Measure a painting: styles, content, borders.")
     app.command("intarsia.cli.studio:studio", name="studio", help="Paint where, and see at once, in the browser.")
     app.command("intarsia.cli.show:sheet", name="swatches", help="Paint a sheet of all built-in styles.")

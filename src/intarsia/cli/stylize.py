@@ -70,8 +70,8 @@ def stylize_command(app: App, arguments: Sequence[str]) -> None:
     ) -> int:
         """Paint CONTENT in the manner of STYLES.
 
-        A style is a picture file or `swatch:NAME[:SEED]` (see `intarsia swatches`). Several styles are mixed, or,
-        with masks, each region takes its own. `-` is standard input or output.
+        A style is a picture file, `swatch:NAME[:SEED]` (see `intarsia swatches`), or a network that `intarsia train`
+        wrote. Several styles are mixed, or, with masks, each region takes its own. `-` is standard input or output.
 
         Parameters
         ----------
@@ -80,7 +80,7 @@ def stylize_command(app: App, arguments: Sequence[str]) -> None:
         styles
             The pictures to take the manner from.
         size
-            Long side of the result in pixels; by default 512 for gatys, the content's own for wct and adain.
+            Long side of the result in pixels; by default 512 for gatys, the content's own for wct, adain and fast.
         start
             A picture to begin with, in place of --init.
         frame

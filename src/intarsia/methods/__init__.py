@@ -12,20 +12,23 @@ import pydantic
 
 from intarsia.methods.adain import AdaIN
 from intarsia.methods.deform import Deform
+from intarsia.methods.fast import Fast
 from intarsia.methods.gatys import Gatys
 from intarsia.methods.harmonize import Harmonize
 from intarsia.methods.strotss import Strotss
 from intarsia.methods.wct import WCT
 from intarsia.networks import Networks
 
-Method = Gatys | WCT | AdaIN | Harmonize | Strotss | Deform
-METHODS: dict[str, type[Gatys] | type[WCT] | type[AdaIN] | type[Harmonize] | type[Strotss] | type[Deform]] = {
+Method = Gatys | WCT | AdaIN | Harmonize | Strotss | Deform | Fast
+Kind = type[Gatys] | type[WCT] | type[AdaIN] | type[Harmonize] | type[Strotss] | type[Deform] | type[Fast]
+METHODS: dict[str, Kind] = {
     "gatys": Gatys,
     "wct": WCT,
     "adain": AdaIN,
     "harmonize": Harmonize,
     "strotss": Strotss,
     "deform": Deform,
+    "fast": Fast,
 }
 
 
@@ -47,10 +50,11 @@ def every_setting(method: Method) -> dict[str, Any]:
     return data | data.pop("networks")
 
 
-def files_of(method: Method) -> dict[str, str]:
-    """Settings that name a file."""
+def files_of(method: Method) -> dict[str, str | list[str]]:
+    """Settings that name a file, or several."""
     fields = vars(method) | vars(method.networks)
-    return {name: str(value) for name, value in fields.items() if isinstance(value, Path)}
+    found: dict[str, str | list[str]] = {n: str(value) for n, value in fields.items() if isinstance(value, Path)}
+    return found | {"models": [str(path) for path in method.models]} if isinstance(method, Fast) else found
 
 
 def settings_of(method: Method) -> dict[str, Any]:

@@ -41,6 +41,7 @@ class AdaIN:
     """The networks that look at the picture and paint it, and where they run."""
 
     default_size: ClassVar[int | None] = None
+    takes_long: ClassVar[bool] = False
     __call__ = painted
 
     def paint(self, scene: Scene, encoder: Encoder, state: State | None) -> Iterator[Frame]:

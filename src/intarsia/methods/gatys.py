@@ -98,6 +98,7 @@ class Gatys:
     """The network that looks at the picture, and where it runs."""
 
     default_size: ClassVar[int | None] = 512
+    takes_long: ClassVar[bool] = True
     __call__ = painted
 
     @model_validator(mode="after")

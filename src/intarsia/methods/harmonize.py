@@ -108,6 +108,7 @@ class Harmonize:
     """The network that looks at the picture, and where it runs."""
 
     default_size: ClassVar[int | None] = None
+    takes_long: ClassVar[bool] = True
     __call__ = painted
 
     @model_validator(mode="after")

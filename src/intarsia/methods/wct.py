@@ -59,6 +59,7 @@ class WCT:
     """The networks that look at the picture and paint it, and where they run."""
 
     default_size: ClassVar[int | None] = None
+    takes_long: ClassVar[bool] = False
     __call__ = painted
 
     @model_validator(mode="after")

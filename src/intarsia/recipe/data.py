@@ -13,6 +13,7 @@ from intarsia import __version__, picture
 from intarsia.errors import RecipeError, unknown
 from intarsia.guide import MANNER, Factor, Fraction, Manner
 from intarsia.methods import METHODS, Method, files_of, method_of, names_of_settings
+from intarsia.models import PREFIX, is_model
 from intarsia.recipe.checking import InWords, checked, in_our_words
 from intarsia.recipe.guidefile import files_of_guide
 from intarsia.recipe.parts import Part
@@ -142,9 +143,16 @@ class Recipe(Guidance):
 
     def build_method(self) -> Method:
         try:
-            return method_of(self.method, self.settings)
+            return method_of(self.method, self._with_networks())
         except pydantic.ValidationError as faults:
             raise RecipeError(f"method {self.method}: {in_our_words(faults, names_of_settings(self.method))}") from None
+
+    def _with_networks(self) -> dict[str, Any]:
+        """The settings, with the networks among the styles for a method that paints with such."""
+        found = [name for name in dict.fromkeys(self.styles) if is_model(name)]
+        if not found or "models" not in names_of_settings(self.method):
+            return self.settings
+        return self.settings | {"models": [*found, *self.settings.get("models", [])]}
 
     def long_side(self, content: int) -> int:
         """Of the result, for a content with this one: what is asked for, else the method's own default; around a part
@@ -175,9 +183,10 @@ class Recipe(Guidance):
         paths = {name: new(path) for name, path in self._paths().items()}
         return self.model_copy(update=told | {"settings": self.settings | paths})
 
-    def _paths(self) -> dict[str, str]:
+    def _paths(self) -> dict[str, str | list[str]]:
         """The files that the method's settings name."""
-        return {name: path for name, path in files_of(self.build_method()).items() if name in self.settings}
+        found = files_of(method_of(self.method, self.settings))
+        return {name: path for name, path in found.items() if name in self.settings}
 
     def to_json(self) -> str:
         kept = self.model_dump(mode="json", exclude_defaults=True) | {"version": self.version, "method": self.method}
@@ -236,7 +245,7 @@ def _told(name: str | Path | bytes) -> str:
 
 
 def is_file(name: str) -> bool:
-    return name != "-" and not name.startswith(("swatch:", "noise:")) and not was_handed_over(name)
+    return name != "-" and not name.startswith(("swatch:", "noise:", PREFIX)) and not was_handed_over(name)
 
 
 def was_handed_over(name: str) -> bool:

@@ -16,6 +16,7 @@ from torch import Tensor
 from intarsia import picture, swatches
 from intarsia.errors import PictureError, RecipeError, UsageError, notice
 from intarsia.guide import Guide
+from intarsia.models import is_model, read_model
 from intarsia.recipe.data import Recipe, was_handed_over
 from intarsia.sizes import size_of
 
@@ -81,6 +82,9 @@ class Files:
             return self._swatch(name)
         if name.startswith("noise:") and name not in self.given:
             return picture.Opened(_noise(name, self.recipe.max_pixels), None, 8, ())
+        if name not in self.given and is_model(name):
+            self._source(name)
+            return picture.Opened(read_model(name).style, None, 8, ())
         return picture.read(self._source(name), frame=frame, max_pixels=self.recipe.max_pixels)
 
     def _is_swatch(self, name: str) -> bool:

@@ -22,6 +22,7 @@ import torch
 from intarsia.encoders import Encoder, choose_device
 from intarsia.engine import Frame, State
 from intarsia.errors import DivergedError, OutputError, listening, notice
+from intarsia.methods import METHODS
 from intarsia.networks import Networks
 from intarsia.recipe import Job, Recipe, Result
 from intarsia.run.target import Target
@@ -122,7 +123,7 @@ class Run:
     def _take_threads(self) -> None:
         if (threads := self.recipe.threads or self.target.threads_then()) is not None:
             torch.set_num_threads(threads)
-        elif self.recipe.method == "gatys" and choose_device("auto").type == "cpu":  # long enough for it to pay
+        elif METHODS[self.recipe.method].takes_long and choose_device("auto").type == "cpu":
             choose_threads()
 
     def _painted(

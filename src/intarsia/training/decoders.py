@@ -324,7 +324,8 @@ def train(
 
 def _export(run: Run, encoder: Encoder, done: dict[int, Mirror], out: Path, start: Path | None) -> None:
     """The shipped file: fp16, `level{l}.convs.{i}.weight` and `.bias`."""
-    held = run.pictures.pixels[run.pictures.held]
+    whole = cast(Pictures, run.pictures)
+    held = whole.pixels[whole.held]
     errors = [held_out_errors(decoder, encoder, held) for decoder in done.values()]
     run.say("held out, end: " + " ".join(f"{ratio:.2f} dB {error:.4f}" for ratio, error in errors))
     found = {

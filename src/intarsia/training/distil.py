@@ -233,7 +233,7 @@ def _blank(settings: Distil, weights: Mapping[str, Tensor]) -> Student:
 
 def _fitted(run: Run, settings: Distil, teachers: Teachers) -> Student:
     run.say("fitting the start")
-    some = run.pictures.sample(192, settings.seed)
+    some = cast(Pictures, run.pictures).sample(192, settings.seed)
     side = some.shape[1] // 4  # the middle of each picture is enough
     images = as_images(some[:, side : 3 * side, side : 3 * side])
     network = initial_student(settings, teachers, images)

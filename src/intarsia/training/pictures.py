@@ -1,6 +1,7 @@
 """The pictures that networks are trained on: which are held out, and how a batch of crops is drawn."""
 
 import csv
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,6 +51,10 @@ class Pictures:
         """Different pictures to train on, `count` or all that there are."""
         rows = np.random.default_rng(seed).choice(self.train, min(count, len(self.train)), replace=False)
         return self.pixels[rows]
+
+    def digest(self) -> str:
+        """The sha256 of all pixels."""
+        return hashlib.sha256(self.pixels.data).hexdigest()
 
     def batch(self, crops: Crops, seed: tuple[int, ...]) -> Float[Tensor, "b 3 s s"]:
         """Crops, 0 to 1. Half of them are flipped, and some have their channels permuted or noise added."""
