@@ -28,8 +28,8 @@ SUFFIX = ".safetensors"
 PREFIX = "trained:"  # of the names of those that come with the package
 SHOWN = 384  # long side of the style's picture in a file, in pixels
 SHIPPED: dict[str, str] = {  # name: sha256
-    "glass": "1324bcb89cda7e43247ad7a276e4321eda641a8ec2e62144a629e75cd9d5c762",
-    "starry": "6aad995dedf9ec5af525d0a6f88db91c6e8198a0e86d287359e381850cedd1f0",
+    "glass": "1b4c98c9a3121024eb20b4226b452d2e5fd292e96807771ba67f6c98a659d85d",
+    "starry": "fa797568385976d358bfa4be720de66854aa7a1924a29102e2a5bc21f5378e40",
 }
 
 
