@@ -77,7 +77,7 @@ def test_bash_completes_commands_flags_and_choices(script, home):
         ask = f'source ./script; COMP_WORDS=({line}); COMP_CWORD={len(words)}; _intarsia; echo "${{COMPREPLY[@]}}"'
         return subprocess.run([bash, "-c", ask], capture_output=True, text=True, check=True).stdout.split()
 
-    assert completed("st") == ["stylize"]
+    assert completed("sty") == ["stylize"]
     assert completed("stylize", "--content-m") == ["--content-mask", "--content-map"]
     assert completed("stylize", "--method", "") == list(METHODS)
     assert completed("recipe", "") == ["show"]
