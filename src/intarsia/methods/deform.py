@@ -176,7 +176,7 @@ class Deform:
             pulls.requires_grad_(False)
             assert pulls.grad is not None, "every step has looked at the warp"
             own.move(pulls.view(-1), pulls.grad.flatten())
-            yield i, Descent(now.parameters | {"pulls": pulls}, now.losses, functools.partial(_both, now.state, pulled))
+            yield i, Descent(now.parameters | {"pulls": pulls}, now.losses, joined(now.state, pulled()))
 
     def _geometry(self, canvas: Canvas, pulls: Points) -> dict[str, Tensor]:
         if self.paper == "dst":
@@ -202,10 +202,6 @@ class Deform:
         samples = Samples.build(alone, encoder, view, level)
         others = samples if bent is view else Samples.build(alone, encoder, bent, level)
         return Easel(pyramid, samples.smooth, samples, others.texture, "adam", samples.rate(one))
-
-
-def _both(one: Callable[[], State], other: Callable[[], State]) -> State:
-    return one() | other()
 
 
 class Easel(NamedTuple):
