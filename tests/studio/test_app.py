@@ -225,11 +225,29 @@ def test_of_the_previews_that_wait_only_the_newest_is_painted(client, sketch):
     assert 1 <= answers.count(200) <= 4
 
 
-def test_forty_regions_are_looked_at(client, sketch):
+def of_many_regions(sketch, many):
     one = sketch["regions"][0]
-    words = [f"rectangle {i / 40},0 {(i + 1) / 40},1" for i in range(40)]
-    many = [one | {"id": f"r{i}", "name": f"r{i}", "map": {"words": text}} for i, text in enumerate(words)]
-    assert client.post("/api/preview", json=sketch | {"regions": many}).status_code == 200
+    words = [f"rectangle {i / many},0 {(i + 1) / many},1" for i in range(many)]
+    named = [one | {"id": f"r{i}", "name": f"r{i}", "map": {"words": text}} for i, text in enumerate(words)]
+    return sketch | {"regions": named}
+
+
+def test_a_preview_of_a_stroke_on_its_way_gives_way_to_one_that_stays(client, sketch):
+    long, answers = of_many_regions(sketch, 48), []
+    client.post("/api/preview?session=abc", json=sketch)  # the worker has begun
+    passing = threading.Thread(
+        target=lambda: answers.append(client.post("/api/preview?session=abc&passing=true", json=long).status_code)
+    )
+    passing.start()
+    time.sleep(0.1)  # of about a second that it takes
+    assert client.post("/api/preview?session=abc", json=sketch).status_code == 200
+    passing.join()
+    assert answers == [409]
+    assert client.post("/api/preview?session=abc&passing=true", json=sketch).status_code == 200
+
+
+def test_forty_regions_are_looked_at(client, sketch):
+    assert client.post("/api/preview", json=of_many_regions(sketch, 40)).status_code == 200
 
 
 def test_a_style_of_one_pixel_is_looked_at(client, sketch, png):

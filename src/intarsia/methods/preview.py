@@ -6,11 +6,13 @@ change of a map costs the mixing and the decoding, and the levels after the firs
 """
 
 import dataclasses
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from intarsia import picture
 from intarsia.encoders import Encoder, Familiar
+from intarsia.engine import Frame
 from intarsia.guide import Guide
 from intarsia.methods.adain import AdaIN
 from intarsia.methods.wct import WCT
@@ -34,8 +36,12 @@ class Preview:
     encoder: Encoder
 
     def __call__(self, guide: Guide) -> Image:
-        *_, last = painted(self.method, self.content, guide, encoder=self.encoder)
+        *_, last = self.frames(guide)
         return last.image.cpu()
+
+    def frames(self, guide: Guide) -> Iterator[Frame]:
+        """The picture level by level, the last as it is: for those who may not want it any more meanwhile."""
+        return painted(self.method, self.content, guide, encoder=self.encoder)
 
 
 def preview(

@@ -2,6 +2,7 @@
 when the next task comes."""
 
 import asyncio
+import itertools
 import json
 import os
 import sys
@@ -38,7 +39,9 @@ class Task:
     name: str
     said: dict[str, Any]
     newest: str | None
+    passing: bool
     heard: Callable[[Answer], None]
+    number: int = field(default_factory=itertools.count(1).__next__)
     answer: "asyncio.Future[Answer]" = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
 
@@ -50,19 +53,28 @@ class Desk:
         self.setup, self.idle_seconds, self.niceness = setup, idle_seconds, niceness
         self.process: asyncio.subprocess.Process | None = None
         self._waiting: deque[Task] = deque()
+        self._at: Task | None = None
         self._wake = asyncio.Event()
         self._work = asyncio.create_task(self._run())
 
     async def ask(
-        self, name: str, newest: str | None = None, heard: Callable[[Answer], None] = lambda answer: None, **said: Any
+        self,
+        name: str,
+        newest: str | None = None,
+        passing: bool = False,
+        heard: Callable[[Answer], None] = lambda answer: None,
+        **said: Any,
     ) -> Answer:
-        """newest: of the waiting tasks with this word only the newest is done, the others raise Dropped. heard: is told
-        what comes before the answer. Raises Refused, and Died."""
+        """newest: of the waiting tasks with this word only the newest is done, the others raise Dropped; passing: it
+        is dropped for one with the same word, which is not passing, when it is in work too. heard: is told what comes
+        before the answer. Raises Refused, and Died."""
         if newest is not None:
             for task in [one for one in self._waiting if one.newest == newest]:
                 self._waiting.remove(task)
                 task.answer.set_exception(Dropped())
-        task = Task(name, said, newest, heard)
+            if self._at is not None and self._at.passing and self._at.newest == newest and not passing:
+                await self.say(drop=self._at.number)
+        task = Task(name, said, newest, passing, heard)
         self._waiting.append(task)
         self._wake.set()
         return await task.answer
@@ -87,19 +99,23 @@ class Desk:
                 except TimeoutError:
                     await self._end()
                 continue
-            await self._do(self._waiting.popleft())
+            self._at = self._waiting.popleft()
+            await self._do(self._at)
+            self._at = None
 
     async def _do(self, task: Task) -> None:
         try:
             await self._begin()
-            await self.say(task=task.name, **task.said)
-            while (answer := await self._next())["event"] not in ("done", "failed"):
+            await self.say(task=task.name, number=task.number, **task.said)
+            while (answer := await self._next())["event"] not in ("done", "failed", "dropped"):
                 task.heard(answer)
         except Died as error:
             await self._end()
             return None if task.answer.done() else task.answer.set_exception(error)
         if task.answer.done():  # whoever asked has gone
             return None
+        if answer["event"] == "dropped":
+            return task.answer.set_exception(Dropped())
         if answer["event"] == "failed":
             return task.answer.set_exception(Refused(answer))
         return task.answer.set_result(answer)

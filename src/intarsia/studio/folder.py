@@ -66,7 +66,7 @@ class Folder:
         """One byte per pixel, row by row. Gives its key."""
         file, text = io.BytesIO(), PngImagePlugin.PngInfo()
         text.add_text(*MAP_TEXT)
-        Image.frombytes("L", (width, height), levels).save(file, "PNG", pnginfo=text, compress_level=4)
+        Image.frombytes("L", (width, height), levels).save(file, "PNG", pnginfo=text, compress_level=2)
         key = hashlib.sha256(file.getvalue()).hexdigest()
         if not self.map(key).exists():
             self.store(self.map(key), lambda path: path.write_bytes(file.getvalue()))

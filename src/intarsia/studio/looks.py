@@ -5,7 +5,7 @@ import base64
 import dataclasses
 import io
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from intarsia.methods.wct import WCT
 from intarsia.partition import partition
 from intarsia.recipe import Job, drawn_on
 from intarsia.sizes import fit, size_of
+from intarsia.studio.desk import Dropped
 from intarsia.studio.folder import Folder
 from intarsia.studio.rooms import ROOMS
 from intarsia.studio.rooms.names import Names, in_words
@@ -41,10 +42,12 @@ Levels = np.ndarray  # "h w 3" or, with transparency, "h w 4", 8 bits
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Looks:
-    """most: pixels that a picture may have. Each public method is a task; what it gives goes to the server as JSON."""
+    """most: pixels that a picture may have; is_dropped: whether the preview in work is wanted no more. Each public
+    method is a task; what it gives goes to the server as JSON."""
 
     folder: Folder
     most: int
+    is_dropped: Callable[[], bool] = lambda: False
     method: WCT = dataclasses.field(default_factory=WCT)
     _kept: OrderedDict[tuple[Any, ...], Any] = dataclasses.field(default_factory=OrderedDict)
 
@@ -116,7 +119,7 @@ class Looks:
         return {"image": _encoded(shown), "whole": bool((alpha >= 1).all())}
 
     def preview(self, sketch: dict[str, Any]) -> dict[str, Any]:
-        """The sketch, painted small by a quick method, and what is to be said of it."""
+        """The sketch, painted small by a quick method, and what is to be said of it. Raises Dropped."""
         whole = Sketch(**sketch)
         given: dict[str, Any] = {}
         notices: list[str] = []
@@ -127,7 +130,7 @@ class Looks:
             recipe = recipe.model_copy(update={"size": size})
             given |= {name: self._swatch(name) for name in recipe.styles if name.startswith("swatch:")}
             job = Job.open(recipe, given=given, method=self._method(recipe.method, recipe.build_method))
-            image = self._looked(job, str(whole.content)) if whole.room == "paint" else _last(job, self.method).image
+            image = self._looked(job, str(whole.content)) if whole.room == "paint" else self._quick(job)
         shown = picture.to_pil(image, job.alpha)
         return {"image": _encoded(shown), "notices": [told(text) for text in notices if is_news(text)]}
 
@@ -144,7 +147,19 @@ class Looks:
         look: Preview = self._once(
             ("look", content), lambda: preview(job.content, encoder=self.method.networks.load_encoder())
         )
-        return dataclasses.replace(look, method=job.method)(job.guide)
+        return self._wanted(dataclasses.replace(look, method=job.method).frames(job.guide)).cpu()
+
+    def _quick(self, job: Job) -> Image:
+        return self._wanted(job.frames(encoder=self.method.networks.load_encoder()))
+
+    def _wanted(self, frames: Iterable[Frame]) -> Image:
+        """The last of them, if it is wanted still."""
+        last = None
+        for last in frames:  # noqa: B007 (the last is what is asked for)
+            if self.is_dropped():
+                raise Dropped
+        assert last is not None
+        return last.image
 
     def _method(self, name: str, build: Callable[[], Method]) -> Method:
         return self.method if name == "wct" else self._once(("method", name), build)
@@ -231,11 +246,6 @@ def _encoded(image: PilImage.Image) -> str:
     file = io.BytesIO()
     image.save(file, "PNG", compress_level=1)
     return base64.b64encode(file.getvalue()).decode()
-
-
-def _last(job: Job, method: WCT) -> Frame:
-    *_, frame = job.frames(encoder=method.networks.load_encoder())
-    return frame
 
 
 def _bounds(metadata: Any) -> dict[str, float]:

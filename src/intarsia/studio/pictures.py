@@ -112,13 +112,15 @@ def add_pictures(app: FastAPI) -> None:
         return Response(base64.b64decode(answer["image"]), media_type="image/png", headers=ANEW | {"x-whole": whole})
 
     @app.post("/api/preview")
-    async def preview(request: Request, sketch: Sketch, session: Name = "") -> Response:
-        """The newest wins: of those of one session that wait, the older are answered with 409, unpainted."""
+    async def preview(request: Request, sketch: Sketch, session: Name = "", passing: bool = False) -> Response:
+        """The newest wins: of those of one session that wait, the older are answered with 409, unpainted; so is one
+        that is being painted, if it was passing, of a stroke on its way, and the newest is not."""
         studio = studio_of(request)
         studio.check(sketch)
         if sketch.content is None:
             raise HTTPException(400, "there is no picture to paint. Choose one.")
-        answer = await studio.desk.ask("preview", newest=f"preview {session}", sketch=sketch.model_dump())
+        word = f"preview {session}"
+        answer = await studio.desk.ask("preview", newest=word, passing=passing, sketch=sketch.model_dump())
         notices = json.dumps(answer["notices"])
         image = base64.b64decode(answer["image"])
         return Response(image, media_type="image/png", headers=ANEW | {"x-notices": notices})

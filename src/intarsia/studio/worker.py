@@ -1,8 +1,9 @@
 """A process that works for the server, one task after the other: the only one that decodes pictures and loads networks.
 
 Lines of JSON come in and go out, as in `batch.painter`. In: the setup, {"folder", "most"}, then tasks, {"task": NAME,
-...}, and {"task": "stop"} for what is being painted. Out: `ready`; `started`, `step`, `shown`, `noticed` while it
-paints; then for each task `done` or `failed`. When nobody writes to it any more, it ends.
+"number": N, ...}, {"task": "stop"} for what is being painted, and {"drop": N} for a preview that is not wanted any
+more. Out: `ready`; `started`, `step`, `shown`, `noticed` while it paints; then for each task `done`, `failed` or
+`dropped`. When nobody writes to it any more, it ends.
 """
 
 import errno
@@ -24,6 +25,7 @@ from intarsia.engine import Frame
 from intarsia.errors import explained
 from intarsia.recipe import Result
 from intarsia.run import Done, Kept, Noticed, Run, Started, Step, Target
+from intarsia.studio.desk import Dropped
 from intarsia.studio.folder import Folder
 from intarsia.studio.looks import CANVAS, SHOWN, SMALL, Looks, is_news, told, write_reduced
 from intarsia.studio.rooms import ROOMS
@@ -36,12 +38,12 @@ EVERY = 0.7  # seconds between two pictures of a painting on its way
 
 def main() -> None:
     lines, send = connected()
-    stopping = threading.Event()
+    stopping, dropped, number = threading.Event(), set[int](), 0
     inbox: queue.Queue[dict[str, Any] | None] = queue.Queue()
-    threading.Thread(target=_read, args=(lines, inbox, stopping), daemon=True).start()
+    threading.Thread(target=_read, args=(lines, inbox, stopping, dropped), daemon=True).start()
     if (setup := inbox.get()) is None:
         return
-    looks = Looks(Folder(Path(setup["folder"])), setup["most"])
+    looks = Looks(Folder(Path(setup["folder"])), setup["most"], lambda: number in dropped)
     tasks: dict[str, Callable[..., dict[str, Any]]] = {name: getattr(looks, name) for name in TASKS}
     tasks["paint"] = lambda **task: paint(looks.folder, stopping, send, **task)
     if setup["look"]:
@@ -49,12 +51,14 @@ def main() -> None:
     all_threads = torch.get_num_threads()
     send("ready")
     while (message := inbox.get()) is not None:
-        name = message.pop("task")
+        name, number = message.pop("task"), message.pop("number")
         torch.set_num_threads(1 if _is_busy() else all_threads)
         try:
             with torch.no_grad() if name != "paint" else torch.enable_grad():
                 answer = tasks[name](**message)
             send("done", **answer)
+        except Dropped:
+            send("dropped")
         except Exception as error:
             send("failed", **_failure(error))
 
@@ -136,10 +140,14 @@ def _failure(error: Exception) -> dict[str, Any]:
     return facts | ({} if known is error else {"traceback": "".join(traceback.format_exception(error))})
 
 
-def _read(lines: BinaryIO, inbox: "queue.Queue[dict[str, Any] | None]", stopping: threading.Event) -> None:
+def _read(
+    lines: BinaryIO, inbox: "queue.Queue[dict[str, Any] | None]", stopping: threading.Event, dropped: set[int]
+) -> None:
     for line in lines:
         message = json.loads(line)
-        if message.get("task") == "stop":
+        if "drop" in message:
+            dropped.add(message["drop"])
+        elif message.get("task") == "stop":
             stopping.set()
         else:
             inbox.put(message)

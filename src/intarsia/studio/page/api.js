@@ -46,9 +46,9 @@ export const drop = async (path) => (await ask("DELETE", path)).json();
 export const sendPicture = async (file, name) =>
   (await ask("POST", `/api/pictures?name=${encodeURIComponent(name.slice(0, 100))}`, file)).json();
 
-/** @param {Sketch} sketch @param {string} session @param {AbortSignal} [signal] */
-export async function preview(sketch, session, signal) {
-  const answer = await ask("POST", `/api/preview?session=${session}`, JSON.stringify(sketch), signal);
+/** @param {Sketch} sketch @param {string} session @param {boolean} passing @param {AbortSignal} [signal] */
+export async function preview(sketch, session, passing, signal) {
+  const answer = await ask("POST", `/api/preview?session=${session}&passing=${passing}`, JSON.stringify(sketch), signal);
   /** @type {string[]} */
   const notices = JSON.parse(answer.headers.get("x-notices") ?? "[]");
   return { image: await bitmap(await answer.blob()), notices };

@@ -91,12 +91,12 @@ export class App {
     this.jobs.show();
   }
 
-  /** @param {Sketch} sketch */
-  look(sketch) {
+  /** @param {Sketch} sketch @param {boolean} [passing] */
+  look(sketch, passing = false) {
     if (!sketch.content) return;
     if (sketch.room === "paste" && !this.rooms.paste.ready) return this.#nothing();
     if (sketch.room === "paint" && !sketch.rest.style && !sketch.regions.some((one) => one.style && (one.map.pixels || one.map.words))) return this.#nothing();
-    this.looks.want(sketch, session.id);
+    this.looks.want(sketch, session.id, passing);
   }
 
   #nothing() {

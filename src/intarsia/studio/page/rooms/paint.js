@@ -183,7 +183,7 @@ export class PaintRoom {
         const sketch = structuredClone(state.sketch), own = sketch.regions.find((one) => one.id === region.id);
         if (own) this.part ? own.part = drawn : own.map = drawn;
         this.#asked = levels.data;
-        this.app.look(sketch);
+        this.app.look(sketch, true);
       }
     } catch { /* told when the stroke is done */ }
     this.#sending = false;
