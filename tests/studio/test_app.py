@@ -325,6 +325,30 @@ def test_what_is_stopped_is_kept_and_goes_on(client, slow):
     assert ended(client, session, job)["state"] == "done"
 
 
+def test_a_painting_takes_more_steps_from_where_it_ended(client, slow, tmp_path):
+    session, job = started(client, slow | {"settings": {"steps": 8}})
+    ended(client, session, job)
+    more = client.post(f"/api/jobs/{job}/more").json()
+    found = ended(client, session, more["id"])
+    assert (found["state"], found["steps"]) == ("done", 50)
+    recipe = Recipe.from_json(client.app.app.state.studio.store.job(more["id"])["recipe"])
+    assert (recipe.start, recipe.settings["steps"]) == ("start.png", 50)
+    losses = [client.app.app.state.studio.store.job(name)["losses"] for name in (job, more["id"])]
+    assert losses[1][0] < 1.5 * losses[0][-1] < losses[0][0]  # it began where the other one ended
+    assert losses[1][-1] < losses[0][-1]
+    again = client.get(f"/api/jobs/{more['id']}/sketch").json()
+    assert (again["settings"], again["onward"]) == ({"steps": 8}, None)
+    with zipfile.ZipFile(io.BytesIO(client.get(f"/api/jobs/{more['id']}/all.zip").content)) as packed:
+        assert "start.png" in packed.namelist()
+
+
+def test_a_painting_in_one_pass_takes_no_more_steps(client, sketch):
+    session, job = started(client, sketch)
+    ended(client, session, job)
+    refused = client.post(f"/api/jobs/{job}/more")
+    assert refused.status_code == 400
+
+
 def test_what_is_stopped_before_it_has_begun_stops_too(client, slow):
     session, job = started(client, slow)
     until = time.monotonic() + 60

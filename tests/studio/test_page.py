@@ -288,6 +288,19 @@ def test_a_reload_in_the_middle_of_a_painting_loses_nothing(page, photo):
     assert "Picture" in page.locator("#job-download").inner_text()
 
 
+def test_a_painting_that_is_done_takes_more_steps_as_another_one(page, photo):
+    with_photo(page, photo)
+    page.fill("#steps", "4")
+    page.locator("#steps").blur()
+    page.click("#paint")
+    page.click("#job-more")
+    page.locator(".card.done").nth(1).wait_for()
+    page.locator("#job-download").wait_for()
+    assert "50 steps" in page.locator(".job .told").inner_text()
+    assert page.locator("#steps").input_value() == "4"
+    assert not page.faults
+
+
 def test_a_server_that_is_killed_and_started_again_has_the_session(browser, photo, tmp_path):
     server = Server(tmp_path)
     context = browser.new_context()

@@ -1,6 +1,7 @@
 """Paintings at full size, first come first served, by one worker process; and what the pages hear of them."""
 
 import asyncio
+import hashlib
 import shutil
 import sqlite3
 from collections import defaultdict
@@ -10,7 +11,7 @@ from typing import Any
 
 from intarsia.studio.desk import Answer, Desk, Died, Refused
 from intarsia.studio.folder import Folder
-from intarsia.studio.sketch import Sketch
+from intarsia.studio.sketch import Onward, Sketch
 from intarsia.studio.store import Row, Store
 
 HEARD = ("id", "made", "state", "step", "steps", "part", "message", "notices", "shown", "losses", "width", "height")
@@ -49,6 +50,15 @@ class Jobs:
         self._check_room()
         self._queue(job)
 
+    def more(self, job: Row, steps: int) -> Row:
+        """Another one, which takes so many more steps from where this one ended, at its full size. Raises Full."""
+        painted = (self.folder.job(job["id"]) / "painted.png").read_bytes()
+        key = hashlib.sha256(painted).hexdigest()
+        if not self.folder.picture(key).exists():
+            self.folder.store(self.folder.picture(key), lambda path: path.write_bytes(painted))
+        sketch = Sketch(**job["sketch"]).model_copy(update={"onward": Onward(picture=key, steps=steps)})
+        return self.begin(job["session"], sketch)
+
     async def stop(self, job: Row) -> None:
         """What is painted is kept, with the state to go on from."""
         if job["id"] in self.waiting:
@@ -69,7 +79,8 @@ class Jobs:
         place = {"place": self.waiting.index(job["id"]) + 1} if job["id"] in self.waiting else {}
         home = self.folder.job(job["id"])
         files = {"painted": (home / "shown.webp").exists(), "resumable": (home / "painted.png.state").exists()}
-        return {key: job[key] for key in HEARD if key in job} | files | place | {"room": job["sketch"]["room"]}
+        asked = {key: job["sketch"][key] for key in ("room", "method")}
+        return {key: job[key] for key in HEARD if key in job} | files | place | asked
 
     @contextmanager
     def listening(self, session: str) -> Iterator["asyncio.Queue[Row | None]"]:

@@ -85,7 +85,11 @@ def add_pictures(app: FastAPI) -> None:
         assert known is not None
         recipe = known.pop("recipe")
         job = None if recipe is None else studio.store.job_with(recipe)
-        painted = {} if recipe is None else {"painted": True, "sketch": None if job is None else job["sketch"]}
+        painted = (
+            {}
+            if recipe is None
+            else {"painted": True, "sketch": None if job is None else job["sketch"] | {"onward": None}}
+        )
         return known | painted | {"name": name or known["name"]}
 
     @app.get("/api/pictures/{key}")

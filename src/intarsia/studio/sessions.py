@@ -13,6 +13,7 @@ from intarsia.studio.shared import ANEW, file, studio_of
 from intarsia.studio.sketch import Id, Part, Sketch
 from intarsia.studio.store import Row
 
+MORE = 50  # steps that a painting which is done takes when asked for more
 LISTENING = 15.0  # seconds between two signs of life to a page
 
 
@@ -79,6 +80,15 @@ def add_jobs(app: FastAPI) -> None:
         studio.jobs.go_on(job)
         return studio.jobs.told(studio.job(name))
 
+    @app.post("/api/jobs/{name}/more")
+    async def more(request: Request, name: Id) -> Row:
+        studio = studio_of(request)
+        job = studio.job(name)
+        by_steps = job["sketch"]["room"] == "paint" and job.get("losses")
+        if job["state"] != "done" or not by_steps:
+            raise HTTPException(400, "only a painting that was optimized step by step, and is done, takes more steps.")
+        return studio.jobs.more(job, MORE)
+
     @app.delete("/api/jobs/{name}")
     async def drop(request: Request, name: Id) -> Row:
         studio = studio_of(request)
@@ -87,7 +97,7 @@ def add_jobs(app: FastAPI) -> None:
 
     @app.get("/api/jobs/{name}/sketch")
     def sketch(request: Request, name: Id) -> Row:
-        return studio_of(request).job(name)["sketch"]
+        return studio_of(request).job(name)["sketch"] | {"onward": None}
 
     @app.get("/api/jobs/{name}/{which}.webp")
     def shown(request: Request, name: Id, which: Id) -> Response:

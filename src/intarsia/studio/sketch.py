@@ -77,8 +77,15 @@ class Pasted(Part):
     strength: Annotated[float, Field(ge=0, le=1)] | None = None
 
 
+class Onward(Part):
+    """A painting of a sketch, and the steps that are taken from there, at its full size alone."""
+
+    picture: Key
+    steps: Annotated[int, Field(ge=1, le=1000)]
+
+
 class Sketch(Part):
-    """room: what is done with it."""
+    """room: what is done with it; onward: only of a painting that goes on with another one."""
 
     room: Literal["paint", "paste"] = "paint"
     content: Key | None = None
@@ -90,10 +97,16 @@ class Sketch(Part):
     size: Annotated[int, Field(ge=16)] | None = None
     settings: Settings = {}
     paste: Pasted | None = None
+    onward: Onward | None = None
 
     def pictures(self) -> set[str]:
         """Keys of all pictures that it names."""
-        given = [self.content, *(style.picture for style in self.styles), self.paste and self.paste.object]
+        given = [
+            self.content,
+            self.onward and self.onward.picture,
+            *(style.picture for style in self.styles),
+            self.paste and self.paste.object,
+        ]
         return {key for key in given if key is not None}
 
     def maps(self) -> set[str]:

@@ -116,6 +116,8 @@ def _laid_out(sketch: Sketch, folder: Folder, home: Path) -> Names:
     called = {style.picture: f"style-{i}" for i, style in enumerate(sketch.styles, 1) if style.picture is not None}
     if sketch.paste is not None:
         called[sketch.paste.object] = "object"
+    if sketch.onward is not None:
+        called[sketch.onward.picture] = "start"
     if sketch.content is not None:
         called[sketch.content] = "content"
     pictures = {key: f"{name}.{_suffix(folder.picture(key))}" for key, name in called.items()}

@@ -5,7 +5,7 @@ import pytest
 from intarsia.errors import GuideError, IntarsiaError
 from intarsia.studio.rooms import ROOMS
 from intarsia.studio.rooms.names import Names
-from intarsia.studio.sketch import Drawn, Painted, Pasted, Region, Sketch, Style
+from intarsia.studio.sketch import Drawn, Onward, Painted, Pasted, Region, Sketch, Style
 
 CONTENT, STYLE, MAP = "c" * 64, "5" * 64, "a" * 64
 NAMES = Names({CONTENT: "content.jpg", STYLE: "style-1.png"}.__getitem__, {MAP: "map-1.png"}.__getitem__)
@@ -89,3 +89,18 @@ def test_the_room_says_the_same_words_as_the_command():
     from intarsia.studio.rooms import paste
 
     assert (paste.WHERE, paste.FROM) == (harmonize.WHERE, harmonize.FROM)
+
+
+def test_a_painting_goes_on_at_its_full_size_alone():
+    began = "d" * 64
+    sketch = Sketch(
+        content=CONTENT,
+        styles=[INK],
+        rest=Painted(style="s1"),
+        settings={"steps": 200, "tv": 0.1},
+        onward=Onward(picture=began, steps=50),
+    )
+    names = Names({CONTENT: "content.jpg", began: "start.png"}.__getitem__, NAMES.map)
+    made = ROOMS["paint"].recipe(sketch, names)
+    assert (made.start, made.settings["steps"], made.settings["tv"]) == ("start.png", 50, 0.1)
+    assert [one.size for one in made.build_method().rounds((3000, 4000))][0] == (3000, 4000)

@@ -102,6 +102,17 @@ export class Jobs {
     }
   }
 
+  /** Another painting, from where this one ended. @param {string} id */
+  async #more(id) {
+    try {
+      const job = await api.post(`/api/jobs/${id}/more`);
+      this.all.set(job.id, job);
+      this.choose(job.id);
+    } catch (fault) {
+      toast(/** @type {Error} */ (fault).message, "fault");
+    }
+  }
+
   /** @param {string} id @param {string} what */
   async #ask(id, what) {
     try {
@@ -169,12 +180,16 @@ export class Jobs {
       busy && el("button", { id: "job-stop", onclick: () => void this.#ask(job.id, "stop") }, "Stop and keep"),
       (job.state === "stopped" || job.state === "failed") && el("button", { id: "job-on", onclick: () => void this.#ask(job.id, "go-on") },
         job.resumable ? "Go on" : "Begin again"),
+      job.state === "done" && this.#steps(job) && el("button", { id: "job-more", title: "Paints on from here, as another painting", onclick: () => void this.#more(job.id) }, "More steps"),
       job.painted && !busy && el("a", { class: "button primary", id: "job-download", href: `/api/jobs/${job.id}/painted.png`, download: "painted.png" }, icon("down"), "Picture"),
       job.painted && !busy && el("a", { class: "button", id: "job-all", href: `/api/jobs/${job.id}/all.zip`, download: "painted.zip", title: "The picture, its recipe, and all files that the recipe names" }, icon("down"), "With maps"),
       !busy && el("button", { id: "job-restore", title: "Regions, styles and settings of this painting again", onclick: () => void this.#restore(job.id) }, "Settings"),
       !busy && el("button", { class: "quiet", id: "job-drop", "aria-label": "Remove this painting", title: "Remove", onclick: () => void this.#drop(job.id) }, icon("close")),
     ].filter((one) => one instanceof Node);
   }
+
+  /** Whether it is painted step by step. @param {Job} job */
+  #steps(job) { return job.room === "paint" && "steps" in (this.app.about.methods[job.method]?.settings ?? {}); }
 
   /** How the next one is painted. */
   panel() {

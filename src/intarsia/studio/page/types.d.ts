@@ -19,7 +19,7 @@ export interface Picture {
 export interface Job {
   id: string; made: number; state: "waiting" | "running" | "done" | "stopped" | "failed"; room: string;
   step?: number; steps?: number; part?: number; message?: string; notices?: string[]; shown?: number; losses?: number[];
-  width?: number; height?: number; painted: boolean; resumable: boolean; place?: number;
+  width?: number; height?: number; painted: boolean; method: string; resumable: boolean; place?: number;
 }
 export interface Setting {
   default?: any; minimum?: number; maximum?: number; ge?: number; le?: number; enum?: string[]; type?: string;

@@ -9,6 +9,7 @@ from intarsia.recipe.regions import WrittenRegion
 from intarsia.studio.rooms.names import Names
 from intarsia.studio.sketch import Region, Sketch
 
+FULL = 2**16  # beyond any long side: a painting that is gone on with is painted at its full size alone
 QUICK = {"wct": "wct", "adain": "adain"}  # methods that are their own preview; wct stands for the others
 
 
@@ -34,6 +35,9 @@ def recipe_of(sketch: Sketch, names: Names) -> Recipe:
         "method": sketch.method,
         "settings": sketch.settings,
     }
+    if sketch.onward is not None:
+        data["start"] = names.picture(sketch.onward.picture)
+        data["settings"] = sketch.settings | {"steps": sketch.onward.steps, "coarsest": FULL}
     recipe = checked("the sketch", Recipe, data)
     recipe.build_method()
     return recipe
