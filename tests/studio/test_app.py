@@ -366,13 +366,35 @@ def test_a_long_queue_is_full_and_a_worker_that_is_killed_is_told(client, slow):
     assert refused.status_code == 429
     client.post(f"/api/jobs/{waiting}/stop")
     app = client.app.app  # within the guard
-    os.kill(app.state.studio.jobs.desk.process.pid, signal.SIGKILL)
+    os.kill(app.state.studio.jobs.desks[0].process.pid, signal.SIGKILL)
     found = ended(client, session, job)
     assert found["state"] == "stopped"
     assert "ended" in found["message"]
     client.post(f"/api/jobs/{job}/go-on")
     begun(client, session, job)
     client.delete(f"/api/jobs/{job}")
+
+
+def test_each_gpu_has_a_worker_of_its_own_and_paintings_go_to_whichever_is_free(tmp_path, photograph, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "5,7")  # as a person may have shared them out
+    with client_of(tmp_path) as client:
+        jobs = client.app.app.state.studio.jobs
+        client.portal.call(jobs.spread, 2)
+        assert [desk.gpu for desk in jobs.desks] == [None, "7"]
+        key = client.post("/api/pictures", content=photograph).json()["key"]
+        ink = {"id": "s1", "name": "ink", "swatch": "ink"}
+        slow = {"content": key, "styles": [ink], "rest": {"style": "s1"}, "settings": {"steps": 2000}, "size": 64}
+        made = [started(client, slow) for _ in range(3)]
+        for session, job in made[:2]:
+            begun(client, session, job)
+        session, third = made[2]
+        assert client.get(f"/api/sessions/{session}").json()["jobs"][0]["state"] == "waiting"
+        assert {desk.process.pid for desk in jobs.running.values()} == {desk.process.pid for desk in jobs.desks}
+        for session, job in made[:2]:
+            client.post(f"/api/jobs/{job}/stop")
+            assert ended(client, session, job)["state"] == "stopped"
+        begun(client, made[2][0], third)
+        client.delete(f"/api/jobs/{third}")
 
 
 def test_a_looking_worker_that_is_killed_is_replaced(client, sketch):

@@ -47,10 +47,12 @@ class Task:
 
 class Desk:
     """setup: what a process is told first; idle_seconds: after which it is let go, None for never; niceness: how far it
-    stands back for other processes."""
+    stands back for other processes; gpu: the only one that it sees, None for all."""
 
-    def __init__(self, setup: dict[str, Any], idle_seconds: float | None = None, niceness: int = 0):
-        self.setup, self.idle_seconds, self.niceness = setup, idle_seconds, niceness
+    def __init__(
+        self, setup: dict[str, Any], idle_seconds: float | None = None, niceness: int = 0, gpu: str | None = None
+    ):
+        self.setup, self.idle_seconds, self.niceness, self.gpu = setup, idle_seconds, niceness, gpu
         self.process: asyncio.subprocess.Process | None = None
         self._waiting: deque[Task] = deque()
         self._at: Task | None = None
@@ -125,6 +127,7 @@ class Desk:
             return
         # freed memory is kept, since every task takes the same again, and threads do not wait for each other awake:
         # what `intarsia.cli` asks for
+        gpu = {} if self.gpu is None else {"CUDA_VISIBLE_DEVICES": self.gpu}
         more = {"GOMP_SPINCOUNT": "10000", "MALLOC_TRIM_THRESHOLD_": str(2**27), "MALLOC_MMAP_THRESHOLD_": str(2**25)}
         pipe = asyncio.subprocess.PIPE
         self.process = await asyncio.create_subprocess_exec(
@@ -132,7 +135,7 @@ class Desk:
             stdin=pipe,
             stdout=pipe,
             limit=LINE,
-            env={**os.environ, **more},
+            env={**os.environ, **more, **gpu},
             start_new_session=True,  # Ctrl-C at the terminal is for the server
             preexec_fn=(lambda: os.nice(self.niceness)) if self.niceness else None,
         )

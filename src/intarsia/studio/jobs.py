@@ -1,11 +1,12 @@
-"""Paintings at full size, first come first served, by one worker process; and what the pages hear of them."""
+"""Paintings at full size, first come first served, by a worker process for each device; and what the pages hear of
+them."""
 
 import asyncio
 import hashlib
 import shutil
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -23,18 +24,25 @@ class Full(Exception):
 
 
 class Jobs:
-    """most: that may wait."""
+    """desk_at: a new one, for the GPU of this number, or for any where there is none; most: that may wait."""
 
-    def __init__(self, store: Store, folder: Folder, desk: Desk, most: int):
-        self.store, self.folder, self.desk, self.most = store, folder, desk, most
+    def __init__(self, store: Store, folder: Folder, desk_at: Callable[[int | None], Desk], most: int):
+        self.store, self.folder, self.desk_at, self.most = store, folder, desk_at, most
         self.waiting: list[str] = []
-        self.running: str | None = None
-        self._stopping: str | None = None  # said again until it is heard: the process may not have begun
+        self.running: dict[str, Desk] = {}
+        self._stopping: set[str] = set()  # said again until it is heard: the process may not have begun
         self._on_their_way: dict[str, Row] = {}
         self._listeners: dict[str, set[asyncio.Queue[Row | None]]] = defaultdict(set)
         self._said: asyncio.Task[None] | None = None
         self._wake = asyncio.Event()
-        self._work = asyncio.create_task(self._run())
+        self.desks = [desk_at(None)]
+        self._work = [asyncio.create_task(self._run(self.desks[0]))]
+
+    def spread(self, gpus: int) -> None:
+        """Over so many, a desk for each."""
+        for i in range(len(self.desks), gpus):
+            self.desks.append(self.desk_at(i))
+            self._work.append(asyncio.create_task(self._run(self.desks[i])))
 
     # ---- asked -------------------------------------------------------------------------------------------------------
 
@@ -64,9 +72,9 @@ class Jobs:
         if job["id"] in self.waiting:
             self.waiting.remove(job["id"])
             self._change(job["id"], "stopped", message="stopped before it began")
-        elif job["id"] == self.running:
-            self._stopping = job["id"]
-            await self.desk.say(task="stop")
+        elif job["id"] in self.running:
+            self._stopping.add(job["id"])
+            await self.running[job["id"]].say(task="stop")
 
     async def drop(self, job: Row) -> None:
         await self.stop(job)
@@ -98,8 +106,10 @@ class Jobs:
             queue.put_nowait(None)
 
     async def close(self) -> None:
-        self._work.cancel()
-        await self.desk.close()
+        for work in self._work:
+            work.cancel()
+        for desk in self.desks:
+            await desk.close()
 
     # ---- done --------------------------------------------------------------------------------------------------------
 
@@ -112,20 +122,20 @@ class Jobs:
         self._change(job["id"], "waiting", message="")
         self._wake.set()
 
-    async def _run(self) -> None:
+    async def _run(self, desk: Desk) -> None:
         while True:
-            self._wake.clear()
-            if not self.waiting:
+            while not self.waiting:
+                self._wake.clear()
                 await self._wake.wait()
-                continue
-            self.running = self.waiting.pop(0)
+            name = self.waiting.pop(0)
+            self.running[name] = desk
             for other in self.waiting:
                 self._tell(other)
             with suppress(OSError, sqlite3.Error):  # the disk is full; the next job may be smaller
-                await self._paint(self.running)
-            self.running = None
+                await self._paint(name, desk)
+            del self.running[name]
 
-    async def _paint(self, name: str) -> None:
+    async def _paint(self, name: str, desk: Desk) -> None:
         job = self.store.job(name)
         if job is None:
             return
@@ -134,7 +144,7 @@ class Jobs:
         resume = (self.folder.job(name) / "painted.png.state").exists()
         try:
             said = {"job": name, "sketch": job["sketch"], "resume": resume}
-            answer = await self.desk.ask("paint", heard=lambda event: self._hear(name, event), **said)
+            answer = await desk.ask("paint", heard=lambda event: self._hear(name, event), **said)
             state = "done" if answer["finished"] else "stopped"
             self._change(name, state, recipe=answer["recipe"], **self._on_their_way[name])
         except Died:
@@ -144,7 +154,7 @@ class Jobs:
             self._change(name, "failed", message=refusal.facts["message"])
         finally:
             self._on_their_way.pop(name, None)
-            self._stopping = None
+            self._stopping.discard(name)
             self._tell(name)
 
     def _hear(self, name: str, event: Answer) -> None:
@@ -160,8 +170,8 @@ class Jobs:
                 facts["notices"].append(event["text"])
             case {"event": "started"}:
                 facts |= {"width": event["width"], "height": event["height"]}
-        if name == self._stopping:
-            self._said = asyncio.create_task(self.desk.say(task="stop"))
+        if name in self._stopping:
+            self._said = asyncio.create_task(self.running[name].say(task="stop"))
         self._tell(name)
 
     def _change(self, name: str, state: str, recipe: str | None = None, **facts: Any) -> None:

@@ -61,6 +61,7 @@ class Looks:
             },
             "methods": {name: _told_method(name) for name in OFFERED},
             "examples": _examples(),
+            "gpus": torch.cuda.device_count(),
         }
 
     def open(self, key: str) -> dict[str, Any]:

@@ -42,7 +42,9 @@ def add_pictures(app: FastAPI) -> None:
     async def about(request: Request) -> dict[str, Any]:
         studio = studio_of(request)
         limits = {"bytes": studio.limits.bytes, "side": studio.limits.side, "steps": studio.limits.steps}
-        return {**await studio.desk.ask("about"), "limits": limits}
+        told = await studio.desk.ask("about")
+        studio.jobs.spread(told.pop("gpus"))
+        return {**told, "limits": limits}
 
     @app.post("/api/pictures")
     async def send(request: Request, name: Name = "") -> Row:

@@ -1,5 +1,6 @@
 """All that requests share: the folder, what is kept, the workers, and what is allowed."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,6 +32,12 @@ class Limits:
     queue: int = 8
 
 
+def visible_gpu(number: int) -> str:
+    """What CUDA calls it in a process that is to see it alone."""
+    given = os.environ.get("CUDA_VISIBLE_DEVICES", "")
+    return given.split(",")[number] if given else str(number)
+
+
 class Studio:
     """All that requests share."""
 
@@ -39,7 +46,12 @@ class Studio:
         self.store = Store(folder.root / "studio.db")
         setup = {"folder": str(folder.root), "most": limits.pixels}
         self.desk = Desk(setup | {"look": True})
-        self.jobs = Jobs(self.store, folder, Desk(setup | {"look": False}, idle_seconds=60, niceness=5), limits.queue)
+
+        def desk_at(gpu: int | None) -> Desk:
+            only = None if gpu is None else visible_gpu(gpu)
+            return Desk(setup | {"look": False}, idle_seconds=60, niceness=5, gpu=only)
+
+        self.jobs = Jobs(self.store, folder, desk_at, limits.queue)
 
     async def close(self) -> None:
         await self.jobs.close()

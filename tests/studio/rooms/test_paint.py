@@ -103,4 +103,4 @@ def test_a_painting_goes_on_at_its_full_size_alone():
     names = Names({CONTENT: "content.jpg", began: "start.png"}.__getitem__, NAMES.map)
     made = ROOMS["paint"].recipe(sketch, names)
     assert (made.start, made.settings["steps"], made.settings["tv"]) == ("start.png", 50, 0.1)
-    assert [one.size for one in made.build_method().rounds((3000, 4000))][0] == (3000, 4000)
+    assert made.build_method().rounds((3000, 4000))[0].size == (3000, 4000)
