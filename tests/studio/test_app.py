@@ -262,6 +262,92 @@ def test_a_sketch_that_cannot_be_is_refused_with_a_sentence(client, sketch, faul
         assert len(answer.json()["message"]) > 10
 
 
+# ---- points ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def alike(client, png):
+    """A picture of blobs, and the same with its middle drawn down: as the page asks for pairs of points."""
+    random = np.random.default_rng(3)
+    coarse, fine = (Image.fromarray(random.integers(0, 255, (*size, 3), np.uint8)) for size in ((6, 8), (24, 32)))
+    levels = np.asarray(Image.blend(coarse.resize((256, 192), 3), fine.resize((256, 192), 3), 0.4))
+    y, x = np.mgrid[0:192, 0:256]
+    lower = levels[np.clip(y - np.round(8 * np.sin(np.pi * x / 256) * np.sin(np.pi * y / 192)).astype(int), 0, 191), x]
+    keys = [client.post("/api/pictures", content=png(one)).json()["key"] for one in (levels, lower)]
+    return {"content": keys[0], "style": {"id": "s1", "name": "lower", "picture": keys[1]}}
+
+
+@pytest.fixture(scope="module")
+def bending(client, alike):
+    """A sketch with the pairs that were found."""
+    answer = client.post("/api/points", json=alike)
+    assert answer.status_code == 200, answer.text
+    deform = {"style": "s1", "pairs": answer.json()["pairs"], "warp": 1}
+    return {"room": "deform", "content": alike["content"], "styles": [alike["style"]], "deform": deform}
+
+
+def test_points_are_found_where_the_pictures_are_alike(bending):
+    pairs = np.array(bending["deform"]["pairs"])
+    assert 8 < len(pairs) <= 24
+    inner = pairs[np.abs(pairs[:, :2] - 0.5).max(1) < 0.3]
+    assert np.median(inner[:, 3] - inner[:, 1]) > 0.015  # drawn down
+    assert np.abs(np.median(inner[:, 2] - inner[:, 0])) < 0.01
+
+
+def test_where_nothing_is_alike_it_is_told_in_a_sentence(client, content, png):
+    key = client.post("/api/pictures", content=png(np.full((64, 64, 3), 99, np.uint8))).json()["key"]
+    asked = {"content": content, "style": {"id": "s1", "name": "blank", "picture": key}}
+    answer = client.post("/api/points", json=asked)
+    assert answer.status_code == 400
+    assert "by hand" in answer.json()["message"]
+
+
+def test_a_pair_that_is_moved_changes_the_look(client, bending):
+    before = levels_of(client.post("/api/preview", json=bending)).astype(int)
+    (x, y, *style), *rest = bending["deform"]["pairs"]
+    moved = bending["deform"] | {"pairs": [[x, y, style[0], style[1] + (0.1 if y < 0.5 else -0.1)], *rest]}
+    after = levels_of(client.post("/api/preview", json=bending | {"deform": moved})).astype(int)
+    assert before.shape == (192, 256, 3)
+    changed = np.abs(after - before).max(2) > 30
+    assert changed.mean() > 0.02
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"pairs": [[0.1, 0.1, 0.1, 1.1]] * 3},
+        {"pairs": [[0.1, 0.1, 0.1]] * 3},
+        {"pairs": [["NaN", 0.1, 0.1, 0.1]] * 3},
+        {"pairs": [[0.1, 0.1, 0.1, 0.1]] * 101},
+        {"pairs": [[0.1, 0.1, 0.1, 0.1]] * 3},
+        {"pairs": [[0.1, 0.1, 0.1, 0.1], [0.2, 0.2, 0.2, 0.2], [0.3, 0.3, 0.3, 0.3]]},
+        {"pairs": []},
+        {"warp": 2},
+        {"steps": 0},
+        {"steps": 2001},
+        {"style": "s9"},
+    ],
+)
+def test_a_bending_that_cannot_be_is_refused_with_a_sentence(client, bending, fault):
+    answer = client.post("/api/preview", json=bending | {"deform": bending["deform"] | fault})
+    assert answer.status_code == 400
+    assert len(answer.json()["message"]) > 20
+
+
+def test_a_bent_painting_holds_its_pairs_and_is_painted_again(client, bending, tmp_path):
+    session, job = started(client, bending | {"size": 48, "deform": bending["deform"] | {"steps": 6}})
+    assert ended(client, session, job)["state"] == "done"
+    with zipfile.ZipFile(io.BytesIO(client.get(f"/api/jobs/{job}/all.zip").content)) as packed:
+        packed.extractall(tmp_path)
+    recipe = Recipe.from_json((tmp_path / "recipe.json").read_text())
+    assert [list(row) for row in recipe.settings["points"]] == bending["deform"]["pairs"]
+    *_, frame = (opened := Job.open(recipe, tmp_path)).frames()
+    again = np.asarray(opened.result(frame).to_pil()).astype(int)
+    assert np.abs(again - np.asarray(Image.open(tmp_path / "painted.png"))).max() <= 1
+    back = client.post("/api/pictures", content=(tmp_path / "painted.png").read_bytes()).json()
+    assert back["sketch"]["deform"]["pairs"] == bending["deform"]["pairs"]
+
+
 # ---- sessions and jobs -----------------------------------------------------------------------------------------------
 
 

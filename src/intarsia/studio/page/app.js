@@ -5,6 +5,7 @@ import { rebuilt, renewed, slider } from "./controls.js";
 import { el, icon, say, toast } from "./dom.js";
 import { Jobs } from "./jobs.js";
 import { Looks } from "./looks.js";
+import { DeformRoom } from "./rooms/deform.js";
 import { PaintRoom } from "./rooms/paint.js";
 import { PasteRoom } from "./rooms/paste.js";
 import { session } from "./session.js";
@@ -40,7 +41,7 @@ export class App {
     this.canvas = /** @type {HTMLCanvasElement} */ (el("canvas", { id: "canvas", tabindex: 0, role: "application",
       "aria-label": "The picture. Arrow keys move a cross, Enter draws with the chosen tool." }));
     this.view = new View(this.canvas);
-    this.rooms = { paint: new PaintRoom(this), paste: new PasteRoom(this) };
+    this.rooms = { paint: new PaintRoom(this), paste: new PasteRoom(this), deform: new DeformRoom(this) };
     this.stage = new Stage(this.view, () => this.#hand());
     this.view.marks = (context) => { if (!this.#welcoming) this.room.marks(context); };
     this.jobs = new Jobs(this);
@@ -53,15 +54,16 @@ export class App {
     this.head = el("header", { class: "head" });
     this.greeting = el("div", { class: "greeting" });
     this.file = /** @type {HTMLInputElement} */ (el("input", { type: "file", accept: "image/*,.tif,.tiff,.ppm", class: "unseen", tabindex: -1, "aria-hidden": "true" }));
-    const shell = el("div", { class: "shell" }, this.head, this.rail,
-      el("main", { class: "stage" }, this.canvas, this.split.handle, this.greeting, this.options, this.jobs.bar,
-        el("div", { class: "busy", hidden: true }, "looking")),
+    this.main = el("main", { class: "stage" }, this.canvas, ...this.rooms.deform.parts, this.split.handle, this.greeting, this.options, this.jobs.bar,
+      el("div", { class: "busy", hidden: true }, "looking"));
+    const shell = el("div", { class: "shell" }, this.head, this.rail, this.main,
       this.side, this.jobs.strip);
     /** @type {HTMLElement} */ (document.getElementById("studio")).replaceChildren(shell, this.file);
     state.listen((what) => this.#changed(what));
     this.#listen();
   }
 
+  get preview() { return this.#preview; }
   get room() { return this.rooms[state.sketch.room]; }
   get #welcoming() { return state.sketch.content === null; }
 
@@ -95,6 +97,7 @@ export class App {
   look(sketch) {
     if (!sketch.content) return;
     if (sketch.room === "paste" && !this.rooms.paste.ready) return this.#nothing();
+    if (sketch.room === "deform" && !this.rooms.deform.ready) return this.#nothing();
     if (sketch.room === "paint" && !sketch.rest.style && !sketch.regions.some((one) => one.style && (one.map.pixels || one.map.words))) return this.#nothing();
     this.looks.want(sketch, session.id);
   }
@@ -110,10 +113,11 @@ export class App {
     if (key && key !== this.#photoOf) {
       this.#photoOf = key;
       this.#preview = null;
+      if (state.sketch.room === "deform") this.#over = "none"; // points are put on the photograph
       try {
         if (state.content?.key !== key) state.content = await api.get(`/api/pictures/${key}`);
         this.#photo = await api.picture(`/api/pictures/${key}/shown`);
-        this.view.fit();
+        this.fit();
         this.show();
       } catch (fault) {
         toast(/** @type {Error} */ (fault).message, "fault");
@@ -252,8 +256,10 @@ export class App {
         sketch.name = picture.name.replace(/\.[a-z]{3,4}$/i, "");
         if (!same && sketch.styles.length === 0) sketch.rest.style = ensureStyle({ swatch: FIRST, name: FIRST });
         for (const region of sketch.regions) if (same) region.map = { pixels: null, words: "" };
+        if (sketch.deform) sketch.deform.pairs = [];
       });
     }
+    if (what === "style" && state.sketch.room === "deform") return this.rooms.deform.take({ picture: picture.key, name: picture.name });
     if (what === "style") {
       return state.change(() => { state.target.style = ensureStyle({ picture: picture.key, name: picture.name }); });
     }
@@ -285,13 +291,19 @@ export class App {
     }
   }
 
-  /** @param {"paint" | "paste"} room */
+  /** @param {import("./types.d.ts").Room} room */
   enter(room) {
     void this.setPart(false);
     this.looks.reset();
     this.#preview = null;
-    this.over("preview");
+    this.over(room === "deform" ? "none" : "preview");
     state.change((sketch) => { sketch.room = room; });
+  }
+
+  /** Shows all of the picture, and of the one beside it. */
+  fit() {
+    this.view.fit();
+    this.rooms.deform.view.fit();
   }
 
   // ---- around the canvas -------------------------------------------------------------------------------------------------
@@ -312,22 +324,22 @@ export class App {
   panel() {
     if (this.#welcoming) return;
     rebuilt(this.side, () => [...this.room.panel(), el("p", { class: "notices", role: "status" }),
-      ...(this.room.part ? [] : [this.jobs.panel(), this.jobs.button()])].filter((one) => one instanceof Node));
+      ...(this.room.part ? [] : this.room === this.rooms.deform ? this.room.painting() : [this.jobs.panel(), this.jobs.button()])].filter((one) => one instanceof Node));
   }
 
   #headed() {
     const button = (/** @type {string} */ id, /** @type {string} */ name, /** @type {string} */ label, /** @type {() => void} */ act, off = false) =>
       el("button", { id, class: "quiet", title: label, "aria-label": label, disabled: off, onclick: act }, icon(name));
-    const room = (/** @type {"paint" | "paste"} */ name, /** @type {string} */ label) => el("button", { id: `room-${name}`,
+    const room = (/** @type {import("./types.d.ts").Room} */ name, /** @type {string} */ label) => el("button", { id: `room-${name}`,
       "aria-pressed": String(state.sketch.room === name), onclick: () => this.enter(name) }, label);
     return [
       el("a", { class: "mark", href: "#", title: "Begin anew", onclick: (/** @type {Event} */ event) => { event.preventDefault(); this.fresh(); } }, el("img", { src: "icon.svg", alt: "" }), "intarsia"),
-      el("div", { class: "group rooms", role: "group", "aria-label": "What is done" }, room("paint", "Paint"), room("paste", "Paste")),
+      el("div", { class: "group rooms", role: "group", "aria-label": "What is done" }, room("paint", "Paint"), room("paste", "Paste"), room("deform", "Deform")),
       el("div", { class: "group" }, button("undo", "undo", "Undo (Ctrl-Z)", () => state.undo(), !state.canUndo),
         button("redo", "redo", "Redo (Ctrl-Shift-Z)", () => state.redo(), !state.canRedo)),
       el("div", { class: "group modes", role: "group", "aria-label": "What is shown", id: "modes" }),
       el("span", { class: "space" }),
-      ...(this.#welcoming ? [] : [button("fit", "fit", "Show all of it (0)", () => this.view.fit())]),
+      ...(this.#welcoming ? [] : [button("fit", "fit", "Show all of it (0)", () => this.fit())]),
       button("sessions", "folder", "Sessions", () => void sessions(this)),
     ];
   }
@@ -343,6 +355,7 @@ export class App {
     const split = this.#over === "split" && view.top !== null;
     view.split = split ? (view.split > 0 && view.split < 1 ? view.split : 0.5) : 0;
     this.split.handle.hidden = !split;
+    this.rooms.deform.show(state.sketch.room === "deform" && !this.#welcoming && shown !== "painting", view.top === null);
     view.refresh();
     if (split) requestAnimationFrame(() => this.split.place());
     if (!place) return;
@@ -440,13 +453,14 @@ export class App {
       if ((target === this.canvas || target === document.body) && this.rooms.paste.key(event)) event.preventDefault();
       return;
     }
+    if (state.sketch.room === "deform") return event.key === "0" ? this.fit() : undefined;
     const { options } = this.rooms.paint, key = event.key.toLowerCase(), tool = Object.keys(TOOLS).find((name) => TOOLS[name].key === key);
     if (tool) this.use(tool);
     else if (key === "[" || key === "]") {
       options.size = Math.min(40, Math.max(0.5, options.size * (key === "]" ? 1.2 : 1 / 1.2)));
       options.size = Math.round(options.size * 2) / 2;
       this.shell();
-    } else if (key === "0") this.view.fit();
+    } else if (key === "0") this.fit();
     else if (key === "m") this.setOverlay(!this.room.overlay);
     else if (key === "x") this.#swap();
     else if (/^[1-9]$/.test(key) && state.sketch.regions[Number(key) - 1]) state.select(state.sketch.regions[Number(key) - 1].id);
