@@ -20,12 +20,16 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-from gallery import woman
+import torch
+from gallery import large_eyes, woman
 from PIL import Image
 from playwright.sync_api import Page, sync_playwright
-from skimage.data import astronaut
+from skimage.data import astronaut, chelsea
 
+import intarsia
 from intarsia import picture, swatches
+from intarsia.geometry import border_points, sample, warp_grid
+from intarsia.sizes import size_of
 
 PICTURES = Path(__file__).resolve().parent / "pictures"
 MOST_BYTES = 1_000_000
@@ -133,6 +137,25 @@ def paste(page: Page, folder: Path) -> None:
     page.wait_for_timeout(1000)
     rested(page)
     shot(page, "studio-paste")
+    deform(page, folder)
+
+
+def deform(page: Page, folder: Path) -> None:
+    """The cat, and a painting of it with larger eyes."""
+    painted = intarsia.stylize(chelsea(), "swatch:impasto", method=intarsia.WCT(alpha=0.6)).image
+    held, eyes = border_points(), large_eyes()
+    points, targets = torch.cat([held, eyes.content]), torch.cat([held, eyes.style])
+    picture.write(folder / "cat.png", sample(painted, warp_grid(points, targets, size_of(painted))))
+    page.click(".mark")
+    page.click("#room-deform")
+    page.click("#example-chelsea")
+    page.locator("#shapes-choose").wait_for()
+    with page.expect_file_chooser() as chooser:
+        page.click("#shapes-choose")
+    chooser.value.set_files(str(folder / "cat.png"))
+    page.locator("#bent").wait_for()
+    rested(page)
+    shot(page, "studio-deform")
 
 
 def film(page: Page) -> None:
