@@ -348,6 +348,57 @@ def test_a_bent_painting_holds_its_pairs_and_is_painted_again(client, bending, t
     assert back["sketch"]["deform"]["pairs"] == bending["deform"]["pairs"]
 
 
+# ---- doodles ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def doodle(client, png):
+    """A painting, red at the left and blue at the right, and a white canvas: blue above, red below."""
+    random = np.random.default_rng(0).integers(0, 120, (64, 96, 3))
+    random[:, :48, 0] += 130
+    random[:, 48:, 2] += 130
+    sent = [random.astype(np.uint8), np.full((64, 96, 3), 255, np.uint8)]
+    painting, canvas = (client.post("/api/pictures", content=png(one)).json()["key"] for one in sent)
+    left, upper = np.zeros((2, 64, 96), np.uint8)
+    left[:, :48], upper[:32] = 255, 255
+    keys = [sent_map(client, one) for one in (255 - left, left, upper, 255 - upper)]
+    regions = [
+        {
+            "id": f"r{i}",
+            "name": name,
+            "color": "#000000",
+            "style": "s1",
+            "map": {"pixels": at},
+            "part": {"pixels": part},
+        }
+        for i, (name, part, at) in enumerate([("blue", keys[0], keys[2]), ("red", keys[1], keys[3])])
+    ]
+    style = {"id": "s1", "name": "painting", "picture": painting}
+    return {"room": "doodle", "content": canvas, "styles": [style], "regions": regions, "rest": {"style": "s1"}}
+
+
+def has_its_colors(levels) -> bool:
+    """Blue above and red below, by as much as the painting has, and nowhere flat."""
+    upper, lower = (levels[rows, 20:76].astype(float) for rows in (slice(8, 20), slice(44, 56)))
+    blue, red = (upper[:, :, 2] - upper[:, :, 0]).mean(), (lower[:, :, 0] - lower[:, :, 2]).mean()
+    return bool(blue > 80 and red > 80 and upper.std(1).mean() > 10 and lower.std(1).mean() > 10)
+
+
+def test_a_doodle_is_looked_at_as_texture_in_the_colors_of_its_parts(client, doodle):
+    answer = client.post("/api/preview", json=doodle)
+    assert has_its_colors(levels_of(answer))
+    assert answer.headers["x-notices"] == "[]"
+    as_regions = levels_of(client.post("/api/preview", json=doodle | {"room": "paint"}))
+    assert not has_its_colors(as_regions)  # a white canvas has no texture; the look of one room is not that of another
+    assert has_its_colors(levels_of(client.post("/api/preview", json=doodle)))
+
+
+def test_a_doodle_is_painted_from_nothing_but_its_colors(client, doodle):
+    session, job = started(client, doodle | {"size": 96, "settings": {"steps": 4}})
+    assert ended(client, session, job)["state"] == "done"
+    assert has_its_colors(levels_of(client.get(f"/api/jobs/{job}/painted.png")))
+
+
 # ---- sessions and jobs -----------------------------------------------------------------------------------------------
 
 

@@ -446,6 +446,95 @@ def test_an_object_is_put_moved_and_looked_at(page, photo, tmp_path):
     assert not page.faults
 
 
+# ---- the room of doodles ---------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def painting(tmp_path_factory):
+    """Four grounds: dark and light, of two colors, with some grain."""
+    levels = np.random.default_rng(0).integers(0, 60, (120, 160, 3))
+    levels[:60, :80] += (0, 20, 160)
+    levels[:60, 80:] += (190, 180, 120)
+    levels[60:, :80] += (20, 90, 0)
+    levels[60:, 80:] += (150, 60, 20)
+    path = tmp_path_factory.mktemp("painting") / "painting.png"
+    Image.fromarray(levels.astype(np.uint8)).save(path)
+    return path
+
+
+def with_colors(page, painting) -> None:
+    """In the room of doodles, with an empty canvas."""
+    page.click("#room-doodle")
+    dropped(page, painting)
+    until(page, lambda now: len(now["regions"]) == 4)
+    looked(page, 0)
+
+
+def test_a_doodle_in_the_colors_of_a_painting_is_looked_at_and_painted(page, painting):
+    with_colors(page, painting)
+    colors = sketch(page)["regions"]
+    assert len({one["color"] for one in colors}) == 4
+    assert all(one["part"]["pixels"] and one["style"] == "s1" for one in colors)
+    assert [one["map"]["words"] for one in colors] == ["everywhere", "", "", ""]
+    before, looks = seen(page).astype(int), count(page)
+    stroke(page, (0.2, 0.5), (0.8, 0.5))
+    until(page, lambda now: now["regions"][1]["map"]["pixels"] and now["regions"][0]["map"]["pixels"])
+    looked(page, looks)
+    changed = np.abs(seen(page).astype(int) - before).max(2) > 60
+    assert changed[54:66, 40:120].mean() > 0.5
+    assert changed[:30].mean() < 0.1
+    page.fill("#size", "96")
+    page.fill("#steps", "3")
+    page.locator("#steps").blur()
+    page.click("#paint")
+    page.locator("#job-download").wait_for()
+    assert not page.faults
+
+
+def test_a_part_of_the_painting_is_corrected_and_all_is_undone_and_kept(page, painting):
+    with_colors(page, painting)
+    before = sketch(page)
+    page.click("#part")
+    page.locator("#part-done").wait_for()
+    assert page.locator("#style-none").count() == 0
+    stroke(page, (0.1, 0.1), (0.9, 0.9))
+    until(page, lambda now: now["regions"][1]["part"] != before["regions"][1]["part"])
+    corrected = sketch(page)
+    assert corrected["regions"][1]["map"] == before["regions"][1]["map"]
+    page.click("#part-done")
+    page.keyboard.press("Control+z")
+    assert sketch(page) == before
+    page.keyboard.press("Control+Shift+z")
+    kept(page)
+    page.reload()
+    page.locator("body[data-ready]").wait_for()
+    assert sketch(page) == corrected
+    looked(page, 0)
+    page.select_option("#colors", "2")
+    until(page, lambda now: len(now["regions"]) == 2)
+    page.keyboard.press("Control+z")
+    assert sketch(page) == corrected
+    assert not page.faults
+
+
+def test_a_doodle_is_drawn_with_the_keyboard(page, painting):
+    with_colors(page, painting)
+    page.keyboard.press("3")
+    page.keyboard.press("r")
+    page.focus("#canvas")
+    for key in ("Enter", *["ArrowRight"] * 5, *["ArrowDown"] * 5, "Enter"):
+        page.keyboard.press(key)
+    until(page, lambda now: now["regions"][2]["map"]["words"].startswith("rectangle 0.5"))
+    page.keyboard.press("`")  # no color is in hand
+    page.keyboard.press("Enter")
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("Enter")
+    until(page, lambda now: now["regions"][0]["map"]["pixels"])
+    assert len(sketch(page)["regions"]) == 4
+    assert not page.faults
+
+
 # ---- the room of points ----------------------------------------------------------------------------------------------
 
 
@@ -572,6 +661,8 @@ def test_points_are_moved_made_and_removed_with_the_keyboard(page, rabbits):
     assert len(pairs(page)) == len(before)
     assert pairs(page)[-1][:2] == [0.5, 0.5]
     assert page.evaluate(focused).startswith(f"Pair {len(before)} on the photograph")
+    page.keyboard.press("Delete")
+    assert page.evaluate(focused).startswith(f"Pair {len(before) - 1} on the photograph")
     assert not page.faults
 
 
@@ -610,6 +701,17 @@ def test_axe_finds_no_serious_violation(browser, server, photo, scheme):
 def test_axe_finds_no_serious_violation_among_points(browser, server, rabbits, scheme):
     page = with_axe(browser, server, scheme)
     with_points(page, rabbits)
+    check(page)
+    page.context.close()
+
+
+@pytest.mark.parametrize("scheme", ["dark", "light"])
+def test_axe_finds_no_serious_violation_in_a_doodle(browser, server, painting, scheme):
+    page = with_axe(browser, server, scheme)
+    with_colors(page, painting)
+    check(page)
+    page.click("#part")
+    page.locator("#part-done").wait_for()
     check(page)
     page.context.close()
 

@@ -150,8 +150,8 @@ class Looks:
         return value
 
     def _shown(self, sketch: Sketch, job: Job) -> tuple[Image, Map | None]:
-        if sketch.room == "paint":
-            return self._looked(job, str(sketch.content)), job.alpha
+        if sketch.room in ("paint", "doodle"):
+            return self._looked(job, f"{sketch.room} {sketch.content}"), job.alpha
         if sketch.room == "paste":
             return _last(job, self.method).image, job.alpha
         frame = bending.bent(job)
@@ -219,8 +219,10 @@ class Looks:
         """Names under which what is at hand is handed over."""
 
         def of_picture(key: str) -> str:
-            whole = sketch.room != "paint"  # where an object is cut out, fine edges count
+            whole = sketch.room in ("paste", "deform")  # where an object is cut out, fine edges count
             given[key] = self._levels(key, CANVAS if whole else SIZE if key == sketch.content else STYLE)
+            if sketch.room == "doodle" and key == sketch.content:  # what a texture is made of
+                given[key] = np.random.default_rng(0).integers(0, 256, (*given[key].shape[:2], 3), np.uint8)
             return key
 
         def of_map(key: str) -> str:
@@ -232,8 +234,9 @@ class Looks:
 
 def is_news(text: str) -> bool:
     """Not that maps and pictures are brought to the size of the painting, which have none on the page; nor that a map
-    is faint, which was drawn so."""
-    return not any(known in text for known in ("it was resized", "(`size`)", "nowhere white"))
+    is faint, which was drawn so; nor that regions leave nothing for all else."""
+    known = ("it was resized", "(`size`)", "nowhere white", "all else: its content mask is empty")
+    return not any(one in text for one in known)
 
 
 def told(text: str) -> str:

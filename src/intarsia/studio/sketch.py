@@ -91,7 +91,7 @@ class Deformed(Part):
 class Sketch(Part):
     """room: what is done with it."""
 
-    room: Literal["paint", "paste", "deform"] = "paint"
+    room: Literal["paint", "doodle", "paste", "deform"] = "paint"
     content: Key | None = None
     name: Name = ""
     styles: Annotated[list[Style], Field(max_length=MOST_STYLES)] = []

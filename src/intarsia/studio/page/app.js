@@ -6,6 +6,7 @@ import { el, icon, say, toast } from "./dom.js";
 import { Jobs } from "./jobs.js";
 import { Looks } from "./looks.js";
 import { DeformRoom } from "./rooms/deform.js";
+import * as doodle from "./rooms/doodle.js";
 import { PaintRoom } from "./rooms/paint.js";
 import { PasteRoom } from "./rooms/paste.js";
 import { session } from "./session.js";
@@ -41,7 +42,8 @@ export class App {
     this.canvas = /** @type {HTMLCanvasElement} */ (el("canvas", { id: "canvas", tabindex: 0, role: "application",
       "aria-label": "The picture. Arrow keys move a cross, Enter draws with the chosen tool." }));
     this.view = new View(this.canvas);
-    this.rooms = { paint: new PaintRoom(this), paste: new PasteRoom(this), deform: new DeformRoom(this) };
+    const paint = new PaintRoom(this);
+    this.rooms = { paint, doodle: paint, paste: new PasteRoom(this), deform: new DeformRoom(this) };
     this.stage = new Stage(this.view, () => this.#hand());
     this.view.marks = (context) => { if (!this.#welcoming) this.room.marks(context); };
     this.jobs = new Jobs(this);
@@ -70,6 +72,7 @@ export class App {
   /** @returns {import("./stage.js").Hand} */
   #hand() {
     const { room } = this;
+    if (state.sketch.room === "doodle") doodle.pick();
     return { down: (point, event) => room.down(point, event), move: (points) => room.move(points), up: (point) => room.up(point),
       cancel: () => room.cancel(), tool: () => room.tool };
   }
@@ -98,7 +101,7 @@ export class App {
     if (!sketch.content) return;
     if (sketch.room === "paste" && !this.rooms.paste.ready) return this.#nothing();
     if (sketch.room === "deform" && !this.rooms.deform.ready) return this.#nothing();
-    if (sketch.room === "paint" && !sketch.rest.style && !sketch.regions.some((one) => one.style && (one.map.pixels || one.map.words))) return this.#nothing();
+    if (this.room === this.rooms.paint && !sketch.rest.style && !sketch.regions.some((one) => one.style && (one.map.pixels || one.map.words))) return this.#nothing();
     this.looks.want(sketch, session.id);
   }
 
@@ -161,6 +164,7 @@ export class App {
   over(over) {
     this.#over = over;
     if (over === "preview" || over === "painting") this.#after = over;
+    if (state.sketch.room === "doodle") this.setOverlay(over === "none");
     this.modes();
   }
 
@@ -244,6 +248,7 @@ export class App {
       return toast("Everything that made this painting is back.");
     }
     if (what === "content" && picture.painted) toast("This painting tells how it was made, but its pictures are not in this studio. It is taken as a photograph.");
+    if (what !== "object" && state.sketch.room === "doodle") return void doodle.take(this, picture);
     if (what === "content") {
       if (this.#welcoming) {
         session.leave();
@@ -323,8 +328,10 @@ export class App {
 
   panel() {
     if (this.#welcoming) return;
-    rebuilt(this.side, () => [...this.room.panel(), el("p", { class: "notices", role: "status" }),
-      ...(this.room.part ? [] : this.room === this.rooms.deform ? this.room.painting() : [this.jobs.panel(), this.jobs.button()])].filter((one) => one instanceof Node));
+    const doodling = state.sketch.room === "doodle" && !this.room.part;
+    rebuilt(this.side, () => [...(doodling ? doodle.panel(this) : this.room.panel()), el("p", { class: "notices", role: "status" }),
+      ...(this.room.part ? [] : doodling ? doodle.painting(this) : this.room === this.rooms.deform ? this.room.painting()
+        : [this.jobs.panel(), this.jobs.button()])].filter((one) => one instanceof Node));
   }
 
   #headed() {
@@ -334,7 +341,7 @@ export class App {
       "aria-pressed": String(state.sketch.room === name), onclick: () => this.enter(name) }, label);
     return [
       el("a", { class: "mark", href: "#", title: "Begin anew", onclick: (/** @type {Event} */ event) => { event.preventDefault(); this.fresh(); } }, el("img", { src: "icon.svg", alt: "" }), "intarsia"),
-      el("div", { class: "group rooms", role: "group", "aria-label": "What is done" }, room("paint", "Paint"), room("paste", "Paste"), room("deform", "Deform")),
+      el("div", { class: "group rooms", role: "group", "aria-label": "What is done" }, room("paint", "Paint"), room("doodle", "Doodle"), room("paste", "Paste"), room("deform", "Deform")),
       el("div", { class: "group" }, button("undo", "undo", "Undo (Ctrl-Z)", () => state.undo(), !state.canUndo),
         button("redo", "redo", "Redo (Ctrl-Shift-Z)", () => state.redo(), !state.canRedo)),
       el("div", { class: "group modes", role: "group", "aria-label": "What is shown", id: "modes" }),
@@ -362,14 +369,14 @@ export class App {
     place.hidden = part || this.#welcoming;
     const mode = (/** @type {Over} */ over, /** @type {string} */ label, off = false) => el("button", { id: `mode-${over}`, disabled: off,
       "aria-pressed": String(this.#over === over), onclick: () => this.over(over) }, label);
-    renewed(place, () => [mode("none", "Photo"), mode("split", "Split"), mode("preview", "Preview"),
+    renewed(place, () => [mode("none", state.sketch.room === "doodle" ? "Canvas" : "Photo"), mode("split", "Split"), mode("preview", "Preview"),
       ...(this.jobs.chosen ? [mode("painting", "Painting")] : []),
-      ...(state.sketch.room === "paint" ? [el("button", { id: "overlay", title: "Show the regions as colors (M)", "aria-pressed": String(this.room.overlay),
+      ...(this.room === this.rooms.paint ? [el("button", { id: "overlay", title: "Show the regions as colors (M)", "aria-pressed": String(this.room.overlay),
         onclick: () => this.setOverlay(!this.room.overlay) }, icon("layers"), "Regions")] : [])]);
   }
 
   #tools() {
-    if (state.sketch.room !== "paint") return [];
+    if (this.room !== this.rooms.paint) return [];
     return Object.entries(TOOLS).map(([name, tool]) => el("button", { id: `tool-${name}`, "aria-label": tool.label,
       title: `${tool.label} (${tool.key.toUpperCase()}). ${tool.about}`, "aria-pressed": String(this.room.tool === name), onclick: () => this.use(name) }, icon(name)));
   }
@@ -383,7 +390,7 @@ export class App {
   }
 
   #toolOptions() {
-    if (state.sketch.room !== "paint") return [];
+    if (this.room !== this.rooms.paint) return [];
     const { options, tool } = this.rooms.paint, { kind } = TOOLS[tool];
     const set = (/** @type {"size" | "hardness" | "opacity" | "tolerance"} */ name) => (/** @type {number} */ value) => {
       options[name] = value;

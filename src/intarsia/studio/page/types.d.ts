@@ -11,7 +11,7 @@ export interface Pasted {
 /** x and y of the photograph, x and y of the painting. */
 export type Pair = [number, number, number, number];
 export interface Deformed { style: string; pairs: Pair[]; warp: number; steps: number | null }
-export type Room = "paint" | "paste" | "deform";
+export type Room = "paint" | "doodle" | "paste" | "deform";
 export interface Sketch {
   room: Room; content: string | null; name: string; styles: Style[]; regions: Region[]; rest: Painted;
   method: string; size: number | null; settings: Manner; paste: Pasted | null; deform: Deformed | null;
