@@ -483,12 +483,24 @@ def test_a_doodle_in_the_colors_of_a_painting_is_looked_at_and_painted(page, pai
     changed = np.abs(seen(page).astype(int) - before).max(2) > 60
     assert changed[54:66, 40:120].mean() > 0.5
     assert changed[:30].mean() < 0.1
+    page.click("#mode-none")
+    page.wait_for_timeout(300)
+    assert np.abs(np.array(pixel(page, 0.5, 0.5)) - hexed(sketch(page)["regions"][1]["color"])).max() <= 3  # flat
     page.fill("#size", "96")
     page.fill("#steps", "3")
     page.locator("#steps").blur()
     page.click("#paint")
     page.locator("#job-download").wait_for()
     assert not page.faults
+
+
+def pixel(page, x, y):
+    """Of the window, at a point of the picture."""
+    return Image.open(io.BytesIO(page.screenshot())).convert("RGB").getpixel(place(page, x, y))
+
+
+def hexed(color):
+    return [int(color[i : i + 2], 16) for i in (1, 3, 5)]
 
 
 def test_a_part_of_the_painting_is_corrected_and_all_is_undone_and_kept(page, painting):

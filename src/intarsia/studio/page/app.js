@@ -369,7 +369,7 @@ export class App {
     place.hidden = part || this.#welcoming;
     const mode = (/** @type {Over} */ over, /** @type {string} */ label, off = false) => el("button", { id: `mode-${over}`, disabled: off,
       "aria-pressed": String(this.#over === over), onclick: () => this.over(over) }, label);
-    renewed(place, () => [mode("none", state.sketch.room === "doodle" ? "Canvas" : "Photo"), mode("split", "Split"), mode("preview", "Preview"),
+    renewed(place, () => [mode("none", state.sketch.room === "doodle" ? "Canvas" : "Photo"), ...(state.sketch.room === "doodle" ? [] : [mode("split", "Split")]), mode("preview", "Preview"),
       ...(this.jobs.chosen ? [mode("painting", "Painting")] : []),
       ...(this.room === this.rooms.paint ? [el("button", { id: "overlay", title: "Show the regions as colors (M)", "aria-pressed": String(this.room.overlay),
         onclick: () => this.setOverlay(!this.room.overlay) }, icon("layers"), "Regions")] : [])]);

@@ -2,15 +2,19 @@
 // empty canvas takes that part. The tools, the maps and the canvas are those of the room of regions.
 
 import * as api from "../api.js";
+import * as maps from "../maps.js";
 import { choice, number } from "../controls.js";
-import { el, icon, toast } from "../dom.js";
+import { el, icon, toast, within } from "../dom.js";
 import { ensureStyle, fresh, state } from "../state.js";
 import { swatchDot } from "./paint.js";
 
 /** @typedef {import("../types.d.ts").Picture} Picture */
+/** @typedef {import("../types.d.ts").Region} Region */
+/** @typedef {import("../types.d.ts").Drawn} Drawn */
 /** @typedef {import("../app.js").App} App */
 
 const USUAL = 4; // colors to begin with
+const APART = 50; // of two colors, in levels of 256
 const CHOICES = [2, 3, 4, 5, 6, 8];
 
 /** Another painting: its parts, and an empty canvas of its shape. @param {App} app @param {Picture} picture */
@@ -72,11 +76,44 @@ function paintings(app) {
 function colors(app) {
   const rows = state.sketch.regions.map((region) => el("li", { class: "region" }, el("button", { id: `region-${region.id}`, class: "pick",
     "aria-pressed": String(state.selected === region.id), onclick: () => state.select(region.id) },
-  swatchDot(region.color), el("span", { class: "name", text: region.name }))));
+  swatchDot(region.color), el("span", { class: "name", text: region.name }), cutout(region))));
   return el("section", { "aria-labelledby": "regions-title" }, el("h2", { id: "regions-title", text: "Colors" }),
     el("p", { text: "Pick a color and paint. Each stands for a part of the painting." }),
     el("ul", { class: "regions" }, ...rows),
     state.region && el("button", { id: "part", class: "wide", onclick: () => void app.setPart(true) }, `Where the painting has ${state.region.name}`));
+}
+
+/** The part of the painting that a color stands for, small. @param {Region} region */
+function cutout(region) {
+  const canvas = /** @type {HTMLCanvasElement} */ (el("canvas", { class: "cut", width: 88, height: 66, "aria-hidden": "true" }));
+  const style = state.style(region.style);
+  if (style?.picture && region.part) void drawCutout(canvas, style.picture, region.part);
+  return canvas;
+}
+
+/** @param {HTMLCanvasElement} canvas @param {string} picture @param {Drawn} part */
+async function drawCutout(canvas, picture, part) {
+  try {
+    const [image, levels] = await Promise.all([smallOf(picture), maps.levelsOf(part, { picture }, { w: 1, h: 1 })]);
+    const shape = new ImageData(levels.w, levels.h);
+    for (let i = 0; i < levels.data.length; i++) shape.data[4 * i + 3] = levels.data[i];
+    const mask = new OffscreenCanvas(levels.w, levels.h), context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
+    /** @type {OffscreenCanvasRenderingContext2D} */ (mask.getContext("2d")).putImageData(shape, 0, 0);
+    const scale = Math.min(canvas.width / image.width, canvas.height / image.height), w = image.width * scale, h = image.height * scale;
+    const at = /** @type {[number, number, number, number]} */ ([canvas.width - w, (canvas.height - h) / 2, w, h]);
+    context.drawImage(image, ...at);
+    context.globalCompositeOperation = "destination-in";
+    context.drawImage(mask, ...at);
+  } catch { /* it is told where the picture is shown */ }
+}
+
+/** @type {{key: string, image: Promise<ImageBitmap>} | null} */
+let kept = null;
+
+/** @param {string} key */
+function smallOf(key) {
+  if (kept?.key !== key) kept = { key, image: api.picture(`/api/pictures/${key}/small`) };
+  return kept.image;
 }
 
 /** How the next one is painted. @param {App} app */
@@ -96,21 +133,26 @@ export function painting(app) {
   ];
 }
 
-/** The mean color of the picture under each map. @param {string} picture @param {string[]} keys */
+/** The mean color of the picture under each map; those that are much alike are drawn apart. @param {string} picture
+ * @param {string[]} keys */
 async function colorsOf(picture, keys) {
-  const [image, ...parts] = await Promise.all([api.picture(`/api/pictures/${picture}/small`), ...keys.map(api.storedMap)]);
+  const [image, ...parts] = await Promise.all([smallOf(picture), ...keys.map(api.storedMap)]);
   const { w, h } = parts[0], context = /** @type {OffscreenCanvasRenderingContext2D} */ (new OffscreenCanvas(w, h).getContext("2d"));
   context.drawImage(image, 0, 0, w, h);
   const pixels = context.getImageData(0, 0, w, h).data;
-  return parts.map(({ data }) => {
+  const means = parts.map(({ data }) => {
     const sums = [0, 0, 0];
     let mass = 0;
     for (let i = 0; i < data.length; i++) {
       mass += data[i];
       for (const c of [0, 1, 2]) sums[c] += data[i] * pixels[4 * i + c];
     }
-    return `#${sums.map((sum) => Math.round(sum / Math.max(1, mass)).toString(16).padStart(2, "0")).join("")}`;
+    return sums.map((sum) => sum / Math.max(1, mass));
   });
+  const apart = Math.min(...means.flatMap((one, i) => means.slice(0, i).map((two) => Math.hypot(...one.map((value, c) => value - two[c])))));
+  const factor = within(APART / Math.max(1, apart), 1, 4);
+  const middle = [0, 1, 2].map((c) => means.reduce((sum, one) => sum + one[c], 0) / means.length);
+  return means.map((one) => `#${one.map((value, c) => within(Math.round(middle[c] + factor * (value - middle[c])), 0, 255).toString(16).padStart(2, "0")).join("")}`);
 }
 
 /** @param {number} w @param {number} h @returns {Promise<Blob>} */
