@@ -392,6 +392,22 @@ def test_all_but_strokes_is_done_with_the_keyboard(page):
     assert not page.faults
 
 
+def test_a_number_counts_when_the_next_thing_is_done_at_once(page, photo):
+    with_photo(page, photo)
+    quick(page)
+    page.click("#size")
+    page.keyboard.type("70")
+    page.keyboard.press("Tab")
+    page.wait_for_timeout(100)
+    assert page.evaluate("() => document.activeElement.id") == "paint"
+    page.click("#size", click_count=3)
+    page.keyboard.type("80")
+    page.click("#paint")  # still in the field
+    page.locator("#job-download").wait_for()
+    assert page.locator(".told").inner_text().startswith("80 ")
+    assert not page.faults
+
+
 def test_one_finger_paints_and_two_zoom(browser, server, photo):
     context = browser.new_context(has_touch=True, viewport={"width": 420, "height": 860})
     page = opened(context, server)

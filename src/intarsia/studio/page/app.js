@@ -34,6 +34,8 @@ export class App {
   /** @type {"preview" | "painting"} what split shows */ #after = "preview";
   #photoOf = "";
   styleSize = { w: 1, h: 1 };
+  #stale = false;
+  #pressed = false;
 
   /** @param {About} about */
   constructor(about) {
@@ -164,8 +166,8 @@ export class App {
   over(over) {
     this.#over = over;
     if (over === "preview" || over === "painting") this.#after = over;
-    if (state.sketch.room === "doodle") this.setOverlay(over === "none");
     this.modes();
+    if (state.sketch.room === "doodle") this.setOverlay(over === "none");
   }
 
   /** @param {boolean} part whether the part of a style is painted on */
@@ -326,8 +328,15 @@ export class App {
     this.modes();
   }
 
+  /** Soon: a button that is pressed stays the same button, and the keyboard goes on to the next field first. */
   panel() {
-    if (this.#welcoming) return;
+    this.#stale = true;
+    setTimeout(() => this.#rebuild());
+  }
+
+  #rebuild() {
+    if (!this.#stale || this.#pressed || this.#welcoming) return;
+    this.#stale = false;
     const doodling = state.sketch.room === "doodle" && !this.room.part;
     rebuilt(this.side, () => [...(doodling ? doodle.panel(this) : this.room.panel()), el("p", { class: "notices", role: "status" }),
       ...(this.room.part ? [] : doodling ? doodle.painting(this) : this.room === this.rooms.deform ? this.room.painting()
@@ -413,6 +422,13 @@ export class App {
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.view.refresh());
     window.addEventListener("keydown", (event) => this.#key(event));
     window.addEventListener("keyup", (event) => { if (event.key === " ") this.stage.space = false; });
+    window.addEventListener("pointerdown", () => { this.#pressed = true; }, true);
+    for (const end of ["pointerup", "pointercancel"]) {
+      window.addEventListener(end, () => setTimeout(() => {
+        this.#pressed = false;
+        this.#rebuild();
+      }), true);
+    }
     window.addEventListener("pagehide", () => void session.keepNow());
     window.addEventListener("paste", (event) => {
       const files = [...(event.clipboardData?.files ?? [])];
