@@ -402,7 +402,7 @@ def test_a_number_counts_when_the_next_thing_is_done_at_once(page, photo):
     assert page.evaluate("() => document.activeElement.id") == "paint"
     page.click("#size", click_count=3)
     page.keyboard.type("80")
-    page.click("#paint")  # still in the field
+    page.click("#paint", delay=150)  # still in the field; a press lasts
     page.locator("#job-download").wait_for()
     assert page.locator(".told").inner_text().startswith("80 ")
     assert not page.faults
