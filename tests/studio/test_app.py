@@ -318,7 +318,7 @@ def test_a_pair_that_is_moved_changes_the_look(client, bending):
         {"pairs": [[0.1, 0.1, 0.1, 1.1]] * 3},
         {"pairs": [[0.1, 0.1, 0.1]] * 3},
         {"pairs": [["NaN", 0.1, 0.1, 0.1]] * 3},
-        {"pairs": [2 * [i / 101, (i / 101) ** 2] for i in range(101)]},
+        {"pairs": [2 * [0.1 + i / 150, 0.1 + (i / 150) ** 2] for i in range(101)]},
         {"pairs": [[0.1, 0.1, 0.1, 0.1]] * 3},
         {"pairs": [[0.1, 0.1, 0.1, 0.1], [0.2, 0.2, 0.2, 0.2], [0.3, 0.3, 0.3, 0.3]]},
         {"pairs": []},

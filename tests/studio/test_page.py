@@ -493,6 +493,7 @@ def test_a_doodle_in_the_colors_of_a_painting_is_looked_at_and_painted(page, pai
     assert all(one["part"]["pixels"] and one["style"] == "s1" for one in colors)
     assert [one["map"]["words"] for one in colors] == ["everywhere", "", "", ""]
     before, looks = seen(page).astype(int), count(page)
+    page.click("#tool-brush")
     stroke(page, (0.2, 0.5), (0.8, 0.5))
     until(page, lambda now: now["regions"][1]["map"]["pixels"] and now["regions"][0]["map"]["pixels"])
     looked(page, looks)
