@@ -20,17 +20,26 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-from gallery import woman
+import torch
+from gallery import large_eyes, woman
 from PIL import Image
 from playwright.sync_api import Page, sync_playwright
-from skimage.data import astronaut
+from skimage.data import astronaut, chelsea
 
+import intarsia
 from intarsia import picture, swatches
+from intarsia.geometry import border_points, sample, warp_grid
+from intarsia.sizes import size_of
 
 PICTURES = Path(__file__).resolve().parent / "pictures"
 MOST_BYTES = 1_000_000
 FILM_WIDTH = 720
 PATIENCE = 300_000  # milliseconds
+DOODLE = (
+    [(0, 0.6), (0.25, 0.45), (0.55, 0.62), (0.8, 0.5), (1, 0.58), (1, 1), (0, 1)],
+    [(0, 0.8), (0.3, 0.72), (0.7, 0.85), (1, 0.75), (1, 1), (0, 1)],
+    [(0.7, 0.12), (0.82, 0.1), (0.88, 0.22), (0.8, 0.34), (0.7, 0.3), (0.66, 0.2)],
+)
 
 
 @contextmanager
@@ -133,6 +142,46 @@ def paste(page: Page, folder: Path) -> None:
     page.wait_for_timeout(1000)
     rested(page)
     shot(page, "studio-paste")
+    deform(page, folder)
+    doodle(page, folder)
+
+
+def deform(page: Page, folder: Path) -> None:
+    """The cat, and a painting of it with larger eyes."""
+    painted = intarsia.stylize(chelsea(), "swatch:impasto", method=intarsia.WCT(alpha=0.6)).image
+    held, eyes = border_points(), large_eyes()
+    points, targets = torch.cat([held, eyes.content]), torch.cat([held, eyes.style])
+    picture.write(folder / "cat.png", sample(painted, warp_grid(points, targets, size_of(painted))))
+    page.click(".mark")
+    page.click("#room-deform")
+    page.click("#example-chelsea")
+    page.locator("#shapes-choose").wait_for()
+    with page.expect_file_chooser() as chooser:
+        page.click("#shapes-choose")
+    chooser.value.set_files(str(folder / "cat.png"))
+    page.locator("#bent").wait_for()
+    rested(page)
+    shot(page, "studio-deform")
+
+
+def doodle(page: Page, folder: Path) -> None:
+    """Hills and a sun, of the colors of a painting."""
+    picture.write(folder / "night.png", swatches.paint("scream", (640, 900)))
+    page.click(".mark")
+    page.click("#room-doodle")
+    with page.expect_file_chooser() as chooser:
+        page.click("#choose")
+    chooser.value.set_files(str(folder / "night.png"))
+    page.locator("#region-r4").wait_for()
+    rested(page)
+    for color, way in enumerate(DOODLE, 2):
+        page.click(f"#region-r{color}")
+        page.keyboard.press("l")
+        for _ in stroke(page, way):
+            pass
+        rested(page)
+    page.mouse.move(*at(page, 0.97, 0.03))
+    shot(page, "studio-doodle")
 
 
 def film(page: Page) -> None:

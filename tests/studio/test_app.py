@@ -280,6 +280,143 @@ def test_a_sketch_that_cannot_be_is_refused_with_a_sentence(client, sketch, faul
         assert len(answer.json()["message"]) > 10
 
 
+# ---- points ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def alike(client, png):
+    """A picture of blobs, and the same with its middle drawn down: as the page asks for pairs of points."""
+    random = np.random.default_rng(3)
+    coarse, fine = (Image.fromarray(random.integers(0, 255, (*size, 3), np.uint8)) for size in ((6, 8), (24, 32)))
+    levels = np.asarray(Image.blend(coarse.resize((256, 192), 3), fine.resize((256, 192), 3), 0.4))
+    y, x = np.mgrid[0:192, 0:256]
+    lower = levels[np.clip(y - np.round(8 * np.sin(np.pi * x / 256) * np.sin(np.pi * y / 192)).astype(int), 0, 191), x]
+    keys = [client.post("/api/pictures", content=png(one)).json()["key"] for one in (levels, lower)]
+    return {"content": keys[0], "style": {"id": "s1", "name": "lower", "picture": keys[1]}}
+
+
+@pytest.fixture(scope="module")
+def bending(client, alike):
+    """A sketch with the pairs that were found."""
+    answer = client.post("/api/points", json=alike)
+    assert answer.status_code == 200, answer.text
+    deform = {"style": "s1", "pairs": answer.json()["pairs"], "warp": 1}
+    return {"room": "deform", "content": alike["content"], "styles": [alike["style"]], "deform": deform}
+
+
+def test_points_are_found_where_the_pictures_are_alike(bending):
+    pairs = np.array(bending["deform"]["pairs"])
+    assert 8 < len(pairs) <= 24
+    inner = pairs[np.abs(pairs[:, :2] - 0.5).max(1) < 0.3]
+    assert np.median(inner[:, 3] - inner[:, 1]) > 0.015  # drawn down
+    assert np.abs(np.median(inner[:, 2] - inner[:, 0])) < 0.01
+
+
+def test_where_nothing_is_alike_it_is_told_in_a_sentence(client, content, png):
+    key = client.post("/api/pictures", content=png(np.full((64, 64, 3), 99, np.uint8))).json()["key"]
+    asked = {"content": content, "style": {"id": "s1", "name": "blank", "picture": key}}
+    answer = client.post("/api/points", json=asked)
+    assert answer.status_code == 400
+    assert "by hand" in answer.json()["message"]
+
+
+def test_a_pair_that_is_moved_changes_the_look(client, bending):
+    before = levels_of(client.post("/api/preview", json=bending)).astype(int)
+    (x, y, *style), *rest = bending["deform"]["pairs"]
+    moved = bending["deform"] | {"pairs": [[x, y, style[0], style[1] + (0.1 if y < 0.5 else -0.1)], *rest]}
+    after = levels_of(client.post("/api/preview", json=bending | {"deform": moved})).astype(int)
+    assert before.shape == (192, 256, 3)
+    changed = np.abs(after - before).max(2) > 30
+    assert changed.mean() > 0.02
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"pairs": [[0.1, 0.1, 0.1, 1.1]] * 3},
+        {"pairs": [[0.1, 0.1, 0.1]] * 3},
+        {"pairs": [["NaN", 0.1, 0.1, 0.1]] * 3},
+        {"pairs": [2 * [0.1 + i / 150, 0.1 + (i / 150) ** 2] for i in range(101)]},
+        {"pairs": [[0.1, 0.1, 0.1, 0.1]] * 3},
+        {"pairs": [[0.1, 0.1, 0.1, 0.1], [0.2, 0.2, 0.2, 0.2], [0.3, 0.3, 0.3, 0.3]]},
+        {"pairs": []},
+        {"warp": 2},
+        {"steps": 0},
+        {"steps": 2001},
+        {"style": "s9"},
+    ],
+)
+def test_a_bending_that_cannot_be_is_refused_with_a_sentence(client, bending, fault):
+    answer = client.post("/api/preview", json=bending | {"deform": bending["deform"] | fault})
+    assert answer.status_code == 400
+    assert len(answer.json()["message"]) > 20
+
+
+def test_a_bent_painting_holds_its_pairs_and_is_painted_again(client, bending, tmp_path):
+    session, job = started(client, bending | {"size": 48, "deform": bending["deform"] | {"steps": 6}})
+    assert ended(client, session, job)["state"] == "done"
+    with zipfile.ZipFile(io.BytesIO(client.get(f"/api/jobs/{job}/all.zip").content)) as packed:
+        packed.extractall(tmp_path)
+    recipe = Recipe.from_json((tmp_path / "recipe.json").read_text())
+    assert [list(row) for row in recipe.settings["points"]] == bending["deform"]["pairs"]
+    *_, frame = (opened := Job.open(recipe, tmp_path)).frames()
+    again = np.asarray(opened.result(frame).to_pil()).astype(int)
+    assert np.abs(again - np.asarray(Image.open(tmp_path / "painted.png"))).max() <= 1
+    back = client.post("/api/pictures", content=(tmp_path / "painted.png").read_bytes()).json()
+    assert back["sketch"]["deform"]["pairs"] == bending["deform"]["pairs"]
+
+
+# ---- doodles ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def doodle(client, png):
+    """A painting, red at the left and blue at the right, and a white canvas: blue above, red below."""
+    random = np.random.default_rng(0).integers(0, 120, (64, 96, 3))
+    random[:, :48, 0] += 130
+    random[:, 48:, 2] += 130
+    sent = [random.astype(np.uint8), np.full((64, 96, 3), 255, np.uint8)]
+    painting, canvas = (client.post("/api/pictures", content=png(one)).json()["key"] for one in sent)
+    left, upper = np.zeros((2, 64, 96), np.uint8)
+    left[:, :48], upper[:32] = 255, 255
+    keys = [sent_map(client, one) for one in (255 - left, left, upper, 255 - upper)]
+    regions = [
+        {
+            "id": f"r{i}",
+            "name": name,
+            "color": "#000000",
+            "style": "s1",
+            "map": {"pixels": at},
+            "part": {"pixels": part},
+        }
+        for i, (name, part, at) in enumerate([("blue", keys[0], keys[2]), ("red", keys[1], keys[3])])
+    ]
+    style = {"id": "s1", "name": "painting", "picture": painting}
+    return {"room": "doodle", "content": canvas, "styles": [style], "regions": regions, "rest": {"style": "s1"}}
+
+
+def has_its_colors(levels) -> bool:
+    """Blue above and red below, by as much as the painting has, and nowhere flat."""
+    upper, lower = (levels[rows, 20:76].astype(float) for rows in (slice(8, 20), slice(44, 56)))
+    blue, red = (upper[:, :, 2] - upper[:, :, 0]).mean(), (lower[:, :, 0] - lower[:, :, 2]).mean()
+    return bool(blue > 80 and red > 80 and upper.std(1).mean() > 10 and lower.std(1).mean() > 10)
+
+
+def test_a_doodle_is_looked_at_as_texture_in_the_colors_of_its_parts(client, doodle):
+    answer = client.post("/api/preview", json=doodle)
+    assert has_its_colors(levels_of(answer))
+    assert answer.headers["x-notices"] == "[]"
+    as_regions = levels_of(client.post("/api/preview", json=doodle | {"room": "paint"}))
+    assert not has_its_colors(as_regions)  # a white canvas has no texture; the look of one room is not that of another
+    assert has_its_colors(levels_of(client.post("/api/preview", json=doodle)))
+
+
+def test_a_doodle_is_painted_from_nothing_but_its_colors(client, doodle):
+    session, job = started(client, doodle | {"size": 96, "settings": {"steps": 4}})
+    assert ended(client, session, job)["state"] == "done"
+    assert has_its_colors(levels_of(client.get(f"/api/jobs/{job}/painted.png")))
+
+
 # ---- sessions and jobs -----------------------------------------------------------------------------------------------
 
 

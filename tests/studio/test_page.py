@@ -405,6 +405,22 @@ def test_all_but_strokes_is_done_with_the_keyboard(page):
     assert not page.faults
 
 
+def test_a_number_counts_when_the_next_thing_is_done_at_once(page, photo):
+    with_photo(page, photo)
+    quick(page)
+    page.click("#size")
+    page.keyboard.type("70")
+    page.keyboard.press("Tab")
+    page.wait_for_timeout(100)
+    assert page.evaluate("() => document.activeElement.id") == "paint"
+    page.click("#size", click_count=3)
+    page.keyboard.type("80")
+    page.click("#paint", delay=150)  # still in the field; a press lasts
+    page.locator("#job-download").wait_for()
+    assert page.locator(".told").inner_text().startswith("80 ")
+    assert not page.faults
+
+
 def test_one_finger_paints_and_two_zoom(browser, server, photo):
     context = browser.new_context(has_touch=True, viewport={"width": 420, "height": 860})
     page = opened(context, server)
@@ -459,35 +475,303 @@ def test_an_object_is_put_moved_and_looked_at(page, photo, tmp_path):
     assert not page.faults
 
 
+# ---- the room of doodles ---------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def painting(tmp_path_factory):
+    """Four grounds: dark and light, of two colors, with some grain."""
+    levels = np.random.default_rng(0).integers(0, 60, (120, 160, 3))
+    levels[:60, :80] += (0, 20, 160)
+    levels[:60, 80:] += (190, 180, 120)
+    levels[60:, :80] += (20, 90, 0)
+    levels[60:, 80:] += (150, 60, 20)
+    path = tmp_path_factory.mktemp("painting") / "painting.png"
+    Image.fromarray(levels.astype(np.uint8)).save(path)
+    return path
+
+
+def with_colors(page, painting) -> None:
+    """In the room of doodles, with an empty canvas."""
+    page.click("#room-doodle")
+    dropped(page, painting)
+    until(page, lambda now: len(now["regions"]) == 4)
+    looked(page, 0)
+
+
+def test_a_doodle_in_the_colors_of_a_painting_is_looked_at_and_painted(page, painting):
+    with_colors(page, painting)
+    colors = sketch(page)["regions"]
+    assert len({one["color"] for one in colors}) == 4
+    assert all(one["part"]["pixels"] and one["style"] == "s1" for one in colors)
+    assert [one["map"]["words"] for one in colors] == ["everywhere", "", "", ""]
+    before, looks = seen(page).astype(int), count(page)
+    page.click("#tool-brush")
+    stroke(page, (0.2, 0.5), (0.8, 0.5))
+    until(page, lambda now: now["regions"][1]["map"]["pixels"] and now["regions"][0]["map"]["pixels"])
+    looked(page, looks)
+    changed = np.abs(seen(page).astype(int) - before).max(2) > 60
+    assert changed[54:66, 40:120].mean() > 0.5
+    assert changed[:30].mean() < 0.1
+    page.click("#mode-none")
+    page.wait_for_timeout(300)
+    assert np.abs(np.array(pixel(page, 0.5, 0.5)) - hexed(sketch(page)["regions"][1]["color"])).max() <= 3  # flat
+    page.fill("#size", "96")
+    page.fill("#steps", "3")
+    page.locator("#steps").blur()
+    page.click("#paint")
+    page.locator("#job-download").wait_for()
+    assert not page.faults
+
+
+def pixel(page, x, y):
+    """Of the window, at a point of the picture."""
+    return Image.open(io.BytesIO(page.screenshot())).convert("RGB").getpixel(place(page, x, y))
+
+
+def hexed(color):
+    return [int(color[i : i + 2], 16) for i in (1, 3, 5)]
+
+
+def test_a_part_of_the_painting_is_corrected_and_all_is_undone_and_kept(page, painting):
+    with_colors(page, painting)
+    before = sketch(page)
+    page.click("#part")
+    page.locator("#part-done").wait_for()
+    assert page.locator("#style-none").count() == 0
+    stroke(page, (0.1, 0.1), (0.9, 0.9))
+    until(page, lambda now: now["regions"][1]["part"] != before["regions"][1]["part"])
+    corrected = sketch(page)
+    assert corrected["regions"][1]["map"] == before["regions"][1]["map"]
+    page.click("#part-done")
+    page.keyboard.press("Control+z")
+    assert sketch(page) == before
+    page.keyboard.press("Control+Shift+z")
+    kept(page)
+    page.reload()
+    page.locator("body[data-ready]").wait_for()
+    assert sketch(page) == corrected
+    looked(page, 0)
+    page.select_option("#colors", "2")
+    until(page, lambda now: len(now["regions"]) == 2)
+    page.keyboard.press("Control+z")
+    assert sketch(page) == corrected
+    assert not page.faults
+
+
+def test_a_doodle_is_drawn_with_the_keyboard(page, painting):
+    with_colors(page, painting)
+    page.keyboard.press("3")
+    page.keyboard.press("r")
+    page.focus("#canvas")
+    for key in ("Enter", *["ArrowRight"] * 5, *["ArrowDown"] * 5, "Enter"):
+        page.keyboard.press(key)
+    until(page, lambda now: now["regions"][2]["map"]["words"].startswith("rectangle 0.5"))
+    page.keyboard.press("`")  # no color is in hand
+    page.keyboard.press("Enter")
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("Enter")
+    until(page, lambda now: now["regions"][0]["map"]["pixels"])
+    assert len(sketch(page)["regions"]) == 4
+    assert not page.faults
+
+
+# ---- the room of points ----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def rabbits(tmp_path_factory):
+    """A picture of blobs, and the same with its middle drawn down."""
+    random = np.random.default_rng(3)
+    coarse, fine = (Image.fromarray(random.integers(0, 255, (*size, 3), np.uint8)) for size in ((6, 8), (24, 32)))
+    levels = np.asarray(Image.blend(coarse.resize((256, 192), 3), fine.resize((256, 192), 3), 0.4))
+    y, x = np.mgrid[0:192, 0:256]
+    lower = levels[np.clip(y - np.round(8 * np.sin(np.pi * x / 256) * np.sin(np.pi * y / 192)).astype(int), 0, 191), x]
+    paths = [tmp_path_factory.mktemp("rabbits") / name for name in ("photo.png", "painting.png")]
+    for path, one in zip(paths, (levels, lower), strict=True):
+        Image.fromarray(one).save(path)
+    return paths
+
+
+def with_points(page, rabbits) -> None:
+    """In the room of points, with pairs that were found."""
+    page.click("#room-deform")
+    dropped(page, rabbits[0])
+    page.locator("#shapes-choose").wait_for()
+    with page.expect_file_chooser() as chooser:
+        page.click("#shapes-choose")
+    chooser.value.set_files(str(rabbits[1]))
+    until(page, lambda now: now["deform"] and len(now["deform"]["pairs"]) > 5)
+    looked(page, 0)
+
+
+def pairs(page):
+    return sketch(page)["deform"]["pairs"]
+
+
+def on_painting(page, x, y):
+    at = page.evaluate("([x, y]) => window.studio.app.rooms.deform.view.window({ x, y })", [x, y])
+    return at["clientX"], at["clientY"]
+
+
+def shown_bent(page):
+    return page.evaluate("() => document.getElementById('bent').toDataURL()")
+
+
+def test_a_point_that_is_dragged_bends_the_preview_and_is_in_the_recipe(page, rabbits, tmp_path):
+    with_points(page, rabbits)
+    before, looks, bent = pairs(page), count(page), shown_bent(page)
+    x, y = before[0][2:]
+    to = (x, y + (0.08 if y < 0.5 else -0.08))
+    page.mouse.move(*on_painting(page, x, y))
+    page.mouse.down()
+    page.mouse.move(*on_painting(page, *to), steps=5)
+    page.mouse.up()
+    looked(page, looks)
+    assert pairs(page)[0][2:] == pytest.approx(to, abs=0.005)
+    assert pairs(page)[0][:2] == before[0][:2]
+    assert pairs(page)[1:] == before[1:]
+    assert shown_bent(page) != bent
+    page.fill("#size", "64")
+    page.fill("#steps", "3")
+    page.locator("#steps").blur()
+    page.click("#paint")
+    page.locator("#job-download").wait_for()
+    with page.expect_download() as download:
+        page.click("#job-download")
+    download.value.save_as(tmp_path / "painted.png")
+    recipe = json.loads(Image.open(tmp_path / "painted.png").text["intarsia"])
+    assert recipe["method"] == "deform"
+    assert recipe["settings"]["points"] == pairs(page)
+    assert not page.faults
+
+
+def test_a_click_makes_a_pair_and_undo_and_a_reload_keep_what_is_there(page, rabbits):
+    with_points(page, rabbits)
+    page.click("#pair-remove")
+    before = pairs(page)
+    empty = emptiest(before)
+    page.mouse.click(*place(page, *empty))
+    until(page, lambda now: len(now["deform"]["pairs"]) == len(before) + 1)
+    after = pairs(page)
+    assert after[:-1] == before
+    assert after[-1][:2] == pytest.approx(empty, abs=0.005)
+    page.keyboard.press("Control+z")
+    assert pairs(page) == before
+    page.keyboard.press("Control+Shift+z")
+    assert pairs(page) == after
+    page.click("#mode-preview")
+    page.mouse.click(*place(page, *emptiest(after)))  # on the bent picture there are no points
+    assert pairs(page) == after
+    kept(page)
+    page.reload()
+    page.locator("body[data-ready]").wait_for()
+    looked(page, 0)
+    assert pairs(page) == after
+    assert page.locator("#points-photograph .point:visible").count() == len(after)
+    assert not page.faults
+
+
+def emptiest(pairs):
+    """The place on the photograph that is farthest from all points."""
+    places = np.mgrid[0.1:0.9:9j, 0.1:0.9:9j].reshape(2, -1).T.tolist()
+    return max(places, key=lambda at: min(np.hypot(at[0] - one[0], at[1] - one[1]) for one in pairs))
+
+
+def test_points_are_moved_made_and_removed_with_the_keyboard(page, rabbits):
+    with_points(page, rabbits)
+    before = pairs(page)
+    focused = "() => document.activeElement.ariaLabel ?? document.activeElement.id"
+    page.focus("#canvas")
+    page.keyboard.press("Tab")
+    assert page.evaluate(focused).startswith("Pair 1 on the photograph")
+    page.keyboard.press("ArrowRight")
+    assert pairs(page)[0] == pytest.approx([before[0][0] + 0.01, *before[0][1:]], abs=1e-4)
+    page.keyboard.press("PageDown")
+    assert page.evaluate(focused).startswith("Pair 2 on the photograph")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Tab")
+    assert page.evaluate(focused).startswith("Pair 2 on the painting")
+    page.keyboard.press("Shift+ArrowUp")
+    assert pairs(page)[1][3] == pytest.approx(before[1][3] - 0.002, abs=1e-4)
+    page.keyboard.press("Delete")
+    assert pairs(page)[1:] == before[2:]
+    assert page.evaluate(focused).startswith("Pair 2 on the painting")
+    page.focus("#points-add")
+    page.keyboard.press("Enter")
+    assert len(pairs(page)) == len(before)
+    assert pairs(page)[-1][:2] == [0.5, 0.5]
+    assert page.evaluate(focused).startswith(f"Pair {len(before)} on the photograph")
+    page.keyboard.press("Delete")
+    assert page.evaluate(focused).startswith(f"Pair {len(before) - 1} on the photograph")
+    assert not page.faults
+
+
+def test_on_a_narrow_page_the_pictures_are_one_above_the_other(browser, server, rabbits):
+    context = browser.new_context(viewport={"width": 390, "height": 844})
+    page = opened(context, server)
+    with_points(page, rabbits)
+    photo, painting = page.locator("#canvas").bounding_box(), page.locator("#painting").bounding_box()
+    assert photo["y"] + photo["height"] <= painting["y"] + 1
+    assert photo["width"] == painting["width"] == 390
+    assert not page.faults
+    context.close()
+
+
 # ---- the scripts -----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("scheme", ["dark", "light"])
 def test_axe_finds_no_serious_violation(browser, server, photo, scheme):
-    script = ROOT / "node_modules" / "axe-core" / "axe.min.js"
-    if not script.exists():
-        pytest.skip("needs axe-core: npm ci")
-    context = browser.new_context(bypass_csp=True, color_scheme=scheme, viewport={"width": 1280, "height": 800})
-    page = opened(context, server)
-    page.add_script_tag(path=str(script))
-
-    def check():
-        found = page.evaluate("() => axe.run()")["violations"]
-        serious = [one for one in found if one["impact"] in ("serious", "critical")]
-        assert not serious, [(one["id"], [node["html"] for node in one["nodes"]][:3]) for one in serious]
-
-    check()
+    page = with_axe(browser, server, scheme)
+    check(page)
     with_photo(page, photo)
     stroke(page, (0.3, 0.3), (0.5, 0.5))
     until(page, lambda now: now["regions"] and now["regions"][0]["map"]["pixels"])
     quick(page)
     page.click("#paint")
     page.locator("#job-download").wait_for()
-    check()
+    check(page)
     page.click("#sessions")
     page.locator("dialog li").first.wait_for()
-    check()
-    context.close()
+    check(page)
+    page.context.close()
+
+
+@pytest.mark.parametrize("scheme", ["dark", "light"])
+def test_axe_finds_no_serious_violation_among_points(browser, server, rabbits, scheme):
+    page = with_axe(browser, server, scheme)
+    with_points(page, rabbits)
+    check(page)
+    page.context.close()
+
+
+@pytest.mark.parametrize("scheme", ["dark", "light"])
+def test_axe_finds_no_serious_violation_in_a_doodle(browser, server, painting, scheme):
+    page = with_axe(browser, server, scheme)
+    with_colors(page, painting)
+    check(page)
+    page.click("#part")
+    page.locator("#part-done").wait_for()
+    check(page)
+    page.context.close()
+
+
+def with_axe(browser, server, scheme):
+    script = ROOT / "node_modules" / "axe-core" / "axe.min.js"
+    if not script.exists():
+        pytest.skip("needs axe-core: npm ci")
+    context = browser.new_context(bypass_csp=True, color_scheme=scheme, viewport={"width": 1280, "height": 800})
+    page = opened(context, server)
+    page.add_script_tag(path=str(script))
+    return page
+
+
+def check(page) -> None:
+    found = page.evaluate("() => axe.run()")["violations"]
+    serious = [one for one in found if one["impact"] in ("serious", "critical")]
+    assert not serious, [(one["id"], [node["html"] for node in one["nodes"]][:3]) for one in serious]
 
 
 def test_the_types_of_the_scripts_fit():

@@ -16,10 +16,12 @@ from PIL import Image as PilImage
 
 from intarsia import picture, swatches
 from intarsia.engine import Frame
-from intarsia.errors import PictureError, UsageError, listening, settings_as
+from intarsia.errors import GuideError, PictureError, UsageError, listening, settings_as
 from intarsia.guide import MANNER
 from intarsia.methods import METHODS, Method
+from intarsia.methods.buddies import best_pairs
 from intarsia.methods.preview import SIZE, Preview, preview
+from intarsia.methods.ways import FEWEST
 from intarsia.methods.wct import WCT
 from intarsia.partition import partition
 from intarsia.recipe import Job, drawn_on
@@ -27,12 +29,16 @@ from intarsia.sizes import fit, size_of
 from intarsia.studio.desk import Dropped
 from intarsia.studio.folder import Folder
 from intarsia.studio.rooms import ROOMS
+from intarsia.studio.rooms import deform as bending
 from intarsia.studio.rooms.names import Names, in_words
 from intarsia.studio.sketch import Drawn, Sketch
+from intarsia.survey import ruled
 from intarsia.types import Image, Map
 
 SHOWN, SMALL, CANVAS = 2048, 256, 1024  # long sides: of a picture on the page, of a thumbnail, of a map that is drawn
 STYLE = 512  # of a style in a preview
+BENT = 768  # of a photograph that is bent and not painted, which is quick
+FOUND = 24  # pairs of points at most, the strongest of so many clusters: more are too many to look through
 KEPT = 32  # of what was read
 OFFERED = ("gatys", "wct", "strotss")
 EXAMPLES = ("coffee", "chelsea", "astronaut")  # of scikit-image
@@ -60,6 +66,7 @@ class Looks:
                 for name, field in MANNER.items()
             },
             "methods": {name: _told_method(name) for name in OFFERED},
+            "deform": _told_method("deform"),
             "examples": _examples(),
             "gpus": torch.cuda.device_count(),
         }
@@ -120,20 +127,22 @@ class Looks:
         return {"image": _encoded(shown), "whole": bool((alpha >= 1).all())}
 
     def preview(self, sketch: dict[str, Any]) -> dict[str, Any]:
-        """The sketch, painted small by a quick method, and what is to be said of it. Raises Dropped."""
-        whole = Sketch(**sketch)
+        """The sketch, painted small by a quick method, and what is to be said of it; the pairs of points, which are
+        found where it has none. Raises Dropped."""
+        whole = self._paired(Sketch(**sketch))
         given: dict[str, Any] = {}
         notices: list[str] = []
         with listening(notices.append):
             room = ROOMS[whole.room]
             recipe = room.quick(room.recipe(whole, self._handing(given, whole)))
-            size = min(SIZE, max(given[str(whole.content)].shape[:2]))
+            size = min(BENT if whole.room == "deform" else SIZE, max(given[str(whole.content)].shape[:2]))
             recipe = recipe.model_copy(update={"size": size})
             given |= {name: self._swatch(name) for name in recipe.styles if name.startswith("swatch:")}
             job = Job.open(recipe, given=given, method=self._method(recipe.method, recipe.build_method))
-            image = self._looked(job, str(whole.content)) if whole.room == "paint" else self._quick(job)
-        shown = picture.to_pil(image, job.alpha)
-        return {"image": _encoded(shown), "notices": [told(text) for text in notices if is_news(text)]}
+            image, alpha = self._shown(whole, job)
+        said = {"notices": [told(text) for text in notices if is_news(text)]}
+        pairs = {} if whole.deform is None else {"pairs": whole.deform.pairs}
+        return {"image": _encoded(picture.to_pil(image, alpha)), **said, **pairs}
 
     # ---- what is kept ------------------------------------------------------------------------------------------------
 
@@ -143,6 +152,31 @@ class Looks:
         while len(self._kept) > KEPT:
             self._kept.popitem(last=False)
         return value
+
+    def _shown(self, sketch: Sketch, job: Job) -> tuple[Image, Map | None]:
+        if sketch.room in ("paint", "doodle"):
+            return self._looked(job, f"{sketch.room} {sketch.content}"), job.alpha
+        if sketch.room == "paste":
+            return self._quick(job), job.alpha
+        frame = bending.bent(job)
+        result = job.result(frame)
+        return ruled(result.image, frame.grid), result.alpha
+
+    def _paired(self, sketch: Sketch) -> Sketch:
+        """With pairs of points. GuideError where none are found."""
+        if sketch.room != "deform" or sketch.deform is None or sketch.deform.pairs is not None:
+            return sketch
+        style = bending.style_of(sketch)
+        on = {"swatch": str(style.swatch)} if style.picture is None else {"picture": style.picture}
+        images = [_as_image(levels) for levels in (self._levels(str(sketch.content), CANVAS), self._on(on))]
+        found = best_pairs(self.method.networks.load_encoder(), *images, clusters=FOUND)
+        if len(found) < FEWEST:
+            raise GuideError(
+                "no pairs of points were found: nothing in these two pictures is alike enough in its place. Make them "
+                "by hand."
+            )
+        rows = [[round(value, 5) for value in row] for row in found.rows]
+        return sketch.model_copy(update={"deform": sketch.deform.model_copy(update={"pairs": rows})})
 
     def _looked(self, job: Job, content: str) -> Image:
         look: Preview = self._once(
@@ -163,6 +197,8 @@ class Looks:
         return last.image
 
     def _method(self, name: str, build: Callable[[], Method]) -> Method:
+        if name == "deform":  # its pairs of points are among its settings
+            return build()
         return self.method if name == "wct" else self._once(("method", name), build)
 
     def _levels(self, key: str, side: int) -> Levels:
@@ -199,8 +235,10 @@ class Looks:
         """Names under which what is at hand is handed over."""
 
         def of_picture(key: str) -> str:
-            whole = sketch.room == "paste"  # where the object is cut out, fine edges count
+            whole = sketch.room in ("paste", "deform")  # where an object is cut out, fine edges count
             given[key] = self._levels(key, CANVAS if whole else SIZE if key == sketch.content else STYLE)
+            if sketch.room == "doodle" and key == sketch.content:  # what a texture is made of
+                given[key] = np.random.default_rng(0).integers(0, 256, (*given[key].shape[:2], 3), np.uint8)
             return key
 
         def of_map(key: str) -> str:
@@ -212,8 +250,9 @@ class Looks:
 
 def is_news(text: str) -> bool:
     """Not that maps and pictures are brought to the size of the painting, which have none on the page; nor that a map
-    is faint, which was drawn so."""
-    return not any(known in text for known in ("it was resized", "(`size`)", "nowhere white"))
+    is faint, which was drawn so; nor that regions leave nothing for all else."""
+    known = ("it was resized", "(`size`)", "nowhere white", "all else: its content mask is empty")
+    return not any(one in text for one in known)
 
 
 def told(text: str) -> str:

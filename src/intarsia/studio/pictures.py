@@ -14,7 +14,7 @@ from pydantic import Field
 from starlette.concurrency import run_in_threadpool
 
 from intarsia.studio.shared import ANEW, FOREVER, Studio, file, studio_of
-from intarsia.studio.sketch import Drawn, Id, Key, Name, Part, Sketch, Words
+from intarsia.studio.sketch import Deformed, Drawn, Id, Key, Name, Part, Sketch, Style, Words
 from intarsia.studio.store import Row
 
 MAP_SIDE = 2048  # of a map that is sent
@@ -35,6 +35,13 @@ class Cut(Part):
 class Divided(Part):
     content: Key
     k: Annotated[int, Field(ge=2, le=12)]
+
+
+class Alike(Part):
+    """Two pictures in which the same places are looked for."""
+
+    content: Key
+    style: Style
 
 
 def add_pictures(app: FastAPI) -> None:
@@ -116,6 +123,15 @@ def add_pictures(app: FastAPI) -> None:
         answer = await studio_of(request).desk.ask("cutout", newest="cutout", object=cut.object, mask=cut.mask)
         whole = "yes" if answer["whole"] else "no"
         return Response(base64.b64decode(answer["image"]), media_type="image/png", headers=ANEW | {"x-whole": whole})
+
+    @app.post("/api/points")
+    async def points(request: Request, alike: Alike) -> dict[str, Any]:
+        """Pairs of points, found: those of a sketch that has none yet."""
+        deform = Deformed(style=alike.style.id)
+        sketch = Sketch(room="deform", content=alike.content, styles=[alike.style], deform=deform)
+        studio = studio_of(request)
+        answer = await studio.desk.ask("preview", sketch=studio.check(sketch).model_dump())
+        return {"pairs": answer["pairs"]}
 
     @app.post("/api/preview")
     async def preview(request: Request, sketch: Sketch, session: Name = "", passing: bool = False) -> Response:

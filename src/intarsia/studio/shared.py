@@ -69,10 +69,10 @@ class Studio:
 
     def check(self, sketch: Sketch) -> Sketch:
         """What it names is here, and it is not larger than this server paints."""
-        most, steps = self.limits, sketch.settings.get("steps", 0)
+        most, steps = self.limits, [sketch.settings.get("steps"), sketch.deform and sketch.deform.steps]
         if sketch.size is not None and sketch.size > most.side:
             raise HTTPException(400, f"a painting here has up to {most.side} pixels along its longer side.")
-        if not isinstance(steps, int | float) or steps > most.steps:
+        if not all(one is None or (isinstance(one, int | float) and one <= most.steps) for one in steps):
             raise HTTPException(400, f"a painting here takes up to {most.steps} steps.")
         for setting in sketch.settings:
             if setting.endswith("weights") and setting != "tap_weights":

@@ -15,7 +15,8 @@ Name = Annotated[str, Field(max_length=120)]
 Words = Annotated[str, Field(max_length=4000)]
 Setting = str | float | bool
 Settings = Annotated[dict[Annotated[str, Field(max_length=40)], Setting], Field(max_length=40)]
-MOST_STYLES, MOST_REGIONS = 32, 48
+Fraction = Annotated[float, Field(ge=0, le=1)]
+MOST_STYLES, MOST_REGIONS, MOST_PAIRS = 32, 48, 100
 
 
 class Part(BaseModel):
@@ -74,7 +75,17 @@ class Pasted(Part):
     at: tuple[float, float] = (0.5, 0.5)
     scale: Annotated[float, Field(gt=0, le=10)] = 0.5
     rotate: Annotated[float, Field(ge=-360, le=360)] = 0.0
-    strength: Annotated[float, Field(ge=0, le=1)] | None = None
+    strength: Fraction | None = None
+
+
+class Deformed(Part):
+    """A style whose shapes are taken, as far as `warp`. pairs: x, y of the content and x, y of the style, places that
+    belong together; None to find them."""
+
+    style: Id
+    pairs: Annotated[list[tuple[Fraction, Fraction, Fraction, Fraction]], Field(max_length=MOST_PAIRS)] | None = None
+    warp: Fraction = 1.0
+    steps: Annotated[int, Field(ge=1)] | None = None
 
 
 class Onward(Part):
@@ -87,7 +98,7 @@ class Onward(Part):
 class Sketch(Part):
     """room: what is done with it; onward: only of a painting that goes on with another one."""
 
-    room: Literal["paint", "paste"] = "paint"
+    room: Literal["paint", "doodle", "paste", "deform"] = "paint"
     content: Key | None = None
     name: Name = ""
     styles: Annotated[list[Style], Field(max_length=MOST_STYLES)] = []
@@ -98,6 +109,7 @@ class Sketch(Part):
     settings: Settings = {}
     paste: Pasted | None = None
     onward: Onward | None = None
+    deform: Deformed | None = None
 
     def pictures(self) -> set[str]:
         """Keys of all pictures that it names."""

@@ -22,7 +22,7 @@ def warp_shown(content: Image, image: Image, grid: Grid, points: Points, names: 
     left, right = large(content), large(image)
     bent = resized(grid.float(), size_of(right))
     straight = pixel_centers(size_of(left)).float()
-    page, (before, after) = side_by_side({"content": _ruled(left, straight), "bent": _ruled(right, bent)})
+    page, (before, after) = side_by_side({"content": ruled(left, straight), "bent": ruled(right, bent)})
     come = seen_at(points, resized(grid.double(), fit(*size_of(image), min(SEEN, max(size_of(image))))))
     pen = ImageDraw.Draw(page)
     for way in zip(after.at(points), after.at(come), strict=True):
@@ -32,8 +32,8 @@ def warp_shown(content: Image, image: Image, grid: Grid, points: Points, names: 
     return torch.from_numpy(np.array(page)).permute(2, 0, 1).float() / 255
 
 
-def _ruled(image: Image, grid: Grid) -> Image:
-    """Lines where the grid looks at lines that are evenly spaced."""
+def ruled(image: Image, grid: Grid) -> Image:
+    """The picture under lines, where the grid looks at lines that are evenly spaced."""
     h, w = size_of(image)
     for axis, length in enumerate((w, h)):
         value = grid[..., axis] * max(1, round(LINES * length / max(h, w)))

@@ -5,6 +5,8 @@ import { rebuilt, renewed, slider } from "./controls.js";
 import { el, icon, say, toast } from "./dom.js";
 import { Jobs } from "./jobs.js";
 import { Looks } from "./looks.js";
+import { DeformRoom } from "./rooms/deform.js";
+import * as doodle from "./rooms/doodle.js";
 import { PaintRoom } from "./rooms/paint.js";
 import { PasteRoom } from "./rooms/paste.js";
 import { session } from "./session.js";
@@ -32,6 +34,8 @@ export class App {
   /** @type {"preview" | "painting"} what split shows */ #after = "preview";
   #photoOf = "";
   styleSize = { w: 1, h: 1 };
+  #stale = false;
+  #pressed = false;
 
   /** @param {About} about */
   constructor(about) {
@@ -40,7 +44,8 @@ export class App {
     this.canvas = /** @type {HTMLCanvasElement} */ (el("canvas", { id: "canvas", tabindex: 0, role: "application",
       "aria-label": "The picture. Arrow keys move a cross, Enter draws with the chosen tool." }));
     this.view = new View(this.canvas);
-    this.rooms = { paint: new PaintRoom(this), paste: new PasteRoom(this) };
+    const paint = new PaintRoom(this);
+    this.rooms = { paint, doodle: paint, paste: new PasteRoom(this), deform: new DeformRoom(this) };
     this.stage = new Stage(this.view, () => this.#hand());
     this.view.marks = (context) => { if (!this.#welcoming) this.room.marks(context); };
     this.jobs = new Jobs(this);
@@ -53,21 +58,23 @@ export class App {
     this.head = el("header", { class: "head" });
     this.greeting = el("div", { class: "greeting" });
     this.file = /** @type {HTMLInputElement} */ (el("input", { type: "file", accept: "image/*,.tif,.tiff,.ppm", class: "unseen", tabindex: -1, "aria-hidden": "true" }));
-    const shell = el("div", { class: "shell" }, this.head, this.rail,
-      el("main", { class: "stage" }, this.canvas, this.split.handle, this.greeting, this.options, this.jobs.bar,
-        el("div", { class: "busy", hidden: true }, "looking")),
+    this.main = el("main", { class: "stage" }, this.canvas, ...this.rooms.deform.parts, this.split.handle, this.greeting, this.options, this.jobs.bar,
+      el("div", { class: "busy", hidden: true }, "looking"));
+    const shell = el("div", { class: "shell" }, this.head, this.rail, this.main,
       this.side, this.jobs.strip);
     /** @type {HTMLElement} */ (document.getElementById("studio")).replaceChildren(shell, this.file);
     state.listen((what) => this.#changed(what));
     this.#listen();
   }
 
+  get preview() { return this.#preview; }
   get room() { return this.rooms[state.sketch.room]; }
   get #welcoming() { return state.sketch.content === null; }
 
   /** @returns {import("./stage.js").Hand} */
   #hand() {
     const { room } = this;
+    if (state.sketch.room === "doodle") doodle.pick();
     return { down: (point, event) => room.down(point, event), move: (points) => room.move(points), up: (point) => room.up(point),
       cancel: () => room.cancel(), tool: () => room.tool };
   }
@@ -95,7 +102,8 @@ export class App {
   look(sketch, passing = false) {
     if (!sketch.content) return;
     if (sketch.room === "paste" && !this.rooms.paste.ready) return this.#nothing();
-    if (sketch.room === "paint" && !sketch.rest.style && !sketch.regions.some((one) => one.style && (one.map.pixels || one.map.words))) return this.#nothing();
+    if (sketch.room === "deform" && !this.rooms.deform.ready) return this.#nothing();
+    if (this.room === this.rooms.paint && !sketch.rest.style && !sketch.regions.some((one) => one.style && (one.map.pixels || one.map.words))) return this.#nothing();
     this.looks.want(sketch, session.id, passing);
   }
 
@@ -110,10 +118,11 @@ export class App {
     if (key && key !== this.#photoOf) {
       this.#photoOf = key;
       this.#preview = null;
+      if (state.sketch.room === "deform") this.#over = "none"; // points are put on the photograph
       try {
         if (state.content?.key !== key) state.content = await api.get(`/api/pictures/${key}`);
         this.#photo = await api.picture(`/api/pictures/${key}/shown`);
-        this.view.fit();
+        this.fit();
         this.show();
       } catch (fault) {
         toast(/** @type {Error} */ (fault).message, "fault");
@@ -158,6 +167,7 @@ export class App {
     this.#over = over;
     if (over === "preview" || over === "painting") this.#after = over;
     this.modes();
+    if (state.sketch.room === "doodle") this.setOverlay(over === "none");
   }
 
   /** @param {boolean} part whether the part of a style is painted on */
@@ -240,6 +250,7 @@ export class App {
       return toast("Everything that made this painting is back.");
     }
     if (what === "content" && picture.painted) toast("This painting tells how it was made, but its pictures are not in this studio. It is taken as a photograph.");
+    if (what !== "object" && state.sketch.room === "doodle") return void doodle.take(this, picture);
     if (what === "content") {
       if (this.#welcoming) {
         session.leave();
@@ -252,8 +263,10 @@ export class App {
         sketch.name = picture.name.replace(/\.[a-z]{3,4}$/i, "");
         if (!same && sketch.styles.length === 0) sketch.rest.style = ensureStyle({ swatch: FIRST, name: FIRST });
         for (const region of sketch.regions) if (same) region.map = { pixels: null, words: "" };
+        if (sketch.deform) sketch.deform.pairs = [];
       });
     }
+    if (what === "style" && state.sketch.room === "deform") return this.rooms.deform.take({ picture: picture.key, name: picture.name });
     if (what === "style") {
       return state.change(() => { state.target.style = ensureStyle({ picture: picture.key, name: picture.name }); });
     }
@@ -285,13 +298,19 @@ export class App {
     }
   }
 
-  /** @param {"paint" | "paste"} room */
+  /** @param {import("./types.d.ts").Room} room */
   enter(room) {
     void this.setPart(false);
     this.looks.reset();
     this.#preview = null;
-    this.over("preview");
+    this.over(room === "deform" ? "none" : "preview");
     state.change((sketch) => { sketch.room = room; });
+  }
+
+  /** Shows all of the picture, and of the one beside it. */
+  fit() {
+    this.view.fit();
+    this.rooms.deform.view.fit();
   }
 
   // ---- around the canvas -------------------------------------------------------------------------------------------------
@@ -309,25 +328,34 @@ export class App {
     this.modes();
   }
 
+  /** Soon: a button that is pressed stays the same button, and the keyboard goes on to the next field first. */
   panel() {
-    if (this.#welcoming) return;
-    rebuilt(this.side, () => [...this.room.panel(), el("p", { class: "notices", role: "status" }),
-      ...(this.room.part ? [] : [this.jobs.panel(), this.jobs.button()])].filter((one) => one instanceof Node));
+    this.#stale = true;
+    setTimeout(() => this.#rebuild());
+  }
+
+  #rebuild() {
+    if (!this.#stale || this.#pressed || this.#welcoming) return;
+    this.#stale = false;
+    const doodling = state.sketch.room === "doodle" && !this.room.part;
+    rebuilt(this.side, () => [...(doodling ? doodle.panel(this) : this.room.panel()), el("p", { class: "notices", role: "status" }),
+      ...(this.room.part ? [] : doodling ? doodle.painting(this) : this.room === this.rooms.deform ? this.room.painting()
+        : [this.jobs.panel(), this.jobs.button()])].filter((one) => one instanceof Node));
   }
 
   #headed() {
     const button = (/** @type {string} */ id, /** @type {string} */ name, /** @type {string} */ label, /** @type {() => void} */ act, off = false) =>
       el("button", { id, class: "quiet", title: label, "aria-label": label, disabled: off, onclick: act }, icon(name));
-    const room = (/** @type {"paint" | "paste"} */ name, /** @type {string} */ label) => el("button", { id: `room-${name}`,
+    const room = (/** @type {import("./types.d.ts").Room} */ name, /** @type {string} */ label) => el("button", { id: `room-${name}`,
       "aria-pressed": String(state.sketch.room === name), onclick: () => this.enter(name) }, label);
     return [
       el("a", { class: "mark", href: "#", title: "Begin anew", onclick: (/** @type {Event} */ event) => { event.preventDefault(); this.fresh(); } }, el("img", { src: "icon.svg", alt: "" }), "intarsia"),
-      el("div", { class: "group rooms", role: "group", "aria-label": "What is done" }, room("paint", "Paint"), room("paste", "Paste")),
+      el("div", { class: "group rooms", role: "group", "aria-label": "What is done" }, room("paint", "Paint"), room("doodle", "Doodle"), room("paste", "Paste"), room("deform", "Deform")),
       el("div", { class: "group" }, button("undo", "undo", "Undo (Ctrl-Z)", () => state.undo(), !state.canUndo),
         button("redo", "redo", "Redo (Ctrl-Shift-Z)", () => state.redo(), !state.canRedo)),
       el("div", { class: "group modes", role: "group", "aria-label": "What is shown", id: "modes" }),
       el("span", { class: "space" }),
-      ...(this.#welcoming ? [] : [button("fit", "fit", "Show all of it (0)", () => this.view.fit())]),
+      ...(this.#welcoming ? [] : [button("fit", "fit", "Show all of it (0)", () => this.fit())]),
       button("sessions", "folder", "Sessions", () => void sessions(this)),
     ];
   }
@@ -343,20 +371,21 @@ export class App {
     const split = this.#over === "split" && view.top !== null;
     view.split = split ? (view.split > 0 && view.split < 1 ? view.split : 0.5) : 0;
     this.split.handle.hidden = !split;
+    this.rooms.deform.show(state.sketch.room === "deform" && !this.#welcoming && shown !== "painting", view.top === null);
     view.refresh();
     if (split) requestAnimationFrame(() => this.split.place());
     if (!place) return;
     place.hidden = part || this.#welcoming;
     const mode = (/** @type {Over} */ over, /** @type {string} */ label, off = false) => el("button", { id: `mode-${over}`, disabled: off,
       "aria-pressed": String(this.#over === over), onclick: () => this.over(over) }, label);
-    renewed(place, () => [mode("none", "Photo"), mode("split", "Split"), mode("preview", "Preview"),
+    renewed(place, () => [mode("none", state.sketch.room === "doodle" ? "Canvas" : "Photo"), ...(state.sketch.room === "doodle" ? [] : [mode("split", "Split")]), mode("preview", "Preview"),
       ...(this.jobs.chosen ? [mode("painting", "Painting")] : []),
-      ...(state.sketch.room === "paint" ? [el("button", { id: "overlay", title: "Show the regions as colors (M)", "aria-pressed": String(this.room.overlay),
+      ...(this.room === this.rooms.paint ? [el("button", { id: "overlay", title: "Show the regions as colors (M)", "aria-pressed": String(this.room.overlay),
         onclick: () => this.setOverlay(!this.room.overlay) }, icon("layers"), "Regions")] : [])]);
   }
 
   #tools() {
-    if (state.sketch.room !== "paint") return [];
+    if (this.room !== this.rooms.paint) return [];
     return Object.entries(TOOLS).map(([name, tool]) => el("button", { id: `tool-${name}`, "aria-label": tool.label,
       title: `${tool.label} (${tool.key.toUpperCase()}). ${tool.about}`, "aria-pressed": String(this.room.tool === name), onclick: () => this.use(name) }, icon(name)));
   }
@@ -370,7 +399,7 @@ export class App {
   }
 
   #toolOptions() {
-    if (state.sketch.room !== "paint") return [];
+    if (this.room !== this.rooms.paint) return [];
     const { options, tool } = this.rooms.paint, { kind } = TOOLS[tool];
     const set = (/** @type {"size" | "hardness" | "opacity" | "tolerance"} */ name) => (/** @type {number} */ value) => {
       options[name] = value;
@@ -393,6 +422,13 @@ export class App {
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.view.refresh());
     window.addEventListener("keydown", (event) => this.#key(event));
     window.addEventListener("keyup", (event) => { if (event.key === " ") this.stage.space = false; });
+    window.addEventListener("pointerdown", () => { this.#pressed = true; }, true);
+    for (const end of ["pointerup", "pointercancel"]) {
+      window.addEventListener(end, () => setTimeout(() => {
+        this.#pressed = false;
+        this.#rebuild();
+      }), true);
+    }
     window.addEventListener("pagehide", () => void session.keepNow());
     window.addEventListener("paste", (event) => {
       const files = [...(event.clipboardData?.files ?? [])];
@@ -440,13 +476,14 @@ export class App {
       if ((target === this.canvas || target === document.body) && this.rooms.paste.key(event)) event.preventDefault();
       return;
     }
+    if (state.sketch.room === "deform") return event.key === "0" ? this.fit() : undefined;
     const { options } = this.rooms.paint, key = event.key.toLowerCase(), tool = Object.keys(TOOLS).find((name) => TOOLS[name].key === key);
     if (tool) this.use(tool);
     else if (key === "[" || key === "]") {
       options.size = Math.min(40, Math.max(0.5, options.size * (key === "]" ? 1.2 : 1 / 1.2)));
       options.size = Math.round(options.size * 2) / 2;
       this.shell();
-    } else if (key === "0") this.view.fit();
+    } else if (key === "0") this.fit();
     else if (key === "m") this.setOverlay(!this.room.overlay);
     else if (key === "x") this.#swap();
     else if (/^[1-9]$/.test(key) && state.sketch.regions[Number(key) - 1]) state.select(state.sketch.regions[Number(key) - 1].id);

@@ -8,9 +8,13 @@ export interface Pasted {
   object: string; name: string; mask: string; at: [number, number]; scale: number; rotate: number;
   strength: number | null;
 }
+/** x and y of the photograph, x and y of the painting. */
+export type Pair = [number, number, number, number];
+export interface Deformed { style: string; pairs: Pair[]; warp: number; steps: number | null }
+export type Room = "paint" | "doodle" | "paste" | "deform";
 export interface Sketch {
-  room: "paint" | "paste"; content: string | null; name: string; styles: Style[]; regions: Region[]; rest: Painted;
-  method: string; size: number | null; settings: Manner; paste: Pasted | null;
+  room: Room; content: string | null; name: string; styles: Style[]; regions: Region[]; rest: Painted;
+  method: string; size: number | null; settings: Manner; paste: Pasted | null; deform: Deformed | null;
 }
 export interface Picture {
   key: string; name: string; width: number; height: number; map: [number, number]; alpha: boolean; notices: string[];
@@ -28,6 +32,7 @@ export interface Setting {
 export interface About {
   swatches: string[]; manner: Record<string, Setting>;
   methods: Record<string, { about: string; size: number | null; settings: Record<string, Setting> }>;
+  deform: { size: number | null; settings: Record<string, Setting> };
   examples: string[]; limits: { bytes: number; side: number; steps: number };
 }
 export interface SessionRow { id: string; name: string; touched: number; content: string | null }

@@ -6,7 +6,8 @@ import { within } from "./dom.js";
 /** @typedef {import("./types.d.ts").Levels} Levels */
 /** @typedef {import("./types.d.ts").Rect} Rect */
 /** @typedef {import("./types.d.ts").Point} Point */
-/** @typedef {{color: string, levels: Levels, strong: boolean, seen?: Uint8Array | null}} Tint seen: what the picture shows already */
+/** @typedef {{color: string, levels: Levels, strong: boolean, seen?: Uint8Array | null, solid?: boolean}} Tint seen: what the
+ *   picture shows already; solid: as paint, with nothing seen below */
 
 const MARGIN = 24; // pixels around the picture when all of it is shown
 
@@ -112,8 +113,8 @@ export class View {
     }
     const rect = part ?? { x: 0, y: 0, w: size.w, h: size.h };
     const image = new ImageData(rect.w, rect.h), out = image.data;
-    for (const { color, levels, strong, seen } of this.tints) {
-      const [r, g, b] = [1, 3, 5].map((i) => parseInt(color.slice(i, i + 2), 16)), most = strong ? 0.62 : 0.45;
+    for (const { color, levels, strong, seen, solid } of this.tints) {
+      const [r, g, b] = [1, 3, 5].map((i) => parseInt(color.slice(i, i + 2), 16)), most = solid ? 1 : strong ? 0.62 : 0.45;
       for (let y = 0, o = 0; y < rect.h; y++) {
         for (let x = 0, i = (rect.y + y) * levels.w + rect.x; x < rect.w; x++, i++, o += 4) {
           const alpha = ((seen ? Math.abs(levels.data[i] - seen[i]) : levels.data[i]) / 255) * most;

@@ -2,6 +2,7 @@
 
 import * as api from "./api.js";
 import { el, icon, toast } from "./dom.js";
+import { state } from "./state.js";
 
 /** @typedef {import("./app.js").App} App */
 /** @typedef {import("./types.d.ts").SessionRow} SessionRow */
@@ -11,9 +12,9 @@ const EXAMPLES = { coffee: "a cup", chelsea: "a cat", astronaut: "a portrait" };
 
 /** @param {App} app @returns {HTMLElement} */
 export function welcome(app) {
-  const paste = app.room.name === "paste";
+  const { room } = state.sketch;
   return el("div", { class: "welcome" },
-    el("h1", { text: paste ? "Drop a painting here" : "Drop a photograph here" }),
+    el("h1", { text: room === "paste" || room === "doodle" ? "Drop a painting here" : "Drop a photograph here" }),
     el("p", { text: "or paste it from the clipboard. A painting from the studio brings back all that made it." }),
     el("button", { id: "choose", class: "primary", onclick: () => app.choose("content") }, icon("picture"), "Choose a picture"),
     app.about.examples.length > 0 && el("p", { class: "examples" }, "No picture at hand? Take ",

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from intarsia.recipe import Recipe
-from intarsia.studio.rooms import paint, paste
+from intarsia.studio.rooms import deform, doodle, paint, paste
 from intarsia.studio.rooms.names import Names
 from intarsia.studio.sketch import Sketch
 
@@ -18,4 +18,6 @@ class Room(NamedTuple):
 ROOMS: dict[str, Room] = {
     "paint": Room(paint.recipe_of, paint.quick),
     "paste": Room(paste.recipe_of, paste.quick),
+    "doodle": Room(doodle.recipe_of, doodle.quick),
+    "deform": Room(deform.recipe_of, deform.quick),
 }

@@ -91,13 +91,13 @@ export class PaintRoom {
 
   /** Shows the regions, or the one in hand, as colors. */
   tint() {
-    const { view } = this.app, region = state.region;
+    const { view } = this.app, region = state.region, doodle = state.sketch.room === "doodle";
     const busy = this.#stroke !== null || this.#ahead !== null;
     const all = this.part ? (region ? [region] : []) : this.overlay ? state.sketch.regions : busy && region ? [region] : [];
     view.tints = all.flatMap((one) => {
       const levels = this.#stroke && one === region ? this.#stroke.levels : this.#levels(one);
       return levels && levels.w === this.size.w && levels.h === this.size.h
-        ? [{ color: one.color, levels, strong: one === region, seen: this.overlay || this.part ? null : this.#seen }] : [];
+        ? [{ color: doodle && this.part ? COLORS[0] : one.color, levels, solid: doodle && !view.top && !this.part, strong: one === region, seen: this.overlay || this.part ? null : this.#seen }] : [];
     });
     view.retint();
   }
@@ -277,6 +277,7 @@ export class PaintRoom {
   // ---- the panel -----------------------------------------------------------------------------------------------------
 
   panel() {
+    if (this.part && state.sketch.room === "doodle") return [this.#partSection()];
     return this.part ? [this.#styleSection(), this.#partSection()] : [this.#styleSection(), this.#regionSection(), this.#settings()];
   }
 
@@ -416,7 +417,7 @@ export class PaintRoom {
 const at2 = (pair) => [pair[0], pair[1]];
 
 /** @param {string | null} color */
-function swatchDot(color) {
+export function swatchDot(color) {
   const dot = el("span", { class: color ? "dot" : "dot rest" });
   if (color) dot.style.background = color;
   return dot;
