@@ -11,7 +11,7 @@ export const COLORS = ["#e0664c", "#4c9de0", "#6bb35a", "#d9a832", "#a779d6", "#
 /** @returns {Sketch} */
 export const blank = () => ({
   room: "paint", content: null, name: "", styles: [], regions: [], rest: { style: null, manner: {} },
-  method: "gatys", size: null, settings: {}, paste: null, deform: null,
+  method: "gatys", size: null, settings: {}, paste: null, onward: null, deform: null,
 });
 
 class State {

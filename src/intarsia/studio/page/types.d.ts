@@ -14,7 +14,7 @@ export interface Deformed { style: string; pairs: Pair[]; warp: number; steps: n
 export type Room = "paint" | "doodle" | "paste" | "deform";
 export interface Sketch {
   room: Room; content: string | null; name: string; styles: Style[]; regions: Region[]; rest: Painted;
-  method: string; size: number | null; settings: Manner; paste: Pasted | null; deform: Deformed | null;
+  method: string; size: number | null; settings: Manner; paste: Pasted | null; onward: null; deform: Deformed | null;
 }
 export interface Picture {
   key: string; name: string; width: number; height: number; map: [number, number]; alpha: boolean; notices: string[];
