@@ -199,6 +199,25 @@ def test_words_name_no_files(client, content, words):
     assert answer.status_code == 400
 
 
+def test_a_region_is_split_by_what_it_holds(client, png):
+    """Three stripes; the region is the two on the right."""
+    levels = np.zeros((48, 64, 3), np.uint8)
+    for start, end, color in ((0, 32, (200, 50, 30)), (32, 50, (30, 180, 50)), (50, 64, (50, 50, 200))):
+        levels[:, start:end] = color
+    content = client.post("/api/pictures", content=png(levels)).json()["key"]
+    asked = {"content": content, "k": 2, "within": {"words": "rectangle 0.5,0 1,1"}}
+    answer = client.post("/api/partition", json=asked)
+    first, second = (levels_of(client.get(f"/api/maps/{key}")) for key in answer.json()["keys"])
+    whole = np.zeros((48, 64))
+    whole[:, 32:] = 255
+    assert np.abs(first.astype(float) + second - whole).max() <= 1
+    assert first[:, 34:48].mean() > 200 > 55 > first[:, 52:].mean()
+    gone = asked | {"within": {"pixels": "0" * 64}}
+    assert client.post("/api/partition", json=gone).status_code == 410
+    empty = asked | {"within": {"words": "everywhere | invert"}}
+    assert client.post("/api/partition", json=empty).status_code == 400
+
+
 # ---- previews --------------------------------------------------------------------------------------------------------
 
 

@@ -350,6 +350,107 @@ def test_without_pointer_events_there_is_a_sentence(browser, server):
     context.close()
 
 
+# ---- merged and split ------------------------------------------------------------------------------------------------
+
+
+def in_two(page, photo):
+    """Two regions that touch in the middle, the first chosen; gives their maps."""
+    with_photo(page, photo)
+    page.keyboard.press("r")
+    stroke(page, (0.1, 0.2), (0.5, 0.8))
+    until(page, lambda now: now["regions"] and now["regions"][0]["map"]["words"])
+    page.click("#region-add")
+    stroke(page, (0.5, 0.2), (0.9, 0.8))
+    until(page, lambda now: len(now["regions"]) == 2 and now["regions"][1]["map"]["words"])
+    page.click("#region-r1")
+
+
+def map_of(page, region):
+    return _levels(page.request.get(f"{page.url.split('#')[0]}api/maps/{region['map']['pixels']}").body())
+
+
+def merged(page, before):
+    """The first has what both had, and is itself otherwise; undo and redo."""
+    until(page, lambda now: len(now["regions"]) == 1)
+    (one,) = sketch(page)["regions"]
+    assert {**one, "map": None} == {**before["regions"][0], "map": None}
+    levels = map_of(page, one)
+    assert (levels[26:94, 18:142] == 255).all()
+    assert (levels[:22] == 0).all()
+    page.keyboard.press("Control+z")
+    assert sketch(page)["regions"] == before["regions"]
+    page.keyboard.press("Control+Shift+z")
+    assert sketch(page)["regions"] == [one]
+    assert not page.faults
+
+
+def test_regions_are_merged_by_a_click(page, photo):
+    in_two(page, photo)
+    before = sketch(page)
+    page.click("#merge")
+    assert "becomes a part of Region 1" in page.inner_text(".options")
+    page.mouse.click(*place(page, 0.05, 0.05))  # nobody's
+    page.locator(".toast").wait_for()
+    assert sketch(page) == before
+    page.mouse.click(*place(page, 0.7, 0.5))
+    merged(page, before)
+
+
+def test_regions_are_merged_by_a_click_with_shift(page, photo):
+    in_two(page, photo)
+    before = sketch(page)
+    page.keyboard.press("p")
+    page.mouse.click(*place(page, 0.7, 0.5))
+    assert page.locator("#region-r2").get_attribute("aria-pressed") == "true"
+    page.mouse.click(*place(page, 0.2, 0.5))
+    assert page.locator("#region-r1").get_attribute("aria-pressed") == "true"
+    page.keyboard.down("Shift")
+    page.mouse.click(*place(page, 0.7, 0.5))
+    page.keyboard.up("Shift")
+    merged(page, before)
+
+
+def test_regions_are_merged_with_the_keyboard_in_the_list(page, photo):
+    in_two(page, photo)
+    before = sketch(page)
+    page.focus("#merge")
+    page.keyboard.press("Enter")
+    page.keyboard.press("Escape")
+    assert page.locator("#merge").get_attribute("aria-pressed") == "false"
+    page.keyboard.press("Enter")
+    page.focus("#region-r2")
+    assert page.locator("#region-r2").get_attribute("aria-label") == "Region 2: merge it into Region 1"
+    page.keyboard.press("Enter")
+    until(page, lambda now: len(now["regions"]) == 1)
+    assert page.evaluate("() => document.activeElement.id") == "region-r1"
+    merged(page, before)
+
+
+def test_a_region_is_split_in_two(page, tmp_path):
+    """By what the picture shows of it: three stripes, of which the region has two."""
+    levels = np.zeros((120, 160, 3), np.uint8)
+    for start, end, color in ((0, 80, (200, 50, 30)), (80, 125, (30, 180, 50)), (125, 160, (50, 50, 200))):
+        levels[:, start:end] = color
+    path = tmp_path / "stripes.png"
+    Image.fromarray(levels).save(path)
+    with_photo(page, path)
+    page.keyboard.press("r")
+    stroke(page, (0.5, 0.2), (1, 0.8))
+    until(page, lambda now: now["regions"] and now["regions"][0]["map"]["words"])
+    before = sketch(page)["regions"]
+    page.focus("#split")
+    page.keyboard.press("Enter")
+    until(page, lambda now: len(now["regions"]) == 2)
+    first, second = sketch(page)["regions"]
+    assert (first["name"], first["style"]) == (before[0]["name"], before[0]["style"])
+    assert second["style"] not in (first["style"], sketch(page)["rest"]["style"])
+    assert (map_of(page, first)[30:90, 84:120] > 200).all()
+    assert (map_of(page, second)[30:90, 130:158] > 200).all()
+    page.keyboard.press("Control+z")
+    assert sketch(page)["regions"] == before
+    assert not page.faults
+
+
 # ---- hands -----------------------------------------------------------------------------------------------------------
 
 

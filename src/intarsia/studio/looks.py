@@ -21,7 +21,7 @@ from intarsia.guide import MANNER
 from intarsia.methods import METHODS, Method
 from intarsia.methods.preview import SIZE, Preview, preview
 from intarsia.methods.wct import WCT
-from intarsia.partition import partition
+from intarsia.partition import divide, partition
 from intarsia.recipe import Job, drawn_on
 from intarsia.sizes import fit, size_of
 from intarsia.studio.folder import Folder
@@ -32,6 +32,7 @@ from intarsia.types import Image, Map
 
 SHOWN, SMALL, CANVAS = 2048, 256, 1024  # long sides: of a picture on the page, of a thumbnail, of a map that is drawn
 STYLE = 512  # of a style in a preview
+CRUMB = 0.002  # of a region: a part of it that is smaller is none
 KEPT = 32  # of what was read
 OFFERED = ("gatys", "wct", "strotss")
 EXAMPLES = ("coffee", "chelsea", "astronaut")  # of scikit-image
@@ -95,9 +96,17 @@ class Looks:
         names = Names(str, str)  # files of pictures are not named in words
         return {"key": self._stored(self._drawn(names.drawn(Drawn(**drawn)), self._on(on)))}
 
-    def partition(self, content: str, k: int) -> dict[str, Any]:
-        found = partition(_as_image(self._levels(content, CANVAS)), k, encoder=self.method.networks.load_encoder())
-        return {"keys": [self._stored(one) for one in found.soft]}
+    def partition(self, content: str, k: int, within: dict[str, Any] | None = None) -> dict[str, Any]:
+        """The picture, or what a map holds of it, in k maps; less where a part would be all but empty."""
+        levels, encoder = self._levels(content, CANVAS), self.method.networks.load_encoder()
+        if within is None:
+            found = partition(_as_image(levels), k, encoder=encoder).soft
+        else:
+            whole = self._drawn(Names(str, str).drawn(Drawn(**within)), levels)
+            found = [
+                one for one in divide(_as_image(levels), whole, k, encoder=encoder) if one.sum() > CRUMB * whole.sum()
+            ]
+        return {"keys": [self._stored(one) for one in found]}
 
     def cutout(self, object: str, mask: str) -> dict[str, Any]:
         """The object alone, cut to what is seen of it, with transparency."""

@@ -33,8 +33,11 @@ class Cut(Part):
 
 
 class Divided(Part):
+    """within: what of the content is cut; None for all of it."""
+
     content: Key
     k: Annotated[int, Field(ge=2, le=12)]
+    within: Drawn | None = None
 
 
 def add_pictures(app: FastAPI) -> None:
@@ -151,12 +154,18 @@ def add_maps(app: FastAPI) -> None:
             studio.check(Sketch(content=on["picture"]))
         elif set(on) != {"swatch"}:
             raise HTTPException(400, "a map is drawn on a picture, or on a swatch.")
-        if asked.map.pixels is not None and not studio.folder.map(asked.map.pixels).exists():
-            raise HTTPException(410, "this map is no longer here.")
+        _check_is_here(studio, asked.map)
         return {"key": (await studio.desk.ask("draw", on=on, drawn=asked.map.model_dump()))["key"]}
 
     @app.post("/api/partition")
     async def divide(request: Request, asked: Divided) -> dict[str, list[str]]:
         studio = studio_of(request)
         studio.check(Sketch(content=asked.content))
-        return {"keys": (await studio.desk.ask("partition", content=asked.content, k=asked.k))["keys"]}
+        if asked.within is not None:
+            _check_is_here(studio, asked.within)
+        return {"keys": (await studio.desk.ask("partition", **asked.model_dump()))["keys"]}
+
+
+def _check_is_here(studio: Studio, drawn: Drawn) -> None:
+    if drawn.pixels is not None and not studio.folder.map(drawn.pixels).exists():
+        raise HTTPException(410, "this map is no longer here.")

@@ -364,6 +364,7 @@ export class App {
   /** @param {string} tool */
   use(tool) {
     this.rooms.paint.tool = tool;
+    this.rooms.paint.endMerge();
     say(TOOLS[tool].label);
     this.shell();
     this.view.repaint();
@@ -377,7 +378,7 @@ export class App {
       this.view.repaint();
     };
     const percent = (/** @type {number} */ value) => `${value} %`;
-    const about = el("span", { class: "about", text: TOOLS[tool].about });
+    const about = el("span", { class: this.rooms.paint.merging ? "hint" : "about", text: this.rooms.paint.about });
     if (kind === "stroke") {
       return [slider({ id: "brush-size", label: "Size", value: options.size, least: 0.5, most: 40, step: 0.5, shown: percent, set: set("size") }),
         slider({ id: "brush-hardness", label: "Hardness", value: options.hardness, least: 0, most: 100, step: 5, shown: percent, set: set("hardness") }),
@@ -449,6 +450,7 @@ export class App {
     } else if (key === "0") this.view.fit();
     else if (key === "m") this.setOverlay(!this.room.overlay);
     else if (key === "x") this.#swap();
+    else if (key === "escape" && this.rooms.paint.merging) this.rooms.paint.endMerge();
     else if (/^[1-9]$/.test(key) && state.sketch.regions[Number(key) - 1]) state.select(state.sketch.regions[Number(key) - 1].id);
     else if (key === "`") state.select("rest");
     else return;

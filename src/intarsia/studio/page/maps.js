@@ -57,6 +57,9 @@ export const union = (a, b) => Math.max(a, b);
 /** @param {number} a @param {number} b */
 export const without = (a, b) => Math.min(a, 255 - b);
 
+/** @param {number} a @param {number} b */
+export const sum = (a, b) => Math.min(255, a + b);
+
 /** Whether two maps claim more than there is. @param {Levels} a @param {Levels} b */
 export function overlap(a, b) {
   for (let i = 0; i < a.data.length; i++) if (a.data[i] + b.data[i] > 257) return true;

@@ -11,7 +11,7 @@ import { Stroke } from "./brush.js";
  * @property {string} label
  * @property {string} key
  * @property {string} about
- * @property {"stroke" | "drag" | "outline" | "click" | "pan"} kind
+ * @property {"stroke" | "drag" | "outline" | "click" | "pick" | "pan"} kind
  * @property {(points: Point[], size: {w: number, h: number}, options: Options) => string | null} [words]
  *
  * @typedef {{size: number, hardness: number, opacity: number, tolerance: number}} Options
@@ -57,6 +57,7 @@ export const TOOLS = {
       return radius < 0.01 ? null : `radial ${xy(a)} outer=${short(radius)} | invert`;
     },
   },
+  pick: { label: "Pick a region", key: "p", kind: "pick", about: "Click on a region to choose it. Shift-click merges it into the chosen one." },
   pan: { label: "Move the view", key: "v", kind: "pan", about: "Drag the picture; the wheel zooms." },
 };
 
