@@ -8,7 +8,7 @@ from intarsia.errors import UsageError
 from intarsia.types import Map
 
 MOST = 10_000  # points of a stroke
-AT_ONCE = 2**21  # distances that are held at once
+AT_ONCE = 2**16  # distances that are reckoned at once: small parts of the way have small boxes
 
 
 def brush(

@@ -26,7 +26,7 @@ from intarsia.recipe import Job, drawn_on
 from intarsia.sizes import fit, size_of
 from intarsia.studio.folder import Folder
 from intarsia.studio.rooms import ROOMS
-from intarsia.studio.rooms.names import Names, in_words
+from intarsia.studio.rooms.names import Names, as_pixels, in_words
 from intarsia.studio.sketch import Drawn, Sketch
 from intarsia.types import Image, Map
 
@@ -36,6 +36,8 @@ CRUMB = 0.002  # of a region: a part of it that is smaller is none
 KEPT = 32  # of what was read
 OFFERED = ("gatys", "wct", "strotss")
 EXAMPLES = ("coffee", "chelsea", "astronaut")  # of scikit-image
+
+BY_KEY = Names(str, str, as_pixels)
 
 Levels = np.ndarray  # "h w 3" or, with transparency, "h w 4", 8 bits
 
@@ -93,8 +95,7 @@ class Looks:
 
     def draw(self, on: dict[str, str], drawn: dict[str, Any]) -> dict[str, Any]:
         """A map in words, on a content or a style, as a stored map."""
-        names = Names(str, str)  # files of pictures are not named in words
-        return {"key": self._stored(self._drawn(names.drawn(Drawn(**drawn)), self._on(on)))}
+        return {"key": self._stored(self._drawn(BY_KEY.drawn(Drawn(**drawn)), self._on(on)))}
 
     def partition(self, content: str, k: int, within: dict[str, Any] | None = None) -> dict[str, Any]:
         """The picture, or what a map holds of it, in k maps; less where a part would be all but empty."""
@@ -102,7 +103,7 @@ class Looks:
         if within is None:
             found = partition(_as_image(levels), k, encoder=encoder).soft
         else:
-            whole = self._drawn(Names(str, str).drawn(Drawn(**within)), levels)
+            whole = self._drawn(BY_KEY.drawn(Drawn(**within)), levels)
             found = [
                 one for one in divide(_as_image(levels), whole, k, encoder=encoder) if one.sum() > CRUMB * whole.sum()
             ]
@@ -200,7 +201,7 @@ class Looks:
             given[key] = self._map(key)
             return key
 
-        return Names(of_picture, of_map)
+        return Names(of_picture, of_map, as_pixels)
 
 
 def is_news(text: str) -> bool:

@@ -5,6 +5,7 @@ import { rebuilt, renewed, slider } from "./controls.js";
 import { el, icon, say, toast } from "./dom.js";
 import { Jobs } from "./jobs.js";
 import { Looks } from "./looks.js";
+import { nothing } from "./maps.js";
 import { PaintRoom } from "./rooms/paint.js";
 import { PasteRoom } from "./rooms/paste.js";
 import { session } from "./session.js";
@@ -251,7 +252,7 @@ export class App {
         sketch.content = picture.key;
         sketch.name = picture.name.replace(/\.[a-z]{3,4}$/i, "");
         if (!same && sketch.styles.length === 0) sketch.rest.style = ensureStyle({ swatch: FIRST, name: FIRST });
-        for (const region of sketch.regions) if (same) region.map = { pixels: null, words: "" };
+        for (const region of sketch.regions) if (same) region.map = nothing();
       });
     }
     if (what === "style") {

@@ -1,5 +1,7 @@
 // The sketch and its history. What changes it goes through `change`; who shows it listens.
 
+import { nothing } from "./maps.js";
+
 /** @typedef {import("./types.d.ts").Sketch} Sketch */
 /** @typedef {import("./types.d.ts").Region} Region */
 /** @typedef {import("./types.d.ts").Painted} Painted */
@@ -116,7 +118,7 @@ export function newRegion(swatches) {
   const swatch = swatches.find((name) => !sketch.styles.some((one) => one.swatch === name)) ?? swatches[0];
   const number = Number(id.slice(1));
   return {
-    id, name: `Region ${number}`, color: COLORS[(number - 1) % COLORS.length], map: { pixels: null, words: "" },
+    id, name: `Region ${number}`, color: COLORS[(number - 1) % COLORS.length], map: nothing(),
     part: null, style: free ?? ensureStyle({ swatch, name: swatch }), manner: {},
   };
 }

@@ -6,7 +6,7 @@ import { joined } from "../brush.js";
 import { choice, slider } from "../controls.js";
 import { el, icon, toast } from "../dom.js";
 import { addRegion, COLORS, ensureStyle, fresh, newRegion, state } from "../state.js";
-import { stroke, TOOLS } from "../tools.js";
+import { stroke, strokeWords, TOOLS } from "../tools.js";
 
 /** @typedef {import("../types.d.ts").Drawn} Drawn */
 /** @typedef {import("../types.d.ts").Levels} Levels */
@@ -65,7 +65,7 @@ export class PaintRoom {
   }
 
   /** @param {Region} region @returns {Drawn} */
-  #drawn(region) { return (this.part ? region.part : region.map) ?? { pixels: null, words: "" }; }
+  #drawn(region) { return (this.part ? region.part : region.map) ?? maps.nothing(); }
 
   /** @param {Region} region @returns {Levels | null} what is at hand of it */
   #levels(region) {
@@ -158,11 +158,12 @@ export class PaintRoom {
     this.#drawing = false;
     const region = state.region;
     if (this.#stroke && region) {
-      const { levels } = this.#stroke;
+      const done = this.#stroke, { levels } = done;
+      done.end();
       this.#stroke = null;
       this.#ahead = { id: region.id, levels };
       this.tint();
-      this.#queue(() => this.#commit(region.id, levels));
+      this.#queue(() => this.#stroked(region.id, done));
     } else if (region) {
       if (TOOLS[this.tool].kind === "drag") this.#points[1] = point;
       const words = TOOLS[this.tool].words?.(this.#points, this.size, this.options);
@@ -245,7 +246,9 @@ export class PaintRoom {
     const [into, other] = [first, second].map((id) => state.sketch.regions.find((one) => one.id === id));
     if (!into || !other) return;
     const [a, b] = await Promise.all([into, other].map((one) => maps.levelsOf(one.map, this.on, this.size)));
-    const map = await maps.sent(maps.combined(a, b, maps.sum)), focused = document.activeElement?.id === `region-${second}`;
+    const map = maps.isEmpty(other.map) ? into.map
+      : await maps.told(maps.combined(a, b, maps.sum), into.map, `add ${await maps.called(other.map, b)}`);
+    const focused = document.activeElement?.id === `region-${second}`;
     state.change((sketch) => {
       sketch.regions = sketch.regions.filter((one) => one.id !== second);
       for (const region of sketch.regions) if (region.id === first) region.map = map;
@@ -264,7 +267,7 @@ export class PaintRoom {
     state.change((sketch) => {
       const at = sketch.regions.findIndex((one) => one.id === id);
       if (at < 0) return;
-      const [first, second] = keys.map((/** @type {string} */ pixels) => ({ pixels, words: "" }));
+      const [first, second] = keys.map((/** @type {string} */ pixels) => ({ ...maps.nothing(), pixels }));
       sketch.regions[at].map = first;
       sketch.regions.splice(at + 1, 0, { ...newRegion(this.app.about.swatches), map: second });
     });
@@ -283,15 +286,29 @@ export class PaintRoom {
     });
   }
 
+  /** @param {string} id @param {import("../brush.js").Stroke} stroke */
+  async #stroked(id, stroke) {
+    const region = state.sketch.regions.find((one) => one.id === id), { levels, brush: { erase } } = stroke;
+    if (!region) return;
+    const before = this.#drawn(region), now = await maps.levelsOf(before, this.on, this.size);
+    if (maps.isEmpty(before) && erase) {
+      this.#ahead = null;
+      return this.tint();
+    }
+    // where an edit came between, what is seen counts, and that are the pixels
+    const laid = maps.same(now.data, stroke.before) ? strokeWords(stroke) : undefined;
+    return this.#commit(id, levels, { before, laid, erase });
+  }
+
   /** @param {string} id @param {string} words @param {boolean} erase */
   async #shape(id, words, erase) {
     const region = state.sketch.regions.find((one) => one.id === id);
     if (!region) return;
-    const before = this.#drawn(region), drawn = { pixels: null, words };
+    const before = this.#drawn(region), drawn = { ...maps.nothing(), words };
     const shape = await maps.levelsOf(drawn, this.on, this.size);
-    if (maps.isEmpty(before)) return erase ? undefined : this.#commit(id, shape, drawn);
-    const levels = await maps.levelsOf(before, this.on, this.size);
-    return this.#commit(id, maps.combined(levels, shape, erase ? maps.without : maps.union));
+    if (maps.isEmpty(before)) return erase ? undefined : this.#commit(id, shape, { drawn });
+    const levels = maps.combined(await maps.levelsOf(before, this.on, this.size), shape, erase ? maps.without : maps.union);
+    return this.#commit(id, levels, { before, laid: await maps.called(drawn, shape), erase });
   }
 
   /** @param {string} edit */
@@ -300,24 +317,29 @@ export class PaintRoom {
     if (!region || maps.isEmpty(this.#drawn(region))) return toast("Paint the region first.");
     this.#queue(async () => {
       const drawn = maps.edited(this.#drawn(region), edit);
-      await this.#commit(region.id, await maps.levelsOf(drawn, this.on, this.size), drawn);
+      await this.#commit(region.id, await maps.levelsOf(drawn, this.on, this.size), { drawn });
     });
   }
 
-  /** Whoever paints a place takes it from the other regions. @param {string} id @param {Levels} levels @param {Drawn} [told] */
-  async #commit(id, levels, told) {
-    const drawn = told ?? await maps.sent(levels);
+  /** Whoever paints a place takes it from the other regions. What was done: a map in words, or something that was laid
+   * on, or erased from, what was there before. @param {string} id @param {Levels} levels
+   * @param {{drawn?: Drawn, before?: Drawn, laid?: string, erase?: boolean}} done */
+  async #commit(id, levels, { drawn, before, laid, erase }) {
+    const step = laid ? `${erase ? "without" : "unite"} ${laid}` : "";
+    const own = drawn ?? await maps.told(levels, before ?? maps.nothing(), step);
     /** @type {Map<string, Drawn>} */ const lost = new Map();
     const part = this.part;
     for (const other of part ? [] : state.sketch.regions) {
       if (other.id === id || maps.isEmpty(other.map)) continue;
       const theirs = await maps.levelsOf(other.map, this.on, this.size);
-      if (maps.overlap(theirs, levels)) lost.set(other.id, await maps.sent(maps.combined(theirs, levels, maps.without)));
+      if (!maps.overlap(theirs, levels)) continue;
+      const taken = laid && !erase ? laid : await maps.called(own, levels);
+      lost.set(other.id, await maps.told(maps.combined(theirs, levels, maps.without), other.map, `without ${taken}`));
     }
     if (this.#ahead?.levels === levels) this.#ahead = null;
     state.change((sketch) => {
       for (const region of sketch.regions) {
-        if (region.id === id) part ? region.part = drawn : region.map = drawn;
+        if (region.id === id) part ? region.part = own : region.map = own;
         else region.map = lost.get(region.id) ?? region.map;
       }
     });
@@ -437,7 +459,7 @@ export class PaintRoom {
         for (const [i, pixels] of keys.entries()) {
           const swatch = swatches[(i + 1) % swatches.length];
           sketch.regions.push({ id: fresh("r", sketch.regions), name: `Region ${i + 1}`, color: COLORS[i % COLORS.length],
-            map: { pixels, words: "" }, part: null, style: ensureStyle({ swatch, name: swatch }), manner: {} });
+            map: { ...maps.nothing(), pixels }, part: null, style: ensureStyle({ swatch, name: swatch }), manner: {} });
         }
       });
       this.app.announce(`${keys.length} regions were found`);
