@@ -380,7 +380,8 @@ def test_the_server_draws_the_strokes_as_the_page_does(page):
     for i, (way, hardness, size, opacity) in enumerate(
         zip(ways, (100, 0, 60), (6, 20, 12), (100, 100, 60), strict=True)
     ):
-        option(page, "hardness", hardness), option(page, "size", size), option(page, "opacity", opacity)
+        for name, value in (("hardness", hardness), ("size", size), ("opacity", opacity)):
+            option(page, name, value)
         stroke(page, *way)
         until(page, lambda now, i=i: now["regions"] and steps_count(page, now) == i + 1)
     page.keyboard.press("e")
