@@ -366,7 +366,7 @@ def test_pixels_without_words_are_what_strokes_go_on_from(client, sketch, tmp_pa
 
 @pytest.mark.parametrize("words", ["brush 5% 0.1,0.1 | unite /etc/passwd", "nonsense 1,2", f"unite {'e' * 64}"])
 def test_steps_that_cannot_be_fail_with_a_sentence(client, sketch, words):
-    told = told_map(client, np.zeros((48, 64), np.uint8), words)
+    told = told_map(client, np.full((48, 64), 255, np.uint8), words)
     region = sketch["regions"][0] | {"map": {"pixels": told["key"], "named": []}}
     session, job = started(client, sketch | {"regions": [region]})
     found = ended(client, session, job)
