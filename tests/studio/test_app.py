@@ -224,6 +224,10 @@ def test_a_region_is_split_by_what_it_holds(client, png):
     assert client.post("/api/partition", json=gone).status_code == 410
     empty = asked | {"within": {"words": "everywhere | invert"}}
     assert client.post("/api/partition", json=empty).status_code == 400
+    same = asked | {"within": {"words": "rectangle 0.5,0.25 0.515625,0.27083333"}}  # a single pixel
+    answer = client.post("/api/partition", json=same)
+    assert answer.status_code == 400
+    assert "could be cut" in answer.json()["message"]
 
 
 # ---- previews --------------------------------------------------------------------------------------------------------

@@ -533,6 +533,8 @@ def merged(page, before):
     assert {**one, "map": None} == {**before["regions"][0], "map": None}
     levels = map_of(page, one)
     assert (levels[26:94, 18:142] == 255).all()
+    first, second = (region["map"]["words"] for region in before["regions"])
+    assert steps_of(page, one) == f"{first} | add {second}"
     assert (levels[:22] == 0).all()
     page.keyboard.press("Control+z")
     assert sketch(page)["regions"] == before["regions"]

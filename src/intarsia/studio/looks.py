@@ -16,7 +16,7 @@ from PIL import Image as PilImage
 
 from intarsia import picture, swatches
 from intarsia.engine import Frame
-from intarsia.errors import PictureError, UsageError, listening, settings_as
+from intarsia.errors import GuideError, PictureError, UsageError, listening, settings_as
 from intarsia.guide import MANNER
 from intarsia.methods import METHODS, Method
 from intarsia.methods.preview import SIZE, Preview, preview
@@ -32,7 +32,7 @@ from intarsia.types import Image, Map
 
 SHOWN, SMALL, CANVAS = 2048, 256, 1024  # long sides: of a picture on the page, of a thumbnail, of a map that is drawn
 STYLE = 512  # of a style in a preview
-CRUMB = 0.002  # of a region: a part of it that is smaller is none
+CRUMB = 0.002  # of a region: a part that owns less of it is none
 KEPT = 32  # of what was read
 OFFERED = ("gatys", "wct", "strotss")
 EXAMPLES = ("coffee", "chelsea", "astronaut")  # of scikit-image
@@ -98,16 +98,17 @@ class Looks:
         return {"key": self._stored(self._drawn(BY_KEY.drawn(Drawn(**drawn)), self._on(on)))}
 
     def partition(self, content: str, k: int, within: dict[str, Any] | None = None) -> dict[str, Any]:
-        """The picture, or what a map holds of it, in k maps; less where a part would be all but empty."""
+        """The picture, or what a map holds of it, in k maps."""
         levels, encoder = self._levels(content, CANVAS), self.method.networks.load_encoder()
         if within is None:
-            found = partition(_as_image(levels), k, encoder=encoder).soft
+            parts = partition(_as_image(levels), k, encoder=encoder).soft
         else:
             whole = self._drawn(BY_KEY.drawn(Drawn(**within)), levels)
-            found = [
-                one for one in divide(_as_image(levels), whole, k, encoder=encoder) if one.sum() > CRUMB * whole.sum()
-            ]
-        return {"keys": [self._stored(one) for one in found]}
+            parts = divide(_as_image(levels), whole, k, encoder=encoder)
+            owned = torch.bincount(parts.argmax(0).flatten(), whole.flatten(), k)
+            if owned.min() < CRUMB * owned.sum():
+                raise GuideError("there is nothing in this region by which it could be cut. Paint its parts.")
+        return {"keys": [self._stored(one) for one in parts]}
 
     def cutout(self, object: str, mask: str) -> dict[str, Any]:
         """The object alone, cut to what is seen of it, with transparency."""

@@ -263,7 +263,6 @@ export class PaintRoom {
     if (!region || maps.isEmpty(region.map)) return toast("Paint the region first.");
     toast(`Cutting ${region.name} in two. This takes some seconds.`);
     const { keys } = await api.post("/api/partition", { content: state.sketch.content, k: 2, within: region.map });
-    if (keys.length < 2) return toast(`${region.name} looks the same all over, so it was not cut.`);
     state.change((sketch) => {
       const at = sketch.regions.findIndex((one) => one.id === id);
       if (at < 0) return;
