@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from intarsia.errors import GuideError, UsageError
-from intarsia.maps import add, feather, grow, intersect, invert, refine, shrink, subtract
+from intarsia.maps import add, feather, grow, intersect, invert, refine, shrink, subtract, unite, without
 
 
 def soft(seed: int, h: int = 17, w: int = 23) -> torch.Tensor:
@@ -75,12 +75,16 @@ def test_inverting_twice_changes_nothing():
 @settings(max_examples=20, deadline=None)
 def test_set_arithmetic_stays_in_range_and_agrees(first, second):
     a, b = soft(first), soft(second)
-    for made in (add(a, b), subtract(a, b), intersect(a, b)):
+    for made in (add(a, b), subtract(a, b), intersect(a, b), unite(a, b), without(a, b)):
         assert 0 <= float(made.min()) <= float(made.max()) <= 1
     assert torch.equal(intersect(a, a), a)
     assert not bool(subtract(a, a).any())
     torch.testing.assert_close(subtract(a, b), invert(add(invert(a), b)))
     torch.testing.assert_close(add(subtract(a, b), intersect(a, b)), a)
+    torch.testing.assert_close(unite(a, b), invert(intersect(invert(a), invert(b))))
+    torch.testing.assert_close(without(a, b), intersect(a, invert(b)))
+    assert float((without(a, b) + b).max()) <= 1 + 1e-6
+    assert torch.equal(unite(a, a), a)
 
 
 def test_set_arithmetic_of_hard_maps_is_that_of_sets():
@@ -88,6 +92,8 @@ def test_set_arithmetic_of_hard_maps_is_that_of_sets():
     assert torch.equal(add(a, b).bool(), a.bool() | b.bool())
     assert torch.equal(subtract(a, b).bool(), a.bool() & ~b.bool())
     assert torch.equal(intersect(a, b).bool(), a.bool() & b.bool())
+    assert torch.equal(unite(a, b).bool(), a.bool() | b.bool())
+    assert torch.equal(without(a, b).bool(), a.bool() & ~b.bool())
 
 
 # ---- refine ------------------------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ import torch
 from intarsia import picture
 from intarsia.encoders import load
 from intarsia.errors import GuideError, UsageError
-from intarsia.partition import Seeds, partition, refine_region
+from intarsia.partition import Seeds, divide, partition, refine_region
 
 
 @pytest.fixture(scope="module")
@@ -135,6 +135,26 @@ def test_a_region_that_is_not_there_cannot_be_refined(stripes, toy):
         refine_region(whole, stripes[:, :30], 0, 2, encoder=toy)
     with pytest.raises(UsageError, match="beyond the 32"):
         refine_region(whole, stripes, 0, 32, encoder=toy)
+
+
+@pytest.mark.parametrize("strength", [1.0, 0.3])
+def test_a_soft_map_is_divided_by_what_it_holds_alone(stripes, toy, strength):
+    within = torch.zeros(48, 64)
+    within[:, 32:] = strength  # without the largest stripe, which is what the whole would be cut by
+    first, second = divide(stripes, within, 2, encoder=toy)
+    torch.testing.assert_close(first + second, within, atol=1e-5, rtol=0)
+    assert float(first.sum()) >= float(second.sum())
+    truth = torch.zeros(48, 64, dtype=torch.bool)
+    truth[:, 32:52] = True
+    assert iou(first > strength / 2, truth) > 0.8
+    assert iou(second > strength / 2, (within > 0) & ~truth) > 0.8
+
+
+def test_a_map_that_cannot_be_divided_is_told(stripes, toy):
+    with pytest.raises(GuideError, match="nothing to divide"):
+        divide(stripes, torch.zeros(48, 64), 2, encoder=toy)
+    with pytest.raises(GuideError, match="its own picture"):
+        divide(stripes, torch.ones(48, 30), 2, encoder=toy)
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from starlette.testclient import TestClient
 
 from intarsia.recipe import Job, Recipe
 from intarsia.studio.app import app_of
-from intarsia.studio.folder import Folder
+from intarsia.studio.folder import Folder, steps_of
 from intarsia.studio.guard import Guard
 from intarsia.studio.shared import Limits
 from intarsia.studio.sketch import Sketch
@@ -63,8 +63,16 @@ def sketch(client, content):
 
 
 def sent_map(client, levels):
-    h, w = levels.shape
-    return client.post(f"/api/maps?w={w}&h={h}", content=gzip.compress(levels.tobytes())).json()["key"]
+    return told_map(client, levels, "")["key"]
+
+
+def told_map(client, levels, words, before=None):
+    """With what was done to make it of the map before; as a sketch has it."""
+    (h, w), more = levels.shape, {} if before is None else {"before": before}
+    packed = gzip.compress(levels.tobytes() + words.encode())
+    answer = client.post("/api/maps", params={"w": w, "h": h} | more, content=packed)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
 
 
 def levels_of(answer):
@@ -197,6 +205,29 @@ def test_words_are_drawn_as_the_command_line_draws_them(client, content):
 def test_words_name_no_files(client, content, words):
     answer = client.post("/api/draw", json={"on": {"picture": content}, "map": {"words": words}})
     assert answer.status_code == 400
+
+
+def test_a_region_is_split_by_what_it_holds(client, png):
+    """Three stripes; the region is the two on the right."""
+    levels = np.zeros((48, 64, 3), np.uint8)
+    for start, end, color in ((0, 32, (200, 50, 30)), (32, 50, (30, 180, 50)), (50, 64, (50, 50, 200))):
+        levels[:, start:end] = color
+    content = client.post("/api/pictures", content=png(levels)).json()["key"]
+    asked = {"content": content, "k": 2, "within": {"words": "rectangle 0.5,0 1,1"}}
+    answer = client.post("/api/partition", json=asked)
+    first, second = (levels_of(client.get(f"/api/maps/{key}")) for key in answer.json()["keys"])
+    whole = np.zeros((48, 64))
+    whole[:, 32:] = 255
+    assert np.abs(first.astype(float) + second - whole).max() <= 1
+    assert first[:, 34:48].mean() > 200 > 55 > first[:, 52:].mean()
+    gone = asked | {"within": {"pixels": "0" * 64}}
+    assert client.post("/api/partition", json=gone).status_code == 410
+    empty = asked | {"within": {"words": "everywhere | invert"}}
+    assert client.post("/api/partition", json=empty).status_code == 400
+    same = asked | {"within": {"words": "rectangle 0.5,0.25 0.515625,0.27083333"}}  # a single pixel
+    answer = client.post("/api/partition", json=same)
+    assert answer.status_code == 400
+    assert "could be cut" in answer.json()["message"]
 
 
 # ---- previews --------------------------------------------------------------------------------------------------------
@@ -443,6 +474,79 @@ def test_a_painting_holds_its_recipe_and_brings_everything_back(client, sketch, 
     assert np.abs(again - np.asarray(Image.open(tmp_path / "painted.png"))).max() <= 1
     before = np.asarray(Image.open(io.BytesIO(photograph)))
     assert (again[:, :32] == before[:, :32]).all()
+
+
+def blurred(row) -> int:
+    """How many pixels across an edge are neither in nor out."""
+    return int(((row > 0.05) & (row < 0.95)).sum())
+
+
+def test_strokes_are_drawn_again_as_sharp_at_twice_the_size(client, sketch, png, tmp_path):
+    large = np.random.default_rng(0).integers(0, 255, (192, 256, 3), np.uint8)
+    content = client.post("/api/pictures", content=png(large)).json()["key"]
+    painted = np.zeros((48, 64), np.uint8)
+    painted[20:29, 16:48] = 255
+    told = told_map(client, painted, "brush 16% 0.25,0.5 0.75,0.5 hardness=1 opacity=1")
+    told = told_map(client, painted, "without brush 4% 0.5,0.2 0.5,0.8 hardness=1", told["key"])
+    drawn = {"pixels": told["key"], "named": told["named"]}
+    whole = sketch | {"content": content, "regions": [sketch["regions"][0] | {"map": drawn}], "size": 128}
+    session, job = started(client, whole)
+    assert ended(client, session, job)["state"] == "done"
+    with zipfile.ZipFile(io.BytesIO(client.get(f"/api/jobs/{job}/all.zip").content)) as packed:
+        packed.extractall(tmp_path)
+    text = (tmp_path / "recipe.json").read_text()
+    assert "brush 16% 0.25,0.5 0.75,0.5 hardness=1 opacity=1 | without brush 4%" in text  # for people to read
+    assert "map-1.png" not in text
+    recipe = Recipe.from_json(text)
+    maps = [
+        Job.open(recipe.model_copy(update={"size": size}), tmp_path).guide.regions[0].content_map.numpy()
+        for size in (128, 256)
+    ]
+    assert [one.shape for one in maps] == [(96, 128), (192, 256)]
+    assert max(blurred(one[:, one.shape[1] // 3]) for one in maps) <= 2
+    as_pixels = np.asarray(Image.fromarray(painted).resize((256, 192), Image.Resampling.BILINEAR)) / 255
+    assert blurred(as_pixels[:, 85]) > 4
+    assert [one[one.shape[0] // 2, one.shape[1] // 2] for one in maps] == [0, 0]  # the eraser
+
+
+def test_pixels_without_words_are_what_strokes_go_on_from(client, sketch, tmp_path):
+    """A map of a partition, say, or of a session from before."""
+    first = sketch["regions"][0]["map"]["pixels"]
+    told = told_map(client, np.zeros((48, 64), np.uint8), "without brush 20% 0.75,0.5", first)
+    assert told["named"] == [first]
+    whole = sketch | {"regions": [sketch["regions"][0] | {"map": {"pixels": told["key"], "named": told["named"]}}]}
+    session, job = started(client, whole)
+    assert ended(client, session, job)["state"] == "done"
+    with zipfile.ZipFile(io.BytesIO(client.get(f"/api/jobs/{job}/all.zip").content)) as packed:
+        packed.extractall(tmp_path)
+    drawn = Job.open(Recipe.from_json((tmp_path / "recipe.json").read_text()), tmp_path).guide.regions[0].content_map
+    assert (drawn[24, 48], drawn[2, 48], drawn[24, 10]) == (0, 1, 0)
+
+
+@pytest.mark.parametrize("words", ["brush 5% 0.1,0.1 | unite /etc/passwd", "nonsense 1,2", f"unite {'e' * 64}"])
+def test_steps_that_cannot_be_fail_with_a_sentence(client, sketch, words):
+    told = told_map(client, np.full((48, 64), 255, np.uint8), words)
+    region = sketch["regions"][0] | {"map": {"pixels": told["key"], "named": []}}
+    session, job = started(client, sketch | {"regions": [region]})
+    found = ended(client, session, job)
+    assert found["state"] == "failed"
+    assert "passwd:" not in found["message"]
+    assert len(found["message"]) > 20
+
+
+def test_steps_beyond_the_limit_are_left_to_the_pixels(client, root):
+    empty, long = np.zeros((48, 64), np.uint8), "brush 5% " + "0.1,0.2 " * 7_000
+    packed = gzip.compress(empty.tobytes() + long.encode() + b" " * 10_000)
+    assert client.post("/api/maps?w=64&h=48", content=packed).status_code == 400
+    assert client.post("/api/maps?w=64&h=48", content=gzip.compress(empty.tobytes() + b"\xff")).status_code == 400
+    key, lengths = None, []
+    for _ in range(6):
+        key = told_map(client, empty, long if key is None else f"unite {long}", key)["key"]
+        lengths.append(len(steps_of(Folder(root).map(key))))
+    assert lengths[3] > 4 * 50_000
+    assert lengths[4] == 0
+    assert lengths[5] < 60_000  # which goes on from the pixels
+    assert steps_of(Folder(root).map(key)).split(" ", 1)[0] not in ("brush", "unite")
 
 
 @pytest.fixture

@@ -363,6 +363,266 @@ def test_without_pointer_events_there_is_a_sentence(browser, server):
     context.close()
 
 
+# ---- strokes as strokes ----------------------------------------------------------------------------------------------
+
+
+def steps_of(page, region) -> str:
+    """How the map of a region was made, in words."""
+    body = page.request.get(f"{page.url.split('#')[0]}api/maps/{region['map']['pixels']}").body()
+    return Image.open(io.BytesIO(body)).text["intarsia steps"]
+
+
+def drawn_again(page, words):
+    """Words, drawn by the server at the size of the page's maps."""
+    address, on = page.url.split("#")[0], {"picture": sketch(page)["content"]}
+    asked = {"on": on, "map": {"words": words}}
+    answer = page.request.post(f"{address}api/draw", data=asked, headers={"origin": address.rstrip("/")})
+    return _levels(page.request.get(f"{address}api/maps/{answer.json()['key']}").body())
+
+
+def option(page, name, value) -> None:
+    page.locator(f"#brush-{name}").fill(str(value))
+
+
+def test_the_server_draws_the_strokes_as_the_page_does(page):
+    """Brush and eraser, hard and soft, thick and thin, of full and of less opacity, on a way with turns."""
+    page.click("#example-coffee")
+    looked(page, 0)
+    page.keyboard.press("b")
+    ways = [((0.2, 0.5), (0.5, 0.7), (0.8, 0.4)), ((0.3, 0.8), (0.35, 0.3)), ((0.6, 0.6), (0.6, 0.6))]
+    for i, (way, hardness, size, opacity) in enumerate(
+        zip(ways, (100, 0, 60), (6, 20, 12), (100, 100, 60), strict=True)
+    ):
+        for name, value in (("hardness", hardness), ("size", size), ("opacity", opacity)):
+            option(page, name, value)
+        stroke(page, *way)
+        until(page, lambda now, i=i: now["regions"] and steps_count(page, now) == i + 1)
+    page.keyboard.press("e")
+    option(page, "size", 5)
+    stroke(page, (0.3, 0.4), (0.45, 0.75))
+    until(page, lambda now: steps_count(page, now) == 4)
+    (region,) = sketch(page)["regions"]
+    words = steps_of(page, region)
+    assert [one.split()[:2] for one in words.split(" | ")] == [
+        ["brush", "6%"],
+        ["unite", "brush"],
+        ["unite", "brush"],
+        ["without", "brush"],
+    ]
+    seen, again = map_of(page, region).astype(int), drawn_again(page, words).astype(int)
+    assert 20 < seen.mean() < 120
+    assert np.abs(seen - again).mean() < 0.4
+    assert (np.abs(seen - again) > 24).mean() < 0.001
+    assert not page.faults
+
+
+def steps_count(page, now) -> int:
+    pixels = now["regions"][0]["map"]["pixels"]
+    return len(steps_of(page, now["regions"][0]).split(" | ")) if pixels else 0
+
+
+def test_the_pressure_of_a_pen_is_in_the_stroke(page, photo):
+    with_photo(page, photo)
+    hand = page.context.new_cdp_session(page)
+
+    def pen(kind, x, y, force):
+        at = dict(zip("xy", place(page, x, y), strict=True))
+        more = {"button": "left", "buttons": 1, "pointerType": "pen", "force": force, "clickCount": 1}
+        hand.send("Input.dispatchMouseEvent", {"type": kind, **at, **more})
+
+    pen("mousePressed", 0.2, 0.4, 0.1)
+    for i in range(1, 11):
+        pen("mouseMoved", 0.2 + 0.06 * i, 0.4, 0.1 + 0.09 * i)
+    pen("mouseReleased", 0.8, 0.4, 1)
+    until(page, lambda now: now["regions"] and steps_count(page, now))
+    (region,) = sketch(page)["regions"]
+    words = steps_of(page, region)
+    first, *_, last = words.split(" hardness")[0].split()[2:]
+    assert float(first.split(",")[2]) == pytest.approx(0.37, abs=0.02)  # 0.3 + 0.7 of the force
+    assert last.count(",") == 1  # full
+    seen, again = map_of(page, region).astype(int), drawn_again(page, words).astype(int)
+    assert (seen[:, 112] > 127).sum() > 1.4 * (seen[:, 48] > 127).sum()
+    assert np.abs(seen - again).mean() < 0.4
+
+
+def test_a_long_stroke_is_few_points_and_little_to_send(page):
+    page.click("#example-coffee")
+    looked(page, 0)
+    sent = []
+    page.on("request", lambda one: sent.append(len(one.post_data_buffer or b"")) if one.method != "GET" else None)
+    x, y = place(page, 0.2, 0.5)
+    page.mouse.move(x, y)
+    page.mouse.down()
+    for i in range(300):
+        page.mouse.move(x + 1.2 * i, y + 60 * np.sin(i / 25))
+    page.mouse.up()
+    until(page, lambda now: now["regions"] and steps_count(page, now))
+    words = steps_of(page, sketch(page)["regions"][0])
+    assert 15 < words.count(",") < 120
+    kept(page)
+    assert max(sent) < 64_000
+
+
+def test_shapes_and_what_others_lose_are_steps_too(page, photo):
+    with_photo(page, photo)
+    page.keyboard.press("r")
+    stroke(page, (0.1, 0.2), (0.6, 0.7))
+    until(page, lambda now: now["regions"] and now["regions"][0]["map"]["words"])
+    page.keyboard.press("b")
+    stroke(page, (0.3, 0.7), (0.3, 0.8))
+    until(page, lambda now: now["regions"][0]["map"]["pixels"])
+    page.click("#edit-Grow")
+    until(page, lambda now: now["regions"][0]["map"]["words"] == "grow 1%")
+    page.click("#region-add")
+    page.keyboard.press("o")
+    stroke(page, (0.5, 0.5), (0.9, 0.8))
+    until(page, lambda now: len(now["regions"]) == 2 and now["regions"][1]["map"]["words"])
+    first, second = sketch(page)["regions"]
+    words = steps_of(page, first)
+    verbs = [" ".join(one.split()[:2]) for one in words.split(" | ")]
+    assert verbs == ["rectangle 0.1,0.2", "unite brush", "grow 1%", "without ellipse"]
+    assert words.endswith(f"without {second['map']['words']}")
+    assert np.abs(map_of(page, first).astype(int) - drawn_again(page, words)).mean() < 0.6
+    page.click("#edit-Feather")
+    until(page, lambda now: now["regions"][1]["map"]["words"].endswith("feather 1%"))
+    until(page, lambda now: now["regions"][0]["map"]["named"])
+    (named,) = sketch(page)["regions"][0]["map"]["named"]  # what an edit takes is kept as pixels
+    assert steps_of(page, sketch(page)["regions"][0]) == f"{words} | without {named}"
+    assert not page.faults
+
+
+def test_an_eraser_where_there_is_nothing_does_nothing(page, photo):
+    with_photo(page, photo)
+    page.click("#region-add")
+    page.keyboard.press("e")
+    stroke(page, (0.3, 0.3), (0.5, 0.5))
+    page.keyboard.press("b")
+    stroke(page, (0.3, 0.6), (0.5, 0.6))
+    until(page, lambda now: now["regions"][0]["map"]["pixels"])
+    assert steps_of(page, sketch(page)["regions"][0]).startswith("brush 8% ")
+
+
+def test_where_an_edit_comes_between_the_pixels_that_are_seen_count(page, photo):
+    """The region is edited while a stroke is on its way over it."""
+    with_photo(page, photo)
+    stroke(page, (0.3, 0.3), (0.5, 0.5))
+    until(page, lambda now: now["regions"] and steps_count(page, now) == 1)
+    page.mouse.move(*place(page, 0.3, 0.7))
+    page.mouse.down()
+    page.mouse.move(*place(page, 0.5, 0.7), steps=4)
+    page.evaluate("() => window.studio.app.rooms.paint.edit('grow 10%')")
+    until(page, lambda now: now["regions"][0]["map"]["words"] == "grow 10%")
+    page.mouse.up()
+    until(page, lambda now: now["regions"][0]["map"]["words"] == "")
+    (region,) = sketch(page)["regions"]
+    body = page.request.get(f"{page.url.split('#')[0]}api/maps/{region['map']['pixels']}").body()
+    assert "intarsia steps" not in Image.open(io.BytesIO(body)).text
+    assert not page.faults
+
+
+# ---- merged and split ------------------------------------------------------------------------------------------------
+
+
+def in_two(page, photo):
+    """Two regions that touch in the middle, the first chosen; gives their maps."""
+    with_photo(page, photo)
+    page.keyboard.press("r")
+    stroke(page, (0.1, 0.2), (0.5, 0.8))
+    until(page, lambda now: now["regions"] and now["regions"][0]["map"]["words"])
+    page.click("#region-add")
+    stroke(page, (0.5, 0.2), (0.9, 0.8))
+    until(page, lambda now: len(now["regions"]) == 2 and now["regions"][1]["map"]["words"])
+    page.click("#region-r1")
+
+
+def map_of(page, region):
+    return _levels(page.request.get(f"{page.url.split('#')[0]}api/maps/{region['map']['pixels']}").body())
+
+
+def merged(page, before):
+    """The first has what both had, and is itself otherwise; undo and redo."""
+    until(page, lambda now: len(now["regions"]) == 1)
+    (one,) = sketch(page)["regions"]
+    assert {**one, "map": None} == {**before["regions"][0], "map": None}
+    levels = map_of(page, one)
+    assert (levels[26:94, 18:142] == 255).all()
+    first, second = (region["map"]["words"] for region in before["regions"])
+    assert steps_of(page, one) == f"{first} | add {second}"
+    assert (levels[:22] == 0).all()
+    page.keyboard.press("Control+z")
+    assert sketch(page)["regions"] == before["regions"]
+    page.keyboard.press("Control+Shift+z")
+    assert sketch(page)["regions"] == [one]
+    assert not page.faults
+
+
+def test_regions_are_merged_by_a_click(page, photo):
+    in_two(page, photo)
+    before = sketch(page)
+    page.click("#merge")
+    assert "becomes a part of Region 1" in page.inner_text(".options")
+    page.mouse.click(*place(page, 0.05, 0.05))  # nobody's
+    page.locator(".toast").wait_for()
+    assert sketch(page) == before
+    page.mouse.click(*place(page, 0.7, 0.5))
+    merged(page, before)
+
+
+def test_regions_are_merged_by_a_click_with_shift(page, photo):
+    in_two(page, photo)
+    before = sketch(page)
+    page.keyboard.press("p")
+    page.mouse.click(*place(page, 0.7, 0.5))
+    assert page.locator("#region-r2").get_attribute("aria-pressed") == "true"
+    page.mouse.click(*place(page, 0.2, 0.5))
+    assert page.locator("#region-r1").get_attribute("aria-pressed") == "true"
+    page.keyboard.down("Shift")
+    page.mouse.click(*place(page, 0.7, 0.5))
+    page.keyboard.up("Shift")
+    merged(page, before)
+
+
+def test_regions_are_merged_with_the_keyboard_in_the_list(page, photo):
+    in_two(page, photo)
+    before = sketch(page)
+    page.focus("#merge")
+    page.keyboard.press("Enter")
+    page.keyboard.press("Escape")
+    assert page.locator("#merge").get_attribute("aria-pressed") == "false"
+    page.keyboard.press("Enter")
+    page.focus("#region-r2")
+    assert page.locator("#region-r2").get_attribute("aria-label") == "Region 2: merge it into Region 1"
+    page.keyboard.press("Enter")
+    until(page, lambda now: len(now["regions"]) == 1)
+    assert page.evaluate("() => document.activeElement.id") == "region-r1"
+    merged(page, before)
+
+
+def test_a_region_is_split_in_two(page, tmp_path):
+    """By what the picture shows of it: three stripes, of which the region has two."""
+    levels = np.zeros((120, 160, 3), np.uint8)
+    for start, end, color in ((0, 80, (200, 50, 30)), (80, 125, (30, 180, 50)), (125, 160, (50, 50, 200))):
+        levels[:, start:end] = color
+    path = tmp_path / "stripes.png"
+    Image.fromarray(levels).save(path)
+    with_photo(page, path)
+    page.keyboard.press("r")
+    stroke(page, (0.5, 0.2), (1, 0.8))
+    until(page, lambda now: now["regions"] and now["regions"][0]["map"]["words"])
+    before = sketch(page)["regions"]
+    page.focus("#split")
+    page.keyboard.press("Enter")
+    until(page, lambda now: len(now["regions"]) == 2)
+    first, second = sketch(page)["regions"]
+    assert (first["name"], first["style"]) == (before[0]["name"], before[0]["style"])
+    assert second["style"] not in (first["style"], sketch(page)["rest"]["style"])
+    assert (map_of(page, first)[30:90, 84:120] > 200).all()
+    assert (map_of(page, second)[30:90, 130:158] > 200).all()
+    page.keyboard.press("Control+z")
+    assert sketch(page)["regions"] == before
+    assert not page.faults
+
+
 # ---- hands -----------------------------------------------------------------------------------------------------------
 
 

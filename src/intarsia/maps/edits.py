@@ -64,6 +64,18 @@ def intersect(first: Map, second: Map) -> Map:
     return torch.minimum(first, second)
 
 
+def unite(first: Map, second: Map) -> Map:
+    """What is in either: the larger of the two, so that what is laid twice counts once."""
+    _check_same_size(first, second)
+    return torch.maximum(first, second)
+
+
+def without(first: Map, second: Map) -> Map:
+    """What the second leaves of the first: the smaller of the first and of what is not in the second."""
+    _check_same_size(first, second)
+    return torch.minimum(first, 1 - second)
+
+
 def refine(one_map: Map, image: Float[Tensor, "c _ _"], radius: int = 8, eps: float = 1e-4) -> Map:
     """The map drawn to the edges of its picture: guided filter (He, Sun, Tang 2010, "Guided Image Filtering").
 

@@ -23,6 +23,7 @@ from intarsia.partition.indicators import at, color_indicators, lab, tap_indicat
 from intarsia.partition.seeds import Seeds, pixel_of
 from intarsia.partition.walks import first_seeds, leaving_times
 from intarsia.sizes import fit, resize
+from intarsia.types import Map
 
 METHODS = ("entropy", "kmeans")
 CARRIES = ("upsample", "gradient")
@@ -94,6 +95,39 @@ def partition(
 
 
 @torch.no_grad()
+def divide(
+    image: Float[Tensor, "3 h w"],
+    within: Map,
+    k: int,
+    *,
+    encoder: Encoder | None = None,
+    carry: str = "upsample",
+    seed: int = 0,
+    balance: float = 1.3,
+    ridge: float = 1e-3,
+    smooth: float = 0.0,
+    enclosure: float = 2.25,
+    size: int = 512,
+) -> Float[Tensor, "k h w"]:
+    """Partitions what a soft map holds into k maps that sum to it, the largest first: each position counts as much as
+    the map has of it. Settings as in `partition`. GuideError for a map of another size, and for one that is empty."""
+    _check(k, "entropy", carry, Seeds(), balance, ridge, smooth, enclosure, size)
+    h, w = image.shape[1:]
+    if tuple(within.shape) != (h, w):
+        raise GuideError(
+            f"the map is {within.shape[1]} x {within.shape[0]}, the picture {w} x {h}. "
+            "What is divided belongs to its own picture."
+        )
+    if not bool((within > 0).any()):
+        raise GuideError("the map is empty, so there is nothing to divide. Paint it first.")
+    work = resize(image.detach().cpu().float(), fit(h, w, min(size, max(h, w))))
+    weights = at(within[None], fit(h, w, min(GRID, max(h, w))))[0]
+    pile = _indicators(work, weights, load("compact") if encoder is None else encoder, carry, enclosure, seed)
+    soft = _clustered(pile, k, weights, work, _Settings(balance, ridge, smooth, seed))
+    parts = _finished(soft, work, (h, w)).soft * within
+    return parts[parts.sum((1, 2)).argsort(descending=True, stable=True)]
+
+
 def refine_region(
     found: Partition,
     image: Float[Tensor, "3 h w"],
@@ -111,7 +145,6 @@ def refine_region(
 ) -> Partition:
     """Partitions one region further into k. Its largest part keeps the label, and the others get the next free labels.
     Everything else stays as it is. Settings as in `partition`. GuideError if the partition does not have the label."""
-    _check(k, "entropy", carry, Seeds(), balance, ridge, smooth, enclosure, size)
     if not 0 <= label < found.k or not bool((found.labels == label).any()):
         there = ", ".join(str(one) for one in found.labels.unique().tolist())
         raise GuideError(f"the partition has no region {label} to refine. There are: {there}.")
@@ -125,16 +158,9 @@ def refine_region(
         )
     if k == 1:
         return found
-    work = resize(image.detach().cpu().float(), fit(h, w, min(size, max(h, w))))
-    inside = at((found.labels == label).float()[None], fit(h, w, min(GRID, max(h, w))))[0]
-    encoder = load("compact") if encoder is None else encoder
-    pile = _indicators(work, inside, encoder, carry, enclosure, seed)
-    soft = _clustered(pile, k, inside, work, _Settings(balance, ridge, smooth, seed))
-    parts = _finished(soft, work, (h, w)).soft
-    mass = (parts * found.soft[label]).sum((1, 2))
-    parts = parts[mass.argsort(descending=True, stable=True)]
-    divided = parts * found.soft[label]
-    soft = torch.cat([found.soft[:label], divided[:1], found.soft[label + 1 :], divided[1:]])
+    how = {"balance": balance, "ridge": ridge, "smooth": smooth, "enclosure": enclosure}
+    parts = divide(image, found.soft[label], k, encoder=encoder, carry=carry, seed=seed, size=size, **how)
+    soft = torch.cat([found.soft[:label], parts[:1], found.soft[label + 1 :], parts[1:]])
     names = torch.tensor([label, *range(found.k, found.k + k - 1)])
     labels = torch.where(found.labels == label, names[parts.argmax(0)], found.labels)
     return Partition(labels, soft)

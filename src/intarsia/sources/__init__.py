@@ -20,6 +20,7 @@ from intarsia.sources.labels import (
 from intarsia.sources.masks import masks
 from intarsia.sources.patches import patches
 from intarsia.sources.shapes import ellipse, flood_fill, grab_cut, polygon, rectangle
+from intarsia.sources.strokes import brush
 from intarsia.sources.written import Canvas, WrittenMap
 
 SOURCES: dict[str, Callable[..., Guide]] = {
@@ -36,6 +37,7 @@ __all__ = [
     "Label",
     "WrittenMap",
     "between",
+    "brush",
     "ellipse",
     "flood_fill",
     "from_picture",

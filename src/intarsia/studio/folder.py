@@ -22,6 +22,7 @@ from intarsia.errors import OutputError
 
 PARTS = ("pictures", "shown", "small", "maps", "jobs", "new")
 MAP_TEXT = ("intarsia map", "levels are shares")  # as `picture.write_map` marks a map
+STEPS = "intarsia steps"
 
 
 @dataclass(frozen=True)
@@ -62,10 +63,12 @@ class Folder:
         """A name for a file on its way."""
         return self.root / "new" / secrets.token_hex(8)
 
-    def store_map(self, width: int, height: int, levels: bytes) -> str:
-        """One byte per pixel, row by row. Gives its key."""
+    def store_map(self, width: int, height: int, levels: bytes, steps: str = "") -> str:
+        """One byte per pixel, row by row; steps: how it was made, in words. Gives its key."""
         file, text = io.BytesIO(), PngImagePlugin.PngInfo()
         text.add_text(*MAP_TEXT)
+        if steps:
+            text.add_text(STEPS, steps, zip=True)
         Image.frombytes("L", (width, height), levels).save(file, "PNG", pnginfo=text, compress_level=2)
         key = hashlib.sha256(file.getvalue()).hexdigest()
         if not self.map(key).exists():
@@ -102,3 +105,9 @@ class Folder:
 
     def _files(self) -> Iterator[Path]:
         return (path for part in PARTS for path in (self.root / part).rglob("*") if path.is_file())
+
+
+def steps_of(path: Path) -> str:
+    """How a stored map was made, in words that name other stored maps by their keys; empty where nobody has told."""
+    with Image.open(path) as image:
+        return image.info.get(STEPS, "")

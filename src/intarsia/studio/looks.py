@@ -23,14 +23,14 @@ from intarsia.methods.buddies import best_pairs
 from intarsia.methods.preview import SIZE, Preview, preview
 from intarsia.methods.ways import FEWEST
 from intarsia.methods.wct import WCT
-from intarsia.partition import partition
+from intarsia.partition import divide, partition
 from intarsia.recipe import Job, drawn_on
 from intarsia.sizes import fit, size_of
 from intarsia.studio.desk import Dropped
 from intarsia.studio.folder import Folder
 from intarsia.studio.rooms import ROOMS
 from intarsia.studio.rooms import deform as bending
-from intarsia.studio.rooms.names import Names, in_words
+from intarsia.studio.rooms.names import Names, as_pixels, in_words
 from intarsia.studio.sketch import Drawn, Sketch
 from intarsia.survey import ruled
 from intarsia.types import Image, Map
@@ -39,9 +39,12 @@ SHOWN, SMALL, CANVAS = 2048, 256, 1024  # long sides: of a picture on the page, 
 STYLE = 512  # of a style in a preview
 BENT = 768  # of a photograph that is bent and not painted, which is quick
 FOUND = 24  # pairs of points at most, the strongest of so many clusters: more are too many to look through
+CRUMB = 0.002  # of a region: a part that owns less of it is none
 KEPT = 32  # of what was read
 OFFERED = ("gatys", "wct", "strotss")
 EXAMPLES = ("coffee", "chelsea", "astronaut")  # of scikit-image
+
+BY_KEY = Names(str, str, as_pixels)
 
 Levels = np.ndarray  # "h w 3" or, with transparency, "h w 4", 8 bits
 
@@ -103,12 +106,20 @@ class Looks:
 
     def draw(self, on: dict[str, str], drawn: dict[str, Any]) -> dict[str, Any]:
         """A map in words, on a content or a style, as a stored map."""
-        names = Names(str, str)  # files of pictures are not named in words
-        return {"key": self._stored(self._drawn(names.drawn(Drawn(**drawn)), self._on(on)))}
+        return {"key": self._stored(self._drawn(BY_KEY.drawn(Drawn(**drawn)), self._on(on)))}
 
-    def partition(self, content: str, k: int) -> dict[str, Any]:
-        found = partition(_as_image(self._levels(content, CANVAS)), k, encoder=self.method.networks.load_encoder())
-        return {"keys": [self._stored(one) for one in found.soft]}
+    def partition(self, content: str, k: int, within: dict[str, Any] | None = None) -> dict[str, Any]:
+        """The picture, or what a map holds of it, in k maps."""
+        levels, encoder = self._levels(content, CANVAS), self.method.networks.load_encoder()
+        if within is None:
+            parts = partition(_as_image(levels), k, encoder=encoder).soft
+        else:
+            whole = self._drawn(BY_KEY.drawn(Drawn(**within)), levels)
+            parts = divide(_as_image(levels), whole, k, encoder=encoder)
+            owned = torch.bincount(parts.argmax(0).flatten(), whole.flatten(), k)
+            if owned.min() < CRUMB * owned.sum():
+                raise GuideError("there is nothing in this region by which it could be cut. Paint its parts.")
+        return {"keys": [self._stored(one) for one in parts]}
 
     def cutout(self, object: str, mask: str) -> dict[str, Any]:
         """The object alone, cut to what is seen of it, with transparency."""
@@ -245,7 +256,7 @@ class Looks:
             given[key] = self._map(key)
             return key
 
-        return Names(of_picture, of_map)
+        return Names(of_picture, of_map, as_pixels)
 
 
 def is_news(text: str) -> bool:

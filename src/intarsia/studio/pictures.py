@@ -4,6 +4,7 @@ import base64
 import hashlib
 import json
 import os
+import re
 import zlib
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,11 +14,13 @@ from fastapi.responses import Response
 from pydantic import Field
 from starlette.concurrency import run_in_threadpool
 
+from intarsia.studio.folder import Folder, steps_of
 from intarsia.studio.shared import ANEW, FOREVER, Studio, file, studio_of
-from intarsia.studio.sketch import Deformed, Drawn, Id, Key, Name, Part, Sketch, Style, Words
+from intarsia.studio.sketch import MOST_NAMED, Deformed, Drawn, Id, Key, Name, Part, Sketch, Style, Words
 from intarsia.studio.store import Row
 
 MAP_SIDE = 2048  # of a map that is sent
+MOST_WORDS, MOST_STEPS = 60_000, 250_000  # letters: of what was done last, and of all that made a map
 
 
 class Asked(Part):
@@ -33,8 +36,11 @@ class Cut(Part):
 
 
 class Divided(Part):
+    """within: what of the content is cut; None for all of it."""
+
     content: Key
     k: Annotated[int, Field(ge=2, le=12)]
+    within: Drawn | None = None
 
 
 class Alike(Part):
@@ -152,16 +158,20 @@ def add_maps(app: FastAPI) -> None:
     side = Query(ge=1, le=MAP_SIDE)
 
     @app.post("/api/maps")
-    async def send(request: Request, w: Annotated[int, side], h: Annotated[int, side]) -> dict[str, str]:
-        """One byte per pixel, row by row, in gzip."""
-        unpacked = zlib.decompressobj(wbits=31)
+    async def send(
+        request: Request, w: Annotated[int, side], h: Annotated[int, side], before: Key | None = None
+    ) -> dict[str, Any]:
+        """One byte per pixel, row by row, then in words what was done to make it of the map `before`; in gzip."""
+        folder, unpacked = studio_of(request).folder, zlib.decompressobj(wbits=31)
         try:
-            levels = unpacked.decompress(await request.body(), w * h + 1)
-        except zlib.error:
+            sent = unpacked.decompress(await request.body(), w * h + MOST_WORDS + 1)
+            levels, words = sent[: w * h], sent[w * h :].decode("ascii")
+        except (zlib.error, UnicodeDecodeError):
             raise HTTPException(400, "this map is not packed as it should be.") from None
-        if len(levels) != w * h:
+        if len(levels) != w * h or len(words) > MOST_WORDS:
             raise HTTPException(400, f"this map does not have {w} x {h} pixels.")
-        return {"key": await run_in_threadpool(studio_of(request).folder.store_map, w, h, levels)}
+        steps, named = _steps(folder, before, words)
+        return {"key": await run_in_threadpool(folder.store_map, w, h, levels, steps), "named": named}
 
     @app.get("/api/maps/{key}")
     async def stored(request: Request, key: Key) -> Response:
@@ -175,12 +185,28 @@ def add_maps(app: FastAPI) -> None:
             studio.check(Sketch(content=on["picture"]))
         elif set(on) != {"swatch"}:
             raise HTTPException(400, "a map is drawn on a picture, or on a swatch.")
-        if asked.map.pixels is not None and not studio.folder.map(asked.map.pixels).exists():
-            raise HTTPException(410, "this map is no longer here.")
+        _check_is_here(studio, asked.map)
         return {"key": (await studio.desk.ask("draw", on=on, drawn=asked.map.model_dump()))["key"]}
 
     @app.post("/api/partition")
     async def divide(request: Request, asked: Divided) -> dict[str, list[str]]:
         studio = studio_of(request)
         studio.check(Sketch(content=asked.content))
-        return {"keys": (await studio.desk.ask("partition", content=asked.content, k=asked.k))["keys"]}
+        if asked.within is not None:
+            _check_is_here(studio, asked.within)
+        return {"keys": (await studio.desk.ask("partition", **asked.model_dump()))["keys"]}
+
+
+def _steps(folder: Folder, before: str | None, words: str) -> tuple[str, list[str]]:
+    """All that made a map, and the stored maps that this names. Where it would be too much, it is left to the pixels,
+    from which the next steps go on."""
+    if not words or (before is not None and not folder.map(before).exists()):
+        return "", []
+    steps = words if before is None else f"{steps_of(folder.map(before)) or before} | {words}"
+    named = sorted(set(re.findall(r"\b[0-9a-f]{64}\b", steps)))
+    return ("", []) if len(steps) > MOST_STEPS or len(named) > MOST_NAMED else (steps, named)
+
+
+def _check_is_here(studio: Studio, drawn: Drawn) -> None:
+    if drawn.pixels is not None and not studio.folder.map(drawn.pixels).exists():
+        raise HTTPException(410, "this map is no longer here.")

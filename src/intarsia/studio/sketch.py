@@ -16,7 +16,7 @@ Words = Annotated[str, Field(max_length=4000)]
 Setting = str | float | bool
 Settings = Annotated[dict[Annotated[str, Field(max_length=40)], Setting], Field(max_length=40)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
-MOST_STYLES, MOST_REGIONS, MOST_PAIRS = 32, 48, 100
+MOST_STYLES, MOST_REGIONS, MOST_PAIRS, MOST_NAMED = 32, 48, 100, 16
 
 
 class Part(BaseModel):
@@ -24,10 +24,12 @@ class Part(BaseModel):
 
 
 class Drawn(Part):
-    """A map. pixels: a stored one; words: a shape with its edits (`sources.written`), or after pixels only edits."""
+    """A map. pixels: a stored one; words: a shape with its edits (`sources.written`), or after pixels only edits;
+    named: other stored maps, which the steps that made the pixels name."""
 
     pixels: Key | None = None
     words: Words = ""
+    named: Annotated[list[Key], Field(max_length=MOST_NAMED)] = []
 
     @property
     def is_empty(self) -> bool:
@@ -123,4 +125,4 @@ class Sketch(Part):
 
     def maps(self) -> set[str]:
         drawn = [one for region in self.regions for one in (region.map, region.part) if one is not None]
-        return {one.pixels for one in drawn if one.pixels is not None}
+        return {key for one in drawn for key in (one.pixels, *one.named) if key is not None}

@@ -49,10 +49,13 @@ points = st.tuples(numbers, numbers)
 names = st.sampled_from(ODD) | st.text(max_size=12)
 files = names.map(File)
 colors = st.from_regex("#?[0-9a-fA-F]{6}", fullmatch=True)
-KINDS = {"point": points, "radii": points, "file": files, "color": colors}
+spots = st.tuples(numbers, numbers, st.just(1.0) | st.floats(0, 1))
+distances = st.builds(Distance, positive, st.booleans())
+KINDS = {"point": points, "radii": points, "spot": spots, "file": files, "color": colors, "distance": distances}
 
 
 RANGES = {"angle": (-1e9, 1e9), "tolerance": (0, 100), "inner": (0, 0.4), "outer": (0.5, 2), "radius": (1, 9)}
+RANGES |= {"hardness": (0, 1), "opacity": (0, 1)}
 RANGES |= {"eps": (1e-9, 1), "band": (0, 1e9), "black": (0, 0.4), "white": (0.5, 1), "gamma": (0.1, 9)}
 
 
@@ -82,7 +85,7 @@ def changes() -> st.SearchStrategy[Step]:
         if EDITS[word].words == ("map",):
             return makers().map(lambda step: (step,))
         if EDITS[word].words == ("distance",):
-            return st.tuples(st.builds(Distance, positive, st.booleans()))
+            return st.tuples(distances)
         return st.just(())
 
     return st.sampled_from(sorted(EDITS)).flatmap(
@@ -155,7 +158,7 @@ def test_words_keep_their_backslashes_and_lose_their_quotes():
         ("a.png || grow 3", "something is missing before or after a |"),
         ("elipse 0.5,0.5 0.1,0.1", "no shape 'elipse': did you mean 'ellipse'?"),
         ("Fill 0.5,0.5", "no shape 'Fill': did you mean 'fill'?"),
-        ("circle 0.5,0.5 0.2", "no shape 'circle'. There are: ellipse,"),
+        ("circle 0.5,0.5 0.2", "no shape 'circle'. There are: brush, ellipse,"),
         ("grow 3", "this edit comes after a map, as in 'FILE | grow ...'"),
         ("a.png | feathr 3", "no edit 'feathr': did you mean 'feather'?"),
         ("a.png | b.png", "no edit 'b.png'"),
@@ -174,6 +177,8 @@ def test_words_keep_their_backslashes_and_lose_their_quotes():
         ("label a.png red", "'red' is no color. It is written 'label FILE #RRGGBB or NUMBER'."),
         ("everywhere now", "It is written 'everywhere'."),
         ("a.png | invert 3", "It is written 'invert'."),
+        ("brush 3%", "It is written 'brush PIXELS or PART% X,Y[,PRESSURE] ... [hardness=NUMBER] [opacity=NUMBER]'."),
+        ("brush 3% 0,0 0,0,1,1", "It is written 'brush PIXELS or PART%"),
         ("a.png | grow", "It is written 'grow PIXELS or PART%'."),
         ("a.png | grow -3", "a distance of -3 cannot be. Take 0 or more."),
         ("a.png | grow 3px", "'3px' is no number that can be."),

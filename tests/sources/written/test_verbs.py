@@ -47,6 +47,9 @@ DRAWN = {
     "rectangle 0.25,0.25 0.75,0.75": lambda canvas: BOX,
     "ellipse 0.5,0.4 0.3,0.2 angle=30": lambda canvas: sources.ellipse(SIZE, (0.5, 0.4), (0.3, 0.2), 30),
     "polygon 0,0 1,0 0.5,1": lambda canvas: sources.polygon(SIZE, torch.tensor([[0, 0], [1, 0], [0.5, 1]])),
+    "brush 4 0.2,0.2 0.6,0.7,0.5 hardness=0.5 opacity=0.8": lambda canvas: sources.brush(
+        SIZE, 4, torch.tensor([[0.2, 0.2, 1], [0.6, 0.7, 0.5]]), 0.5, 0.8
+    ),
     "fill 0.5,0.5 tolerance=5": lambda canvas: sources.flood_fill(canvas.image, torch.tensor([[0.5, 0.5]]), 5),
     "linear 90": lambda canvas: sources.linear(SIZE, 90),
     "linear 0,0 1,0.5": lambda canvas: sources.linear(SIZE, start=(0, 0), end=(1, 0.5)),
@@ -60,6 +63,10 @@ DRAWN = {
     "rectangle 0.25,0.25 0.75,0.75 | invert": lambda canvas: 1 - BOX,
     "everywhere | subtract rectangle 0.25,0.25 0.75,0.75": lambda canvas: 1 - BOX,
     "linear 0 | intersect linear 180": lambda canvas: torch.minimum(sources.linear(SIZE), sources.linear(SIZE, 180)),
+    "linear 0 | unite linear 180": lambda canvas: torch.maximum(sources.linear(SIZE), sources.linear(SIZE, 180)),
+    "linear 0 | without brush 10% 0.5,0.5": lambda canvas: torch.minimum(
+        sources.linear(SIZE), 1 - sources.brush(SIZE, 4, torch.tensor([[0.5, 0.5, 1]]))
+    ),
     "rectangle 0.25,0.25 0.75,0.75 | add mask.png": lambda canvas: edits.add(BOX, drawn("mask.png | grow 0", canvas)),
     "rectangle 0.25,0.25 0.75,0.75 | refine radius=3 eps=0.01": lambda canvas: edits.refine(BOX, canvas.image, 3, 0.01),
     "rectangle 0.25,0.25 0.75,0.75 | cut band=4": lambda canvas: sources.grab_cut(canvas.image, BOX, 4),
@@ -133,7 +140,14 @@ def test_what_is_wrong_with_a_number_is_told_before_drawing(word, given):
     image = torch.rand(3, 12, 16, generator=torch.Generator().manual_seed(1))
     canvas = Canvas(image, (12, 16), "content", lambda name: torch.ones(12, 16), lambda name: image)
     verb = MAKERS.get(word) or EDITS[word]
-    kinds = {"point": "{},{}", "radii": "{},{}", "distance": "{}", "map": "linear {}", "angle or point": "{}"}
+    kinds = {
+        "point": "{},{}",
+        "spot": "{},{},{}",
+        "radii": "{},{}",
+        "distance": "{}",
+        "map": "linear {}",
+        "angle or point": "{}",
+    }
     words = verb.words[:1] if word == "linear" else verb.words
     text = " ".join([word, *map(kinds.__getitem__, words), *(f"{name}={{}}" for name in verb.settings)])
     text = text if word in MAKERS else f"rectangle 0.2,0.2 0.7,0.7 | {text}"
@@ -158,6 +172,10 @@ def test_what_is_wrong_with_a_number_is_told_before_drawing(word, given):
         ("radial inner=0.5 outer=0.5", "a larger outer one; got 0.5 and 0.5"),
         ("luminance | levels black=0.9 white=0.1", "levels are 0 <= black < white <= 1"),
         ("luminance | refine radius=0", "a radius of 1 or more"),
+        ("brush 3% 0,0 hardness=2", "the hardness of a brush is 0 to 1, and 2 came"),
+        ("brush 3% 0,0 opacity=-1", "the opacity of a brush is 0 to 1"),
+        ("brush 3% 0,0,1.5", "the pressure of a brush, the third number of a point, is 0 to 1"),
+        (f"brush 3% {'0,0 ' * 10_001}", "a stroke has up to 10000 points"),
         ("everywhere | cut band=-1", "a band of -1 pixels cannot be"),
         ("a.png | add radial inner=-1", "a larger outer one; got -1.0 and 0.5"),
     ],

@@ -7,8 +7,13 @@ from intarsia.studio.rooms import ROOMS
 from intarsia.studio.rooms.names import Names
 from intarsia.studio.sketch import Drawn, Onward, Painted, Pasted, Region, Sketch, Style
 
-CONTENT, STYLE, MAP = "c" * 64, "5" * 64, "a" * 64
-NAMES = Names({CONTENT: "content.jpg", STYLE: "style-1.png"}.__getitem__, {MAP: "map-1.png"}.__getitem__)
+CONTENT, STYLE, MAP, OTHER = "c" * 64, "5" * 64, "a" * 64, "b" * 64
+STEPS: dict[str, str] = {}  # of map-1.png
+NAMES = Names(
+    {CONTENT: "content.jpg", STYLE: "style-1.png"}.__getitem__,
+    {MAP: "map-1.png", OTHER: "map-2.png"}.__getitem__,
+    lambda name: STEPS.get(name, ""),
+)
 INK, OWN, IDLE = (
     Style(id="s1", name="ink", swatch="ink"),
     Style(id="s2", name="own", picture=STYLE),
@@ -34,6 +39,22 @@ def test_regions_come_in_order_and_what_is_left_last():
         "all else: content=rest style=1",
     ]
     assert made.files() == ["content.jpg", "style-1.png", "map-1.png"]
+
+
+def test_a_painted_map_is_the_words_that_made_it(monkeypatch):
+    monkeypatch.setitem(STEPS, "map-1.png", f"brush 5% 0.1,0.2 0.3,0.4 | unite {OTHER} | without brush 2% 0.5,0.5")
+    drawn = Drawn(pixels=MAP, words="grow 1%", named=[OTHER])
+    made = recipe(regions=[region(map=drawn)])
+    words = "brush 5% 0.1,0.2 0.3,0.4 | unite map-2.png | without brush 2% 0.5,0.5 | grow 1%"
+    assert str(made.region[0].content) == words
+    assert made.files() == ["content.jpg", "style-1.png", "map-2.png"]
+
+
+@pytest.mark.parametrize("steps", ["brush 5% 0.1,0.2 | unite /etc/passwd", f"{MAP} | invert", "nonsense 1,2"])
+def test_steps_name_no_files_but_those_of_the_sketch(monkeypatch, steps):
+    monkeypatch.setitem(STEPS, "map-1.png", steps)
+    with pytest.raises(IntarsiaError):
+        recipe(regions=[region(map=Drawn(pixels=MAP, named=[OTHER]))])
 
 
 def test_without_regions_the_style_is_everywhere():

@@ -26,7 +26,14 @@ from intarsia.maps.fitting import check_aspect, fitted, settled
 from intarsia.sources.written.verbs import EDITS, MAKERS, Canvas, Verb
 from intarsia.types import Map
 
-SHOWN = {"point": "X,Y", "radii": "RX,RY", "file": "FILE", "color": "#RRGGBB or NUMBER", "distance": "PIXELS or PART%"}
+SHOWN = {
+    "point": "X,Y",
+    "spot": "X,Y[,PRESSURE]",
+    "radii": "RX,RY",
+    "file": "FILE",
+    "color": "#RRGGBB or NUMBER",
+    "distance": "PIXELS or PART%",
+}
 Change = Callable[[str], str]
 
 
@@ -275,6 +282,8 @@ def _read(text: str, kind: str, form: str) -> Any:
         return text
     if kind == "distance":
         return _distance(text, form)
+    if kind == "spot":
+        return _spot(text, form)
     return _number(text, form) if kind == "angle or point" and "," not in text else _point(text, form)
 
 
@@ -295,6 +304,12 @@ def _point(text: str, form: str) -> tuple[float, float]:
     if not comma:
         raise UsageError(form)
     return _number(x, form), _number(y, form)
+
+
+def _spot(text: str, form: str) -> tuple[float, float, float]:
+    """A point and the pressure there, 1 where it is not told."""
+    place, comma, pressure = text.rpartition(",") if text.count(",") == 2 else (text, "", "")
+    return *_point(place, form), _number(pressure, form) if comma else 1.0
 
 
 def _number(text: str, form: str) -> float:
@@ -336,7 +351,7 @@ def quoted(text: str) -> str:
 
 def _shown(one: Any) -> str:
     if isinstance(one, tuple):
-        return ",".join(map(numeral, one))
+        return ",".join(map(numeral, one[:2] if one[2:] == (1.0,) else one))
     if isinstance(one, File) and re.search(r"\s", one.name):
         return quoted(one.name)
     return numeral(one) if isinstance(one, float) else str(one)

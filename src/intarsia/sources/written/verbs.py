@@ -15,11 +15,11 @@ from intarsia.errors import GuideError, UsageError
 from intarsia.maps import edits
 from intarsia.maps.fitting import check_aspect, fitted
 from intarsia.sizes import size_of
-from intarsia.sources import gradients, shapes
+from intarsia.sources import gradients, shapes, strokes
 from intarsia.sources.labels import map_of_color
 from intarsia.types import Image, Map, Point
 
-Kind = Literal["point", "radii", "angle or point", "distance", "color", "file", "map"]
+Kind = Literal["point", "spot", "radii", "angle or point", "distance", "color", "file", "map"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,8 +47,8 @@ class Canvas:
 @dataclass(frozen=True)
 class Verb:
     """function: makes or edits the map; words: kinds of what follows, at least `least` of them and, with `more`, any
-    number of points more, which then come as one tensor "n 2"; settings: names of NAME=NUMBER; on: what the function
-    needs of the canvas."""
+    number of points more, which then come last and as one tensor, "n 2", or "n 3" with the pressure of spots; settings:
+    names of NAME=NUMBER; on: what the function needs of the canvas."""
 
     function: Callable[..., Map]
     words: tuple[Kind, ...] = ()
@@ -64,7 +64,10 @@ class Verb:
     def draw(self, canvas: Canvas, before: Map | None, given: Sequence[Any], settings: dict[str, float]) -> Map:
         surface = {"nothing": (), "size": (canvas.size,), "image": (canvas.image,), "canvas": (canvas,)}[self.on]
         maps = () if before is None else (before,)
-        return self.function(*surface, *maps, *((torch.tensor(given),) if self.more else given), **settings)
+        if self.more:
+            points = [one for one in given if isinstance(one, tuple)]
+            given = [*given[: len(given) - len(points)], torch.tensor(points)]
+        return self.function(*surface, *maps, *given, **settings)
 
 
 def _rest(canvas: Canvas) -> Map:
@@ -113,6 +116,7 @@ MAKERS: dict[str, Verb] = {
     "rectangle": Verb(shapes.rectangle, ("point", "point"), on="size"),
     "ellipse": Verb(_ellipse, ("point", "radii"), settings=("angle",), on="size"),
     "polygon": Verb(shapes.polygon, ("point", "point", "point"), more=True, on="size"),
+    "brush": Verb(strokes.brush, ("distance", "spot"), more=True, settings=("hardness", "opacity"), on="size"),
     "fill": Verb(shapes.flood_fill, ("point",), more=True, settings=("tolerance",), on="image"),
     "label": Verb(_label, ("file", "color"), on="canvas"),
     "linear": Verb(_linear, ("angle or point", "point"), least=1, on="size"),
@@ -127,6 +131,8 @@ EDITS: dict[str, Verb] = {
     "add": Verb(edits.add, ("map",)),
     "subtract": Verb(edits.subtract, ("map",)),
     "intersect": Verb(edits.intersect, ("map",)),
+    "unite": Verb(edits.unite, ("map",)),
+    "without": Verb(edits.without, ("map",)),
     "refine": Verb(_refine, settings=("radius", "eps"), on="image"),
     "cut": Verb(_cut, settings=("band",), on="image"),
     "levels": Verb(gradients.from_picture, settings=("black", "white", "gamma")),

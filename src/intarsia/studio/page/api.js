@@ -66,12 +66,13 @@ export const picture = async (path) => bitmap(await (await ask("GET", path)).blo
 /** @param {Blob} blob */
 const bitmap = (blob) => createImageBitmap(blob, { colorSpaceConversion: "none" });
 
-/** @param {Levels} levels @returns {Promise<string>} its key */
-export async function sendMap({ w, h, data }) {
-  const packed = new Blob([/** @type {BlobPart} */ (data)]).stream().pipeThrough(new CompressionStream("gzip"));
+/** @param {Levels} levels @param {string | null} [before] the map it was made of @param {string} [words] what was done
+ * @returns {Promise<{key: string, named: string[]}>} */
+export async function sendMap({ w, h, data }, before = null, words = "") {
+  const packed = new Blob([/** @type {BlobPart} */ (data), words]).stream().pipeThrough(new CompressionStream("gzip"));
   const body = await new Response(packed).blob();
-  const answer = await ask("POST", `/api/maps?w=${w}&h=${h}`, body);
-  return (await answer.json()).key;
+  const answer = await ask("POST", `/api/maps?w=${w}&h=${h}${before ? `&before=${before}` : ""}`, body);
+  return answer.json();
 }
 
 /** @param {string} key @returns {Promise<Levels>} */

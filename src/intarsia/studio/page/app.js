@@ -5,6 +5,7 @@ import { rebuilt, renewed, slider } from "./controls.js";
 import { el, icon, say, toast } from "./dom.js";
 import { Jobs } from "./jobs.js";
 import { Looks } from "./looks.js";
+import { nothing } from "./maps.js";
 import { DeformRoom } from "./rooms/deform.js";
 import * as doodle from "./rooms/doodle.js";
 import { PaintRoom } from "./rooms/paint.js";
@@ -262,7 +263,7 @@ export class App {
         sketch.content = picture.key;
         sketch.name = picture.name.replace(/\.[a-z]{3,4}$/i, "");
         if (!same && sketch.styles.length === 0) sketch.rest.style = ensureStyle({ swatch: FIRST, name: FIRST });
-        for (const region of sketch.regions) if (same) region.map = { pixels: null, words: "" };
+        for (const region of sketch.regions) if (same) region.map = nothing();
         if (sketch.deform) sketch.deform.pairs = [];
       });
     }
@@ -393,6 +394,7 @@ export class App {
   /** @param {string} tool */
   use(tool) {
     this.rooms.paint.tool = tool;
+    this.rooms.paint.endMerge();
     say(TOOLS[tool].label);
     this.shell();
     this.view.repaint();
@@ -406,7 +408,7 @@ export class App {
       this.view.repaint();
     };
     const percent = (/** @type {number} */ value) => `${value} %`;
-    const about = el("span", { class: "about", text: TOOLS[tool].about });
+    const about = el("span", { class: this.rooms.paint.merging ? "hint" : "about", text: this.rooms.paint.about });
     if (kind === "stroke") {
       return [slider({ id: "brush-size", label: "Size", value: options.size, least: 0.5, most: 40, step: 0.5, shown: percent, set: set("size") }),
         slider({ id: "brush-hardness", label: "Hardness", value: options.hardness, least: 0, most: 100, step: 5, shown: percent, set: set("hardness") }),
@@ -486,6 +488,7 @@ export class App {
     } else if (key === "0") this.fit();
     else if (key === "m") this.setOverlay(!this.room.overlay);
     else if (key === "x") this.#swap();
+    else if (key === "escape" && this.rooms.paint.merging) this.rooms.paint.endMerge();
     else if (/^[1-9]$/.test(key) && state.sketch.regions[Number(key) - 1]) state.select(state.sketch.regions[Number(key) - 1].id);
     else if (key === "`") state.select("rest");
     else return;

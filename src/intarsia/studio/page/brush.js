@@ -16,25 +16,33 @@ export class Stroke {
     this.brush = brush;
     this.before = levels.data.slice();
     this.laid = new Uint8Array(levels.data.length); // how much this stroke covers, at most
-    /** @type {Point | null} */ this.last = null;
+    /** @type {(Point & {radius: number})[]} where the pointer was */ this.way = [];
     this.left = 0;
   }
 
   /** Goes to a place, in pixels of the map. Gives what has changed. @param {Point} to @param {number} [pressure] @returns {Rect | null} */
   to(to, pressure = 1) {
     const radius = Math.max(0.5, this.brush.radius * pressure);
-    const from = this.last ?? to;
-    const length = Math.hypot(to.x - from.x, to.y - from.y), spacing = Math.max(0.5, radius * 0.2);
+    const last = this.way.at(-1), from = last ?? { ...to, radius };
+    this.way.push({ ...to, radius });
+    if (!last) return this.#stamp(to, radius);
+    const length = Math.hypot(to.x - from.x, to.y - from.y), spacing = Math.max(0.5, Math.min(radius, from.radius) * 0.2);
     /** @type {Rect | null} */
-    let changed = this.last ? null : this.#stamp(to, radius);
-    let at = spacing - this.left;
+    let changed = null;
+    let at = Math.max(0, spacing - this.left);
     for (; at <= length; at += spacing) {
       const part = at / length;
-      changed = joined(changed, this.#stamp({ x: from.x + part * (to.x - from.x), y: from.y + part * (to.y - from.y) }, radius));
+      changed = joined(changed, this.#stamp({ x: from.x + part * (to.x - from.x), y: from.y + part * (to.y - from.y) },
+        from.radius + part * (radius - from.radius)));
     }
-    this.left = this.last ? length - (at - spacing) : 0;
-    this.last = to;
+    this.left = length - (at - spacing);
     return changed;
+  }
+
+  /** To the very end of its way. */
+  end() {
+    const last = this.way.at(-1);
+    if (last) this.#stamp(last, last.radius);
   }
 
   /** @param {Point} center @param {number} radius @returns {Rect | null} */

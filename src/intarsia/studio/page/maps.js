@@ -38,12 +38,31 @@ export async function levelsOf(drawn, on, size) {
 export const atHand = (drawn, on) =>
   known.get(drawn.words.trim() ? JSON.stringify([drawn, on]) : drawn.pixels ?? "") ?? null;
 
+/** @returns {Drawn} */
+export const nothing = () => ({ pixels: null, words: "", named: [] });
+
 /** Sends a map, and gives it as a sketch has it. @param {Levels} levels @returns {Promise<Drawn>} */
-export async function sent(levels) {
-  const key = await api.sendMap(levels);
+export const sent = (levels) => told(levels, nothing(), "");
+
+/** The same, with how it was made of what was there before: by a step in words. @param {Levels} levels
+ * @param {Drawn} before @param {string} step @returns {Promise<Drawn>} */
+export async function told(levels, before, step) {
+  const first = isEmpty(before) ? step.replace(/^(unite|add) /, "") : step;
+  const words = step && [before.words, first].filter((one) => one.trim()).join(" | ");
+  const { key, named } = await api.sendMap(levels, words ? before.pixels : null, words);
   keep(key, levels);
-  return { pixels: key, words: "" };
+  return { pixels: key, words: "", named };
 }
+
+/** What a step calls a map: its words, if they are no more than a shape, or else the key of its pixels.
+ * @param {Drawn} drawn @param {Levels} levels of it @returns {Promise<string>} */
+export async function called({ pixels, words }, levels) {
+  if (pixels === null && !words.includes("|")) return words;
+  return pixels !== null && !words.trim() ? pixels : /** @type {string} */ ((await sent(levels)).pixels);
+}
+
+/** @param {Uint8Array} a @param {Uint8Array} b */
+export const same = (a, b) => a.every((one, i) => one === b[i]);
 
 /** @param {Levels} a @param {Levels} b @param {(a: number, b: number) => number} how @returns {Levels} */
 export function combined(a, b, how) {
@@ -56,6 +75,9 @@ export function combined(a, b, how) {
 export const union = (a, b) => Math.max(a, b);
 /** @param {number} a @param {number} b */
 export const without = (a, b) => Math.min(a, 255 - b);
+
+/** @param {number} a @param {number} b */
+export const sum = (a, b) => Math.min(255, a + b);
 
 /** Whether two maps claim more than there is. @param {Levels} a @param {Levels} b */
 export function overlap(a, b) {

@@ -108,7 +108,7 @@ export class Stage {
         this.#doing = null;
         this.hand().up(this.cursor);
       } else if (kind !== "pan" && this.hand().down(this.cursor, { pressure: 1, shift: event.shiftKey })) {
-        if (kind === "click") this.hand().up(this.cursor);
+        if (kind === "click" || kind === "pick") this.hand().up(this.cursor);
         else this.#doing = "hand";
       }
     } else if (event.key === "Escape" && this.#doing === "hand") {

@@ -1,5 +1,7 @@
 // The sketch and its history. What changes it goes through `change`; who shows it listens.
 
+import { nothing } from "./maps.js";
+
 /** @typedef {import("./types.d.ts").Sketch} Sketch */
 /** @typedef {import("./types.d.ts").Region} Region */
 /** @typedef {import("./types.d.ts").Painted} Painted */
@@ -107,20 +109,23 @@ export function ensureStyle(given) {
   return id;
 }
 
-/** A new region in a style that no other has, which is selected. @param {string[]} swatches */
-export function addRegion(swatches) {
+/** A region in a style that no other has, not yet in the sketch. @param {string[]} swatches @returns {Region} */
+export function newRegion(swatches) {
   const { sketch } = state;
   const id = fresh("r", sketch.regions);
   const used = new Set([sketch.rest, ...sketch.regions].map((one) => one.style));
   const free = sketch.styles.find((one) => !used.has(one.id))?.id;
   const swatch = swatches.find((name) => !sketch.styles.some((one) => one.swatch === name)) ?? swatches[0];
   const number = Number(id.slice(1));
-  state.selected = id;
-  state.change((now) => {
-    now.regions.push({
-      id, name: `Region ${number}`, color: COLORS[(number - 1) % COLORS.length], map: { pixels: null, words: "" },
-      part: null, style: free ?? ensureStyle({ swatch, name: swatch }), manner: {},
-    });
-  });
-  return id;
+  return {
+    id, name: `Region ${number}`, color: COLORS[(number - 1) % COLORS.length], map: nothing(),
+    part: null, style: free ?? ensureStyle({ swatch, name: swatch }), manner: {},
+  };
+}
+
+/** A new region, which is selected. @param {string[]} swatches */
+export function addRegion(swatches) {
+  const region = newRegion(swatches);
+  state.selected = region.id;
+  state.change((sketch) => { sketch.regions.push(region); });
 }

@@ -11,7 +11,7 @@ import { Stroke } from "./brush.js";
  * @property {string} label
  * @property {string} key
  * @property {string} about
- * @property {"stroke" | "drag" | "outline" | "click" | "pan"} kind
+ * @property {"stroke" | "drag" | "outline" | "click" | "pick" | "pan"} kind
  * @property {(points: Point[], size: {w: number, h: number}, options: Options) => string | null} [words]
  *
  * @typedef {{size: number, hardness: number, opacity: number, tolerance: number}} Options
@@ -57,8 +57,41 @@ export const TOOLS = {
       return radius < 0.01 ? null : `radial ${xy(a)} outer=${short(radius)} | invert`;
     },
   },
+  pick: { label: "Pick a region", key: "p", kind: "pick", about: "Click on a region to choose it. Shift-click merges it into the chosen one." },
   pan: { label: "Move the view", key: "v", kind: "pan", about: "Drag the picture; the wheel zooms." },
 };
+
+const NEAR = 0.5, MOST = 2000; // pixels that a way in words may be off; points of it
+
+/** A stroke in words, with as many points as its form and its pressure need. @param {Stroke} stroke */
+export function strokeWords({ way, levels: { w, h }, brush: { radius, hardness, opacity } }) {
+  let points = way;
+  for (let near = NEAR; points === way || points.length > MOST; near *= 2) points = simplified(way, near);
+  const spots = points.map((one) => xy({ x: one.x / w, y: one.y / h }) + (one.radius < radius ? `,${short(one.radius / radius)}` : ""));
+  return `brush ${short(200 * radius / Math.max(w, h))}% ${spots.join(" ")} hardness=${short(hardness)} opacity=${short(opacity)}`;
+}
+
+/** So few points of a way that what lies between two of them is nowhere farther off, its radius included (Douglas and
+ * Peucker 1973). @template {Point & {radius: number}} T @param {T[]} way @param {number} near in pixels @returns {T[]} */
+export function simplified(way, near) {
+  const kept = new Uint8Array(way.length), spans = [[0, way.length - 1]];
+  kept[0] = kept[way.length - 1] = 1;
+  for (let span = spans.pop(); span; span = spans.pop()) {
+    const [a, b] = [way[span[0]], way[span[1]]], along = [b.x - a.x, b.y - a.y, b.radius - a.radius];
+    const square = along.reduce((sum, one) => sum + one * one, 0);
+    let farthest = near, at = -1;
+    for (let i = span[0] + 1; i < span[1]; i++) {
+      const off = [way[i].x - a.x, way[i].y - a.y, way[i].radius - a.radius];
+      const part = square ? Math.min(1, Math.max(0, off.reduce((sum, one, k) => sum + one * along[k], 0) / square)) : 0;
+      const far = Math.hypot(...off.map((one, k) => one - part * along[k]));
+      if (far > farthest) [farthest, at] = [far, i];
+    }
+    if (at < 0) continue;
+    kept[at] = 1;
+    spans.push([span[0], at], [at, span[1]]);
+  }
+  return way.filter((_, i) => kept[i]);
+}
 
 /** So many points of an outline that it keeps its form. @param {Point[]} points @param {number} most */
 function thinned(points, most) {

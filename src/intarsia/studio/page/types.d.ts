@@ -1,5 +1,5 @@
 /** What the page knows; the server has the same in sketch.py. */
-export interface Drawn { pixels: string | null; words: string }
+export interface Drawn { pixels: string | null; words: string; named?: string[] }
 export interface Style { id: string; name: string; swatch: string | null; picture: string | null }
 export type Manner = Record<string, string | number | boolean>;
 export interface Painted { style: string | null; manner: Manner }

@@ -43,7 +43,7 @@ async function cut(app, content, k, before = () => {}) {
     sketch.regions = [];
     for (const [i, pixels] of keys.entries()) {
       sketch.regions.push({ id: fresh("r", sketch.regions), name: `Color ${i + 1}`, color: found[i],
-        map: { pixels: null, words: i === 0 ? "everywhere" : "" }, part: { pixels, words: "" }, style: sketch.rest.style, manner: {} });
+        map: { ...maps.nothing(), words: i === 0 ? "everywhere" : "" }, part: { ...maps.nothing(), pixels }, style: sketch.rest.style, manner: {} });
     }
   });
   state.select(state.sketch.regions[1].id);

@@ -5,14 +5,16 @@ import * as maps from "../maps.js";
 import { joined } from "../brush.js";
 import { choice, slider } from "../controls.js";
 import { el, icon, toast } from "../dom.js";
-import { addRegion, COLORS, ensureStyle, fresh, state } from "../state.js";
-import { stroke, TOOLS } from "../tools.js";
+import { addRegion, COLORS, ensureStyle, fresh, newRegion, state } from "../state.js";
+import { stroke, strokeWords, TOOLS } from "../tools.js";
 
 /** @typedef {import("../types.d.ts").Drawn} Drawn */
 /** @typedef {import("../types.d.ts").Levels} Levels */
 /** @typedef {import("../types.d.ts").Point} Point */
 /** @typedef {import("../types.d.ts").Region} Region */
 /** @typedef {import("../app.js").App} App */
+
+const MOST = 40; // regions
 
 const RULES = /** @type {[string, string][]} */ ([
   ["none", "of the style"], ["match", "of the photograph"], ["luminance", "of the photograph, exactly"],
@@ -39,6 +41,7 @@ export class PaintRoom {
   /** @type {{id: string, levels: Levels} | null} drawn, and not yet in the sketch */ #ahead = null;
   /** @type {Promise<void>} */ #work = Promise.resolve();
   #sending = false;
+  #merging = false;
   /** @type {Uint8Array | null} of the map in hand, what the preview shows, and what it will show next */ #seen = null;
   /** @type {Uint8Array | null} */ #asked = null;
 
@@ -62,7 +65,7 @@ export class PaintRoom {
   }
 
   /** @param {Region} region @returns {Drawn} */
-  #drawn(region) { return (this.part ? region.part : region.map) ?? { pixels: null, words: "" }; }
+  #drawn(region) { return (this.part ? region.part : region.map) ?? maps.nothing(); }
 
   /** @param {Region} region @returns {Levels | null} what is at hand of it */
   #levels(region) {
@@ -112,6 +115,10 @@ export class PaintRoom {
     if (!state.content) return false;
     const kind = TOOLS[this.tool].kind;
     if (kind === "pan") return false;
+    if (kind === "pick") {
+      if (!this.part) this.#pick(this.#regionAt(point), shift);
+      return true;
+    }
     if (!state.region) addRegion(this.app.about.swatches);
     const region = /** @type {Region} */ (state.region), levels = this.#levels(region);
     if (!levels) return true; // its map is still on the way
@@ -151,11 +158,12 @@ export class PaintRoom {
     this.#drawing = false;
     const region = state.region;
     if (this.#stroke && region) {
-      const { levels } = this.#stroke;
+      const done = this.#stroke, { levels } = done;
+      done.end();
       this.#stroke = null;
       this.#ahead = { id: region.id, levels };
       this.tint();
-      this.#queue(() => this.#commit(region.id, levels));
+      this.#queue(() => this.#stroked(region.id, done));
     } else if (region) {
       if (TOOLS[this.tool].kind === "drag") this.#points[1] = point;
       const words = TOOLS[this.tool].words?.(this.#points, this.size, this.options);
@@ -189,6 +197,83 @@ export class PaintRoom {
     this.#sending = false;
   }
 
+  // ---- picked, merged, split -------------------------------------------------------------------------------------------
+
+  /** Whether a click merges. */
+  get merging() { return this.#merging && state.region !== null && state.sketch.regions.length > 1; }
+
+  /** What the tool in hand does. */
+  get about() {
+    return this.merging ? `Click on what becomes a part of ${state.region?.name}, here or in the list. Merge ends it.` : TOOLS[this.tool].about;
+  }
+
+  #beginMerge() {
+    this.app.use("pick");
+    this.#merging = true;
+    this.app.setOverlay(true);
+    this.app.show();
+    this.app.announce(this.about);
+  }
+
+  endMerge() {
+    if (!this.#merging) return;
+    this.#merging = false;
+    this.app.show();
+  }
+
+  /** Who has the most of a place. @param {Point} point */
+  #regionAt(point) {
+    const { x, y } = this.#onMap(point), { w, h } = this.size;
+    if (x < 0 || y < 0 || x >= w || y >= h) return "rest";
+    const shares = state.sketch.regions.map((one) => this.#levels(one)?.data[Math.floor(y) * w + Math.floor(x)] ?? 0);
+    const most = Math.max(0, ...shares), left = 255 - shares.reduce((all, one) => all + one, 0);
+    return most > Math.max(0, left) ? state.sketch.regions[shares.indexOf(most)].id : "rest";
+  }
+
+  /** Chooses a region, or merges it into the chosen one. @param {string} id @param {boolean} merge */
+  #pick(id, merge) {
+    const into = state.region;
+    if (!into || !(merge || this.merging)) {
+      this.app.announce(state.sketch.regions.find((one) => one.id === id)?.name ?? "All else");
+      return state.select(id);
+    }
+    if (id === "rest") return toast("All else is no region, so it cannot be merged. Click on a region.");
+    if (id !== into.id) this.#queue(() => this.#merge(into.id, id));
+  }
+
+  /** The first stays, and has what both had. @param {string} first @param {string} second */
+  async #merge(first, second) {
+    const [into, other] = [first, second].map((id) => state.sketch.regions.find((one) => one.id === id));
+    if (!into || !other) return;
+    const [a, b] = await Promise.all([into, other].map((one) => maps.levelsOf(one.map, this.on, this.size)));
+    const map = maps.isEmpty(other.map) ? into.map
+      : await maps.told(maps.combined(a, b, maps.sum), into.map, `add ${await maps.called(other.map, b)}`);
+    const focused = document.activeElement?.id === `region-${second}`;
+    state.change((sketch) => {
+      sketch.regions = sketch.regions.filter((one) => one.id !== second);
+      for (const region of sketch.regions) if (region.id === first) region.map = map;
+    });
+    if (focused) document.getElementById(`region-${first}`)?.focus();
+    this.app.announce(`${other.name} is now a part of ${into.name}`);
+  }
+
+  /** Cut in two by what the picture shows there. @param {string} id */
+  async #split(id) {
+    const region = state.sketch.regions.find((one) => one.id === id);
+    if (!region || maps.isEmpty(region.map)) return toast("Paint the region first.");
+    toast(`Cutting ${region.name} in two. This takes some seconds.`);
+    const { keys } = await api.post("/api/partition", { content: state.sketch.content, k: 2, within: region.map });
+    state.change((sketch) => {
+      const at = sketch.regions.findIndex((one) => one.id === id);
+      if (at < 0) return;
+      const [first, second] = keys.map((/** @type {string} */ pixels) => ({ ...maps.nothing(), pixels }));
+      sketch.regions[at].map = first;
+      sketch.regions.splice(at + 1, 0, { ...newRegion(this.app.about.swatches), map: second });
+    });
+    this.app.setOverlay(true);
+    this.app.announce(`${region.name} was cut in two`);
+  }
+
   // ---- into the sketch -----------------------------------------------------------------------------------------------
 
   /** @param {() => Promise<void>} work */
@@ -200,15 +285,29 @@ export class PaintRoom {
     });
   }
 
+  /** @param {string} id @param {import("../brush.js").Stroke} stroke */
+  async #stroked(id, stroke) {
+    const region = state.sketch.regions.find((one) => one.id === id), { levels, brush: { erase } } = stroke;
+    if (!region) return;
+    const before = this.#drawn(region), now = await maps.levelsOf(before, this.on, this.size);
+    if (maps.isEmpty(before) && erase) {
+      this.#ahead = null;
+      return this.tint();
+    }
+    // where an edit came between, what is seen counts, and that are the pixels
+    const laid = maps.same(now.data, stroke.before) ? strokeWords(stroke) : undefined;
+    return this.#commit(id, levels, { before, laid, erase });
+  }
+
   /** @param {string} id @param {string} words @param {boolean} erase */
   async #shape(id, words, erase) {
     const region = state.sketch.regions.find((one) => one.id === id);
     if (!region) return;
-    const before = this.#drawn(region), drawn = { pixels: null, words };
+    const before = this.#drawn(region), drawn = { ...maps.nothing(), words };
     const shape = await maps.levelsOf(drawn, this.on, this.size);
-    if (maps.isEmpty(before)) return erase ? undefined : this.#commit(id, shape, drawn);
-    const levels = await maps.levelsOf(before, this.on, this.size);
-    return this.#commit(id, maps.combined(levels, shape, erase ? maps.without : maps.union));
+    if (maps.isEmpty(before)) return erase ? undefined : this.#commit(id, shape, { drawn });
+    const levels = maps.combined(await maps.levelsOf(before, this.on, this.size), shape, erase ? maps.without : maps.union);
+    return this.#commit(id, levels, { before, laid: await maps.called(drawn, shape), erase });
   }
 
   /** @param {string} edit */
@@ -217,24 +316,29 @@ export class PaintRoom {
     if (!region || maps.isEmpty(this.#drawn(region))) return toast("Paint the region first.");
     this.#queue(async () => {
       const drawn = maps.edited(this.#drawn(region), edit);
-      await this.#commit(region.id, await maps.levelsOf(drawn, this.on, this.size), drawn);
+      await this.#commit(region.id, await maps.levelsOf(drawn, this.on, this.size), { drawn });
     });
   }
 
-  /** Whoever paints a place takes it from the other regions. @param {string} id @param {Levels} levels @param {Drawn} [told] */
-  async #commit(id, levels, told) {
-    const drawn = told ?? await maps.sent(levels);
+  /** Whoever paints a place takes it from the other regions. What was done: a map in words, or something that was laid
+   * on, or erased from, what was there before. @param {string} id @param {Levels} levels
+   * @param {{drawn?: Drawn, before?: Drawn, laid?: string, erase?: boolean}} done */
+  async #commit(id, levels, { drawn, before, laid, erase }) {
+    const step = laid ? `${erase ? "without" : "unite"} ${laid}` : "";
+    const own = drawn ?? await maps.told(levels, before ?? maps.nothing(), step);
     /** @type {Map<string, Drawn>} */ const lost = new Map();
     const part = this.part;
     for (const other of part ? [] : state.sketch.regions) {
       if (other.id === id || maps.isEmpty(other.map)) continue;
       const theirs = await maps.levelsOf(other.map, this.on, this.size);
-      if (maps.overlap(theirs, levels)) lost.set(other.id, await maps.sent(maps.combined(theirs, levels, maps.without)));
+      if (!maps.overlap(theirs, levels)) continue;
+      const taken = laid && !erase ? laid : await maps.called(own, levels);
+      lost.set(other.id, await maps.told(maps.combined(theirs, levels, maps.without), other.map, `without ${taken}`));
     }
     if (this.#ahead?.levels === levels) this.#ahead = null;
     state.change((sketch) => {
       for (const region of sketch.regions) {
-        if (region.id === id) part ? region.part = drawn : region.map = drawn;
+        if (region.id === id) part ? region.part = own : region.map = own;
         else region.map = lost.get(region.id) ?? region.map;
       }
     });
@@ -313,7 +417,8 @@ export class PaintRoom {
     const { sketch } = state;
     const rows = sketch.regions.map((region) => el("li", { class: "region" },
       el("button", { id: `region-${region.id}`, class: "pick", "aria-pressed": String(state.selected === region.id),
-        onclick: () => state.select(region.id) },
+        "aria-label": this.merging && state.region !== region ? `${region.name}: merge it into ${state.region?.name}` : null,
+        onclick: (/** @type {MouseEvent} */ event) => this.#pick(region.id, event.shiftKey) },
       swatchDot(region.color), el("span", { class: "name", text: region.name }), this.#small(region.style)),
       el("button", { class: "quiet", id: `drop-${region.id}`, "aria-label": `Remove ${region.name}`, title: "Remove",
         onclick: () => this.#remove(region.id) }, icon("close"))));
@@ -323,7 +428,7 @@ export class PaintRoom {
     return el("section", { "aria-labelledby": "regions-title" }, el("h2", { id: "regions-title", text: "Regions" }),
       el("ul", { class: "regions" }, ...rows, rest),
       el("div", { class: "buttons" },
-        el("button", { id: "region-add", disabled: sketch.regions.length >= 40, onclick: () => { addRegion(this.app.about.swatches); } }, icon("plus"), "New region"),
+        el("button", { id: "region-add", disabled: sketch.regions.length >= MOST, onclick: () => { addRegion(this.app.about.swatches); } }, icon("plus"), "New region"),
         el("button", { id: "region-partition", title: "Cut the picture into regions by what it shows",
           onclick: () => this.#partition(4) }, icon("layers"), "Partition")));
   }
@@ -354,7 +459,7 @@ export class PaintRoom {
         for (const [i, pixels] of keys.entries()) {
           const swatch = swatches[(i + 1) % swatches.length];
           sketch.regions.push({ id: fresh("r", sketch.regions), name: `Region ${i + 1}`, color: COLORS[i % COLORS.length],
-            map: { pixels, words: "" }, part: null, style: ensureStyle({ swatch, name: swatch }), manner: {} });
+            map: { ...maps.nothing(), pixels }, part: null, style: ensureStyle({ swatch, name: swatch }), manner: {} });
         }
       });
       this.app.announce(`${keys.length} regions were found`);
@@ -385,6 +490,11 @@ export class PaintRoom {
       el("div", { class: "row" }, el("label", { for: "name", text: "Name" }), this.#nameField(region)),
       el("div", { class: "edits", role: "group", "aria-label": "Edit the region" }, ...EDITS.map(([label, edit, about]) =>
         el("button", { id: `edit-${label}`, title: about, onclick: () => this.edit(edit) }, label))),
+      el("div", { class: "buttons" },
+        el("button", { id: "merge", "aria-pressed": String(this.merging), disabled: state.sketch.regions.length < 2, title: "Take in other regions, by clicks on them",
+          onclick: () => this.merging ? this.endMerge() : this.#beginMerge() }, "Merge"),
+        el("button", { id: "split", disabled: state.sketch.regions.length >= MOST, title: "Cut the region in two by what the picture shows",
+          onclick: () => { this.endMerge(); this.#queue(() => this.#split(region.id)); } }, "Split")),
       region.style && el("button", { id: "part", class: "wide", onclick: () => this.app.setPart(true) },
         region.part ? "Part of its style: painted" : "Take only a part of its style"),
     ];
