@@ -6,11 +6,13 @@ import pytest
 from intarsia.errors import GuideError
 from intarsia.methods.doodle import Doodle
 from intarsia.studio.rooms import ROOMS
-from intarsia.studio.rooms.names import Names
+from intarsia.studio.rooms.names import Names, as_pixels
 from intarsia.studio.sketch import Drawn, Painted, Region, Sketch, Style
 
 CANVAS, PAINTING, SKY, LAND = "c" * 64, "5" * 64, "a" * 64, "b" * 64
-NAMES = Names({CANVAS: "content.png", PAINTING: "style-1.png"}.__getitem__, {SKY: "1.png", LAND: "2.png"}.__getitem__)
+NAMES = Names(
+    {CANVAS: "content.png", PAINTING: "style-1.png"}.__getitem__, {SKY: "1.png", LAND: "2.png"}.__getitem__, as_pixels
+)
 COLORS = [
     Region(id="r1", name="sky", color="#aabbcc", style="s1", map=Drawn(words="everywhere"), part=Drawn(pixels=SKY)),
     Region(id="r2", name="land", color="#223311", style="s1", map=Drawn(pixels=LAND), part=Drawn(pixels=LAND)),
