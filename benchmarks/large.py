@@ -23,7 +23,7 @@ from intarsia import picture
 from intarsia.encoders import load
 from intarsia.guide import Guide
 from intarsia.methods.gatys import Gatys
-from intarsia.methods.goal import Goal
+from intarsia.methods.parts.goal import Goal
 from intarsia.scene import View
 from intarsia.sizes import size_of
 

@@ -25,7 +25,7 @@ from intarsia import picture
 from intarsia.encoders import load
 from intarsia.large.memory import hand_back_memory
 from intarsia.match import nearest, places
-from intarsia.methods.patchwork import as_rows
+from intarsia.methods.parts.patchwork import as_rows
 from intarsia.sizes import size_of
 
 PICTURES = ("content/city_tubingen.jpg", "style/starry_night_1280.jpg")

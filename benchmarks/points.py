@@ -16,7 +16,7 @@ import torch
 from intarsia import picture
 from intarsia.encoders import load
 from intarsia.geometry import Pairs, border_points, sample, seen_at, thin_plate, warp_grid
-from intarsia.methods.buddies import best_pairs
+from intarsia.methods.parts.buddies import best_pairs
 from intarsia.sizes import size_of
 from intarsia.types import Image
 

@@ -28,7 +28,7 @@ from intarsia.encoders.vgg import LAYERS, TAPS
 from intarsia.engine import descend
 from intarsia.guide import Guide, Region
 from intarsia.methods.gatys import Gatys
-from intarsia.methods.goal import Goal
+from intarsia.methods.parts.goal import Goal
 from intarsia.scene import View
 
 KINDS = ("1 hard", "2 hard", "2 soft", "4 hard", "4 soft", "8 hard", "8 soft", "64 patches")

@@ -61,7 +61,7 @@ def test_no_two_rooms_import_each_other():
 
 
 def test_methods_know_no_sources():
-    for path in (ROOT / "methods").glob("*.py"):
+    for path in (ROOT / "methods").rglob("*.py"):
         assert not imported_rooms(path) & {"sources", "partition"}, f"{path.name} knows where guides come from"
 
 

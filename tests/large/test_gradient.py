@@ -14,7 +14,7 @@ from intarsia.guide import Guide, Region
 from intarsia.large import tiles_of
 from intarsia.large.forecast import LARGEST, ROOM, Forecast, Plan, room_for
 from intarsia.methods.gatys import Gatys
-from intarsia.methods.goal import Goal
+from intarsia.methods.parts.goal import Goal
 from intarsia.scene import View
 
 

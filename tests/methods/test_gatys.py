@@ -14,7 +14,7 @@ from intarsia.guide import Guide, Region
 from intarsia.large.forecast import Plan
 from intarsia.methods import gatys
 from intarsia.methods.gatys import Gatys
-from intarsia.methods.goal import Goal
+from intarsia.methods.parts.goal import Goal
 from intarsia.recipe import Job, Recipe
 from intarsia.scene import Scene, View
 from intarsia.sizes import resize, size_of

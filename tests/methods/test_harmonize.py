@@ -10,8 +10,8 @@ from intarsia.encoders import load
 from intarsia.guide import Guide, Region
 from intarsia.measure import strokes
 from intarsia.methods import Harmonize, method_of
-from intarsia.methods.crop import Crop
 from intarsia.methods.harmonize import CALM
+from intarsia.methods.parts.crop import Crop
 from intarsia.moments import moments
 from intarsia.scene import Scene
 from intarsia.sizes import pool_to_grid, size_of

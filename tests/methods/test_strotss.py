@@ -9,7 +9,7 @@ import torch
 from intarsia.encoders import load
 from intarsia.guide import Guide, Region
 from intarsia.methods import method_of
-from intarsia.methods.hypercolumns import Columns, Places, drawn, on_a_grid
+from intarsia.methods.parts.hypercolumns import Columns, Places, drawn, on_a_grid
 from intarsia.methods.strotss import TAPS, Strotss, collapsed, pyramid
 from intarsia.sizes import size_of
 

@@ -583,11 +583,12 @@ def test_a_painting_takes_more_steps_from_where_it_ended(client, slow, tmp_path)
         assert "start.png" in packed.namelist()
 
 
-def test_a_painting_in_one_pass_takes_no_more_steps(client, sketch):
+def test_a_painting_in_one_pass_takes_no_more_steps_and_what_is_done_does_not_go_on(client, sketch):
     session, job = started(client, sketch)
     ended(client, session, job)
-    refused = client.post(f"/api/jobs/{job}/more")
-    assert refused.status_code == 400
+    for what in ("more", "go-on"):
+        assert client.post(f"/api/jobs/{job}/{what}").status_code == 400
+    assert client.get(f"/api/sessions/{session}").json()["jobs"][0]["state"] == "done"
 
 
 def test_what_is_stopped_before_it_has_begun_stops_too(client, slow):

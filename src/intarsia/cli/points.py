@@ -15,7 +15,7 @@ from intarsia.encoders import load
 from intarsia.errors import GuideError, UsageError, listening, notice
 from intarsia.geometry import Pairs, aligned, border_points, check_pairs, tell_of_folds, warp_grid
 from intarsia.geometry.files import MOST, read_points, write_points
-from intarsia.methods.buddies import best_pairs
+from intarsia.methods.parts.buddies import best_pairs
 from intarsia.picture.atomic import check_place
 from intarsia.recipe import drawn_on
 from intarsia.sizes import fit, size_of

@@ -31,12 +31,12 @@ from intarsia.engine import Descent, Frame, Parameters, State, descend, joined
 from intarsia.geometry import field_energy, field_variation, pixel_centers, sample, tell_of_folds
 from intarsia.geometry.files import rows_of
 from intarsia.large import check_memory
-from intarsia.methods import ways
-from intarsia.methods.bending import UNIT, Canvas
 from intarsia.methods.gatys import Gatys, Round
-from intarsia.methods.goal import Goal
+from intarsia.methods.parts import ways
+from intarsia.methods.parts.bending import UNIT, Canvas
+from intarsia.methods.parts.goal import Goal
+from intarsia.methods.parts.ways import Ways
 from intarsia.methods.strotss import Samples, Strotss, in_order, pyramid
-from intarsia.methods.ways import Ways
 from intarsia.networks import Networks
 from intarsia.optimizers import Adam
 from intarsia.scene import Scene, painted

@@ -28,8 +28,8 @@ from intarsia.encoders import Encoder
 from intarsia.engine import Descent, Frame, Parameters, State, descend, joined
 from intarsia.large import check_memory
 from intarsia.large.forecast import Forecast, Plan, room_for
-from intarsia.methods import copying
-from intarsia.methods.goal import Goal, every_tap
+from intarsia.methods.parts import copying
+from intarsia.methods.parts.goal import Goal, every_tap
 from intarsia.networks import Networks
 from intarsia.scene import Scene, View, painted
 from intarsia.sizes import coarse_to_fine, resize, size_of, split_steps

@@ -40,9 +40,9 @@ from intarsia.large import Box, Features, check_memory
 from intarsia.large.forecast import Forecast, Plan
 from intarsia.losses import histogram_loss, outside_range, squared_error, total_variation, wasserstein_loss
 from intarsia.measure import grain, strokes
-from intarsia.methods import patchgrams
-from intarsia.methods.correspondence import coherent, colors_of, field_of_matches, side_of, taken_from
-from intarsia.methods.crop import Asked, Crop
+from intarsia.methods.parts import patchgrams
+from intarsia.methods.parts.correspondence import coherent, colors_of, field_of_matches, side_of, taken_from
+from intarsia.methods.parts.crop import Asked, Crop
 from intarsia.methods.wct import WCT
 from intarsia.moments import Moments, Support, moments, supports
 from intarsia.networks import Networks

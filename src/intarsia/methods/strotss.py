@@ -39,10 +39,10 @@ from intarsia.guide import Guide, blends
 from intarsia.large import Features, check_memory
 from intarsia.large.forecast import Forecast, Plan
 from intarsia.losses import mean_and_covariance_loss, relaxed_emd, self_similarity_loss
-from intarsia.methods.codes import mean_shares
 from intarsia.methods.gatys import MARGIN, Gatys, Round
-from intarsia.methods.goal import Goal
-from intarsia.methods.hypercolumns import Columns, Places, Rows, drawn, on_a_grid
+from intarsia.methods.parts.codes import mean_shares
+from intarsia.methods.parts.goal import Goal
+from intarsia.methods.parts.hypercolumns import Columns, Places, Rows, drawn, on_a_grid
 from intarsia.networks import Networks
 from intarsia.scene import Scene, View, painted
 from intarsia.sizes import coarse_to_fine, size_of, split_steps

@@ -26,7 +26,7 @@ from pydantic.dataclasses import dataclass
 from intarsia import transforms
 from intarsia.encoders import Encoder
 from intarsia.engine import Frame, State
-from intarsia.methods.transfer import Coder, plan_of, transfer
+from intarsia.methods.parts.transfer import Coder, plan_of, transfer
 from intarsia.moments import Moments
 from intarsia.networks import Networks
 from intarsia.scene import Scene, painted

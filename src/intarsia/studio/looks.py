@@ -19,9 +19,9 @@ from intarsia.engine import Frame
 from intarsia.errors import GuideError, PictureError, UsageError, listening, settings_as
 from intarsia.guide import MANNER
 from intarsia.methods import METHODS, Method
-from intarsia.methods.buddies import best_pairs
+from intarsia.methods.parts.buddies import best_pairs
+from intarsia.methods.parts.ways import FEWEST
 from intarsia.methods.preview import SIZE, Preview, preview
-from intarsia.methods.ways import FEWEST
 from intarsia.methods.wct import WCT
 from intarsia.partition import divide, partition
 from intarsia.recipe import Job, drawn_on

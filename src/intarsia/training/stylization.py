@@ -17,7 +17,7 @@ from torch import Tensor
 from intarsia.encoders import Encoder
 from intarsia.guide import Guide
 from intarsia.losses import LOSSES, content_loss, outside_range, total_variation
-from intarsia.methods.goal import DEEP_WEIGHTS
+from intarsia.methods.parts.goal import DEEP_WEIGHTS
 from intarsia.moments import Moments, moments
 from intarsia.sizes import resize, size_of
 from intarsia.styles import styles_in_basis

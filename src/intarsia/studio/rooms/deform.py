@@ -2,9 +2,10 @@
 
 from intarsia.errors import GuideError
 from intarsia.geometry import tell_of_folds
-from intarsia.methods import Deform, ways
-from intarsia.methods.bending import Canvas
+from intarsia.methods import Deform
 from intarsia.methods.deform import Bent
+from intarsia.methods.parts import ways
+from intarsia.methods.parts.bending import Canvas
 from intarsia.recipe import Job, Recipe, checked
 from intarsia.scene import Scene
 from intarsia.studio.rooms.names import Names

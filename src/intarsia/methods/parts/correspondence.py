@@ -15,7 +15,7 @@ from torch import Tensor
 
 from intarsia.encoders import Encoder
 from intarsia.match import centers, nearest, places
-from intarsia.methods.patchwork import as_rows
+from intarsia.methods.parts.patchwork import as_rows
 from intarsia.sizes import grid_of, pool_to_grid, size_of
 from intarsia.types import Image, Map, Size
 

@@ -6,7 +6,7 @@ import torch
 from intarsia.encoders import load
 from intarsia.errors import UsageError
 from intarsia.geometry import border_points, pixel_centers, sample, seen_at, warp_grid
-from intarsia.methods.buddies import best_buddies, best_pairs
+from intarsia.methods.parts.buddies import best_buddies, best_pairs
 from intarsia.sizes import resize, size_of
 from intarsia.swatches import paint
 

@@ -11,7 +11,7 @@ from intarsia.encoders import load
 from intarsia.errors import MemoryLimitError, Notice
 from intarsia.guide import Guide, Region
 from intarsia.large import copied, disk
-from intarsia.methods.transfer import plan_of
+from intarsia.methods.parts.transfer import plan_of
 from intarsia.methods.wct import WCT
 from intarsia.sizes import enlarged, resize
 

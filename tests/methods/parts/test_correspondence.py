@@ -1,7 +1,7 @@
 import torch
 
 from intarsia.encoders import load
-from intarsia.methods.correspondence import coherent, field_of_matches, side_of, taken_from
+from intarsia.methods.parts.correspondence import coherent, field_of_matches, side_of, taken_from
 
 TOY = load("toy", device="cpu")
 TAP = "relu3_1"

@@ -8,7 +8,7 @@ import torch
 from intarsia.encoders import load
 from intarsia.errors import GuideError, Notice
 from intarsia.guide import Guide, Region
-from intarsia.methods import ways
+from intarsia.methods.parts import ways
 from intarsia.scene import Scene
 
 TOY = load("toy", device="cpu")

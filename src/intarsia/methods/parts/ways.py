@@ -11,7 +11,7 @@ from intarsia.encoders import Encoder
 from intarsia.errors import notice
 from intarsia.geometry import Pairs, aligned, border_points, check_pairs, crossings, spaced
 from intarsia.guide import Guide
-from intarsia.methods.buddies import best_pairs
+from intarsia.methods.parts.buddies import best_pairs
 from intarsia.scene import Scene
 from intarsia.sizes import fit, size_of
 from intarsia.types import Points, Size

@@ -9,7 +9,7 @@ from intarsia.encoders import load
 from intarsia.guide import Guide, Region
 from intarsia.losses import gram_loss
 from intarsia.methods.gatys import Gatys
-from intarsia.methods.goal import Goal
+from intarsia.methods.parts.goal import Goal
 from intarsia.moments import moments
 from intarsia.scene import View
 from intarsia.sizes import fit, resize

@@ -16,9 +16,9 @@ from intarsia.guide import Region, blends
 from intarsia.large import Box, Features, Statistics, Tile, by_tiles, tiles_of
 from intarsia.losses import LOSSES, Distances, gram_loss, outside_range, patch_loss, squared_error, total_variation
 from intarsia.match import Votes
-from intarsia.methods import papers
-from intarsia.methods.codes import DEEP, FEWEST, inside, maps_of, mean_shares
-from intarsia.methods.patchwork import Patchwork, patchworks
+from intarsia.methods.parts import papers
+from intarsia.methods.parts.codes import DEEP, FEWEST, inside, maps_of, mean_shares
+from intarsia.methods.parts.patchwork import Patchwork, patchworks
 from intarsia.moments import Moments, Support, moments
 from intarsia.scene import View
 from intarsia.sizes import grid_of, pool_to_grid, size_of

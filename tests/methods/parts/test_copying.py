@@ -4,8 +4,8 @@ import torch
 
 from intarsia import swatches
 from intarsia.guide import Guide, Region
-from intarsia.methods.copying import made_of_patches
 from intarsia.methods.doodle import Doodle
+from intarsia.methods.parts.copying import made_of_patches
 from intarsia.scene import View
 
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from intarsia.geometry import border_points, influences, pixel_centers, resized, sample
 from intarsia.large import Box
-from intarsia.methods.ways import Ways
+from intarsia.methods.parts.ways import Ways
 from intarsia.scene import View
 from intarsia.sizes import fit, size_of
 from intarsia.types import Grid, Image, Points, Size

@@ -6,7 +6,7 @@ import torch
 from intarsia.encoders import load
 from intarsia.guide import Guide, Region
 from intarsia.losses import patch_loss
-from intarsia.methods.patchwork import patchworks
+from intarsia.methods.parts.patchwork import patchworks
 from intarsia.scene import View
 
 TOY = load("toy", device="cpu")

@@ -19,8 +19,8 @@ from intarsia.engine import Parameters
 from intarsia.large import Box
 from intarsia.losses import outside_range, patch_gram_loss, squared_error
 from intarsia.match import nearest
-from intarsia.methods.correspondence import side_of, window_for
-from intarsia.methods.patchwork import as_rows
+from intarsia.methods.parts.correspondence import side_of, window_for
+from intarsia.methods.parts.patchwork import as_rows
 from intarsia.scene import View
 from intarsia.sizes import grid_of, pool_to_grid, size_of
 from intarsia.types import Image, Map
