@@ -549,6 +549,15 @@ def test_steps_beyond_the_limit_are_left_to_the_pixels(client, root):
     assert steps_of(Folder(root).map(key)).split(" ", 1)[0] not in ("brush", "unite")
 
 
+def test_with_a_session_go_its_paintings_and_their_files(client, root, sketch):
+    session, job = started(client, sketch)
+    ended(client, session, job)
+    assert (root / "jobs" / job).exists()
+    client.delete(f"/api/sessions/{session}")
+    assert client.get(f"/api/jobs/{job}/sketch").status_code == 404
+    assert not (root / "jobs" / job).exists()
+
+
 @pytest.fixture
 def slow(sketch):
     return sketch | {"method": "gatys", "settings": {"steps": 2000}, "size": 64}
