@@ -270,7 +270,10 @@ def test_a_preview_of_a_stroke_on_its_way_gives_way_to_one_that_stays(client, sk
         target=lambda: answers.append(client.post("/api/preview?session=abc&passing=true", json=long).status_code)
     )
     passing.start()
-    time.sleep(0.1)  # of about a second that it takes
+    until, desk = time.monotonic() + 60, client.app.app.state.studio.desk
+    while desk.at is None or not desk.at.passing:  # it is in work, for about a second
+        assert time.monotonic() < until
+        time.sleep(0.01)
     assert client.post("/api/preview?session=abc", json=sketch).status_code == 200
     passing.join()
     assert answers == [409]

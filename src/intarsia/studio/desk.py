@@ -55,7 +55,7 @@ class Desk:
         self.setup, self.idle_seconds, self.niceness, self.gpu = setup, idle_seconds, niceness, gpu
         self.process: asyncio.subprocess.Process | None = None
         self._waiting: deque[Task] = deque()
-        self._at: Task | None = None
+        self.at: Task | None = None
         self._wake = asyncio.Event()
         self._work = asyncio.create_task(self._run())
 
@@ -74,8 +74,8 @@ class Desk:
             for task in [one for one in self._waiting if one.newest == newest]:
                 self._waiting.remove(task)
                 task.answer.set_exception(Dropped())
-            if self._at is not None and self._at.passing and self._at.newest == newest and not passing:
-                await self.say(drop=self._at.number)
+            if self.at is not None and self.at.passing and self.at.newest == newest and not passing:
+                await self.say(drop=self.at.number)
         task = Task(name, said, newest, passing, heard)
         self._waiting.append(task)
         self._wake.set()
@@ -101,9 +101,9 @@ class Desk:
                 except TimeoutError:
                     await self._end()
                 continue
-            self._at = self._waiting.popleft()
-            await self._do(self._at)
-            self._at = None
+            self.at = self._waiting.popleft()
+            await self._do(self.at)
+            self.at = None
 
     async def _do(self, task: Task) -> None:
         try:
