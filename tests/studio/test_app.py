@@ -695,3 +695,14 @@ def test_the_oldest_sessions_go_where_there_is_too_little_room(tmp_path, photogr
         made = [client.post("/api/sessions", json={"content": key}).json()["id"] for _ in range(4)]
         client.app.app.state.studio.tidy()
         assert {row["id"] for row in client.get("/api/sessions").json()} == set(made[2:])
+
+
+def test_the_oldest_sessions_go_with_their_pictures_where_the_disk_is_used_up(tmp_path, photograph, png):
+    with client_of(tmp_path, dataclasses.replace(Limits(), disk=1)) as client:
+        keys, made = [], []
+        for data in (photograph, png(np.full((20, 30, 3), 90, np.uint8))):
+            keys.append(client.post("/api/pictures", content=data).json()["key"])
+            made.append(client.post("/api/sessions", json={"content": keys[-1]}).json()["id"])
+        client.app.app.state.studio.tidy()
+        assert [row["id"] for row in client.get("/api/sessions").json()] == made[1:]
+        assert [(tmp_path / "pictures" / key).exists() for key in keys] == [False, True]

@@ -55,7 +55,7 @@ class Desk:
         self.setup, self.idle_seconds, self.niceness, self.gpu = setup, idle_seconds, niceness, gpu
         self.process: asyncio.subprocess.Process | None = None
         self._waiting: deque[Task] = deque()
-        self.at: Task | None = None
+        self.at: Task | None = None  # in work
         self._wake = asyncio.Event()
         self._work = asyncio.create_task(self._run())
 
