@@ -1,13 +1,14 @@
-"""Trained networks: seconds of processor time, tiles against the whole, memory, the spectrum's corners, and style and
+"""Trained networks: seconds of processor time, tiles against the whole, memory, what shows of their grid, and style and
 content beside `gatys` and a published picture.
 
     python benchmarks/fast.py NETWORK STYLE CONTENT... [--vgg19 FILE --size 512] [--peer PAINTING] [--large 4096]
 
 Seconds are medians of processor time, of the network alone, after one pass to warm up. Tiles: mean and largest
 difference from the whole at 2,048 pixels, in levels of 255. Corners: energy of the luminance at the Nyquist frequencies
-over all its energy, in the painting and in the style. --vgg19: the network that judges, up to relu3_4; style distances
-are means over the contents, gatys has its defaults. --peer: a published painting of the first content. --large: the
-whole command on the first content enlarged to that long side, in a process of its own."""
+over all its energy, in the painting and in the style. Grid: its energy at periods of 2 and of 4 pixels over that of the
+frequencies beside them, along the side where it is larger; 1 is none. --vgg19: the network that judges, up to
+relu3_4; style distances are means over the contents, gatys has its defaults. --peer: a published painting of the first
+content. --large: the whole command on the first content enlarged to that long side, in a process of its own."""
 
 import resource
 import statistics
@@ -51,6 +52,19 @@ def corners(image: Image) -> float:
     return float((energy[h // 2].sum() + energy[:, w // 2].sum()) / energy.sum())
 
 
+def grid(image: Image, period: int) -> float:
+    """How far a period in pixels stands out, along either side."""
+    h, w = (length // 8 * 8 for length in size_of(image))
+    light = luminance(image)[:h, :w]
+    energy = torch.fft.fft2(light - light.mean()).abs().square()
+    found = []
+    for lines in (energy.sum(1), energy.sum(0)):
+        at = len(lines) // period
+        beside = [lines[at + side * by] for side in (-1, 1) for by in range(3, 7)]
+        found.append(float(lines[at] / torch.stack(beside).mean()))
+    return max(found)
+
+
 def at(image: Image, long_side: int) -> Image:
     return picture.resize(image, fit(*size_of(image), long_side))
 
@@ -92,6 +106,11 @@ def main(
     ours = [painted(model.network, one, encoder.precision) for one in small]
     told = " ".join(f"{1e4 * corners(one):.2f}" for one in ours)
     print(f"corners, of 10,000: {told}; style {1e4 * corners(at(shown, size)):.2f}", flush=True)
+    known = {"ours": ours, "contents": small, "style": [at(shown, size)]}
+    if peer is not None:
+        known["peer"] = [picture.read(peer).image]
+    for name, images in known.items():
+        print(f"grid, {name}: " + "; ".join(f"{grid(one, 2):.1f} and {grid(one, 4):.1f}" for one in images), flush=True)
     if vgg19 is not None:
         judge = Encoder("vgg19", load_vgg19(vgg19, first_padding="reflect"))
         found: dict[str, list[float]] = {"fast": [], "gatys": []}

@@ -23,13 +23,13 @@ from intarsia.sizes import fit, resize, size_of
 from intarsia.types import Image
 from intarsia.weights import check_tensors, read_tensors, verify
 
-FORMAT = "1"  # of the file; other ones are refused
+FORMAT = "2"  # of the file; other ones are refused
 SUFFIX = ".safetensors"
 PREFIX = "trained:"  # of the names of those that come with the package
 SHOWN = 384  # long side of the style's picture in a file, in pixels
 SHIPPED: dict[str, str] = {  # name: sha256
-    "glass": "1b4c98c9a3121024eb20b4226b452d2e5fd292e96807771ba67f6c98a659d85d",
-    "starry": "fa797568385976d358bfa4be720de66854aa7a1924a29102e2a5bc21f5378e40",
+    "glass": "a3e64c3c054c0138b5f42012935f588c38519245033df109fdde542d706a036f",
+    "starry": "02af491de2159159bb3e54a0af4ef8dd9491a3239d069d7b87949473cb5ca17e",
 }
 
 

@@ -35,7 +35,8 @@ Maps = Float[Tensor, "b _c _h _w"]
 
 class Layer(nn.Module):
     """A convolution within a reflected border; then, if `normed`, instance normalization and ReLU. enlarged: its input
-    is enlarged to twice the size first, each position four times; leak: see `Norm`."""
+    is enlarged to twice the size first, smoothly: with each position four times, as in the papers, half of the pixels
+    that a convolution sees repeat, and a lattice of two pixels stayed (benchmarks/RESULTS.md); leak: see `Norm`."""
 
     def __init__(
         self,
@@ -57,7 +58,7 @@ class Layer(nn.Module):
         """side: of the tiles, in positions of its own map; 0 for the whole at once."""
         if side:
             return self._in_tiles(x, side, relu)
-        y = self.conv(padded(F.interpolate(x, scale_factor=2.0) if self.enlarged else x, self.border))
+        y = self.conv(padded(_doubled(x) if self.enlarged else x, self.border))
         return y if self.norm is None else self.norm(y, relu)
 
     def _in_tiles(self, x: Maps, side: int, relu: bool) -> Maps:
@@ -85,10 +86,11 @@ class Layer(nn.Module):
         wanted = Box(*(length * self.stride for length in box))
         inner = wanted.grown(self.border, (times * h, times * w))
         source = Box(inner.top // times, inner.left // times, -(-inner.bottom // times), -(-inner.right // times))
+        source = source.grown(1, (h, w)) if self.enlarged else source  # what is enlarged lies between positions
         part = source.of(x).contiguous(memory_format=torch.channels_last)
         if self.enlarged:
             start = Box(source.top * 2, source.left * 2, source.bottom * 2, source.right * 2)
-            part = inner.within(start).of(F.interpolate(part, scale_factor=2.0))
+            part = inner.within(start).of(_doubled(part))
         beyond = (
             self.border - (wanted.left - inner.left),
             self.border - (inner.right - wanted.right),
@@ -284,7 +286,7 @@ def _hourglass(width: int, blocks: int) -> Iterator[nn.Module]:
     yield from (Layer(4 * width, 2 * width, enlarged=True), Layer(2 * width, width, enlarged=True, leak=LEAK))
 
 
-def _doubled(images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b 3 h2 w2"]:
+def _doubled(images: Maps) -> Float[Tensor, "b _c h2 w2"]:
     return F.interpolate(images, scale_factor=2.0, mode="bilinear", align_corners=False)
 
 

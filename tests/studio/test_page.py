@@ -573,9 +573,9 @@ def test_regions_are_merged_by_a_click_with_shift(page, photo):
     before = sketch(page)
     page.keyboard.press("p")
     page.mouse.click(*place(page, 0.7, 0.5))
-    assert page.locator("#region-r2").get_attribute("aria-pressed") == "true"
+    page.locator("#region-r2[aria-pressed=true]").wait_for()
     page.mouse.click(*place(page, 0.2, 0.5))
-    assert page.locator("#region-r1").get_attribute("aria-pressed") == "true"
+    page.locator("#region-r1[aria-pressed=true]").wait_for()
     page.keyboard.down("Shift")
     page.mouse.click(*place(page, 0.7, 0.5))
     page.keyboard.up("Shift")

@@ -3,9 +3,10 @@
 import pytest
 import torch
 
+from intarsia import swatches
 from intarsia.encoders import load
 from intarsia.losses import total_variation
-from intarsia.training.stylization import Objective, Weighed
+from intarsia.training.stylization import Objective, Weighed, lattice
 
 TOY = load("toy", device="cpu")
 
@@ -61,3 +62,18 @@ def test_a_descent_goes_towards_the_style(style, random_image, loss):
         torch.stack(list(terms.values())).sum().backward()
         adam.step()
     assert seen[-1] < 0.5 * seen[0]
+
+
+@pytest.mark.parametrize("period", [2, 4, 8])
+def test_the_grid_of_a_network_is_found_and_a_style_has_none(period):
+    pictures = torch.stack([swatches.paint(name, (128, 192)) for name in sorted(swatches.SWATCHES)])
+    grid = 0.06 * torch.where(torch.arange(192) % period < period / 2, 1.0, -1.0).expand(128, 192)
+    for picture in pictures:
+        own = float(lattice(picture[None]))
+        assert own < 3e-4
+        assert float(lattice((picture + grid)[None])) > own + 1e-3
+        assert float(lattice((picture.mT + grid.T)[None])) > own + 1e-3
+
+
+def test_a_grid_is_not_looked_for_in_less_than_a_patch(random_image):
+    assert float(lattice(random_image(63, 200)[None])) == 0

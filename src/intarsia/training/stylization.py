@@ -1,7 +1,8 @@
 """What a feed-forward network is trained for: its paintings are to have the statistics of a style, and the content's
 shapes, as one that `gatys` optimizes (Johnson et al. 2016, arXiv:1603.08155, with the losses of `gatys`).
 
-    L = sum over levels k  lambda_k (alpha L_content(y_k, content at k) + beta L_texture(y_k, style_k) + tv TV(y_k))
+    L = sum over levels k  lambda_k (alpha L_content(y_k, content at k) + beta L_texture(y_k, style_k) + tv TV(y_k)
+                                     + L_lattice(y_k))
 
 A network with several levels paints at several sizes, and each subnet learns from all paintings that it has a part in
 (Wang et al. 2017, arXiv:1612.01895, eq. 5). Each level may have a style of its own.
@@ -25,6 +26,11 @@ from intarsia.types import Image
 
 Images = Float[Tensor, "b 3 h w"]
 OUTSIDE = 10.0  # weight of what is painted beyond black and white
+LATTICE = 50.0  # of the network's own grid
+PERIOD, PATCH = (
+    8,
+    64,
+)  # pixels: of the coarsest grid that is looked for, and the side of the patches it is looked for in
 
 
 STYLE_TAPS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")
@@ -81,6 +87,7 @@ class Objective:
             "content": weighed.content * torch.stack(content).mean(),
             "tv": weighed.tv * torch.stack(variation).mean(),
             "outside": OUTSIDE * outside_range(paintings),
+            "lattice": LATTICE * lattice(paintings),
         }
 
     def _features(self, images: Images, taps: Sequence[str]) -> dict[str, Float[Tensor, "b c h2 w2"]]:
@@ -96,3 +103,21 @@ class Objective:
         distance = LOSSES[self.weighed.loss]
         found = [distance(moments(one).through(basis), style) for one in features]
         return DEEP_WEIGHTS.get(tap, 1.0) * torch.cat(found).mean()
+
+
+def lattice(images: Images) -> Float[Tensor, ""]:
+    """Energy of the rows and columns of the spectrum at periods of 8, 4 and 2 pixels (and 8/3) beyond that of their
+    neighbors: there the grid of a network shows that enlarges its maps (Odena et al. 2016), and nothing of a style.
+    0 for pictures smaller than a patch."""
+    h, w = (length // PATCH for length in size_of(images))
+    if not h * w:
+        return images.new_zeros(())
+    patches = images[..., : h * PATCH, : w * PATCH].float().unfold(2, PATCH, PATCH).unfold(3, PATCH, PATCH)
+    found = torch.fft.fft2(patches - patches.mean((-2, -1), keepdim=True), norm="ortho")
+    energy = (found.real.square() + found.imag.square()) / PATCH**2
+    lines = torch.arange(PATCH // PERIOD, PATCH, PATCH // PERIOD, device=images.device)
+
+    def at(rows: Tensor) -> Tensor:
+        return energy[..., rows, :].sum((-2, -1)) + energy[..., rows].sum((-2, -1))
+
+    return (at(lines) - (at(lines - 2) + at(lines + 2)) / 2).relu().mean()

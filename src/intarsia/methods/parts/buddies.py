@@ -29,6 +29,7 @@ SIDE = 256  # pixels at which pictures are compared: the longer side
 INSIDE = 0.5  # of a map, where a point may be
 ACTIVE = 0.05  # of the range of squared norms, below which nothing is seen
 LEAST = 0.2  # activation of a pair
+FLAT = 1e-3  # of the largest squared norm: a smaller range is rounding, which differs from processor to processor
 MOST = 2000  # pairs that go on from one layer to the next
 PIECE = 128  # windows compared in one go
 
@@ -146,7 +147,8 @@ def _sides(encoder: Encoder, image: Image, area: Map | None, levels: list[Level]
 
 def _side(features: Float[Tensor, "c h w"], area: Map) -> Side:
     norms = features.square().sum(0)
-    active = (norms - norms.min()) / (norms.max() - norms.min()).clamp_min(1e-12)
+    above, span = norms - norms.min(), norms.max() - norms.min()
+    active = above / span if bool(span > FLAT * norms.max()) else torch.zeros_like(norms)
     inside = F.adaptive_avg_pool2d(area[None], size_of(features))[0].to(features.device)
     return Side(features.permute(1, 2, 0).contiguous(), active, inside >= INSIDE)
 
