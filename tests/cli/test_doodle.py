@@ -76,13 +76,14 @@ def test_defaults_are_those_of_a_doodle_and_stand_in_the_recipe(doodle):
 
 
 def test_a_photograph_keeps_its_shapes(doodle):
-    assert doodle("-o", "out.png", "--content", "content.png", "--content-weight", "100") == 0
+    given = ("--content", "content.png", "--no-copy-patches")  # those of the style have no shapes of the content
+    assert doodle("-o", "out.png", *given, "--content-weight", "100") == 0
     method = read_recipe("out.png").build_method()
     assert (method.loss, method.init, method.content_weight) == ("patches", "content", 100)
-    assert doodle("-o", "usual.png", "--content", "content.png") == 0
+    assert doodle("-o", "usual.png", *given) == 0
     assert read_recipe("usual.png").build_method().content_weight == 0.13
     near, far = ((image(name) - image("content.png")).square().mean() for name in ("out.png", "usual.png"))
-    assert float(near) < float(far)
+    assert float(near) < 0.5 * float(far), (near, far)
 
 
 def test_the_same_seed_the_same_picture(doodle):

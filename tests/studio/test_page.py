@@ -588,13 +588,13 @@ def test_regions_are_merged_with_the_keyboard_in_the_list(page, photo):
     page.focus("#merge")
     page.keyboard.press("Enter")
     page.keyboard.press("Escape")
-    assert page.locator("#merge").get_attribute("aria-pressed") == "false"
+    page.locator("#merge[aria-pressed=false]").wait_for()
     page.keyboard.press("Enter")
     page.focus("#region-r2")
-    assert page.locator("#region-r2").get_attribute("aria-label") == "Region 2: merge it into Region 1"
+    page.locator("#region-r2[aria-label='Region 2: merge it into Region 1']").wait_for()
     page.keyboard.press("Enter")
     until(page, lambda now: len(now["regions"]) == 1)
-    assert page.evaluate("() => document.activeElement.id") == "region-r1"
+    page.locator("#region-r1:focus").wait_for()
     merged(page, before)
 
 
