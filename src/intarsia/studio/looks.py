@@ -137,10 +137,20 @@ class Looks:
         shown = picture.to_pil(image[:, top:bottom, left:right], alpha[top:bottom, left:right])
         return {"image": _encoded(shown), "whole": bool((alpha >= 1).all())}
 
+    def points(self, content: str, on: dict[str, str]) -> dict[str, Any]:
+        """Pairs of points of a content and a style. GuideError where none are found."""
+        images = [_as_image(levels) for levels in (self._levels(content, CANVAS), self._on(on))]
+        found = best_pairs(self.method.networks.load_encoder(), *images, clusters=FOUND)
+        if len(found) < FEWEST:
+            raise GuideError(
+                "no pairs of points were found: nothing in these two pictures is alike enough in its place. Make them "
+                "by hand."
+            )
+        return {"pairs": [[round(value, 5) for value in row] for row in found.rows]}
+
     def preview(self, sketch: dict[str, Any]) -> dict[str, Any]:
-        """The sketch, painted small by a quick method, and what is to be said of it; the pairs of points, which are
-        found where it has none. Raises Dropped."""
-        whole = self._paired(Sketch(**sketch))
+        """The sketch, painted small by a quick method, and what is to be said of it. Raises Dropped."""
+        whole = Sketch(**sketch)
         given: dict[str, Any] = {}
         notices: list[str] = []
         with listening(notices.append):
@@ -151,9 +161,8 @@ class Looks:
             given |= {name: self._swatch(name) for name in recipe.styles if name.startswith("swatch:")}
             job = Job.open(recipe, given=given, method=self._method(recipe.method, recipe.build_method))
             image, alpha = self._shown(whole, job)
-        said = {"notices": [told(text) for text in notices if is_news(text)]}
-        pairs = {} if whole.deform is None else {"pairs": whole.deform.pairs}
-        return {"image": _encoded(picture.to_pil(image, alpha)), **said, **pairs}
+        shown = picture.to_pil(image, alpha)
+        return {"image": _encoded(shown), "notices": [told(text) for text in notices if is_news(text)]}
 
     # ---- what is kept ------------------------------------------------------------------------------------------------
 
@@ -172,22 +181,6 @@ class Looks:
         frame = bending.bent(job)
         result = job.result(frame)
         return ruled(result.image, frame.grid), result.alpha
-
-    def _paired(self, sketch: Sketch) -> Sketch:
-        """With pairs of points. GuideError where none are found."""
-        if sketch.room != "deform" or sketch.deform is None or sketch.deform.pairs is not None:
-            return sketch
-        style = bending.style_of(sketch)
-        on = {"swatch": str(style.swatch)} if style.picture is None else {"picture": style.picture}
-        images = [_as_image(levels) for levels in (self._levels(str(sketch.content), CANVAS), self._on(on))]
-        found = best_pairs(self.method.networks.load_encoder(), *images, clusters=FOUND)
-        if len(found) < FEWEST:
-            raise GuideError(
-                "no pairs of points were found: nothing in these two pictures is alike enough in its place. Make them "
-                "by hand."
-            )
-        rows = [[round(value, 5) for value in row] for row in found.rows]
-        return sketch.model_copy(update={"deform": sketch.deform.model_copy(update={"pairs": rows})})
 
     def _looked(self, job: Job, content: str) -> Image:
         look: Preview = self._once(

@@ -16,7 +16,7 @@ from starlette.concurrency import run_in_threadpool
 
 from intarsia.studio.folder import Folder, steps_of
 from intarsia.studio.shared import ANEW, FOREVER, Studio, file, studio_of
-from intarsia.studio.sketch import MOST_NAMED, Deformed, Drawn, Id, Key, Name, Part, Sketch, Style, Words
+from intarsia.studio.sketch import MOST_NAMED, Drawn, Id, Key, Name, Part, Sketch, Style, Words
 from intarsia.studio.store import Row
 
 MAP_SIDE = 2048  # of a map that is sent
@@ -132,12 +132,11 @@ def add_pictures(app: FastAPI) -> None:
 
     @app.post("/api/points")
     async def points(request: Request, alike: Alike) -> dict[str, Any]:
-        """Pairs of points, found: those of a sketch that has none yet."""
-        deform = Deformed(style=alike.style.id)
-        sketch = Sketch(room="deform", content=alike.content, styles=[alike.style], deform=deform)
-        studio = studio_of(request)
-        answer = await studio.desk.ask("preview", sketch=studio.check(sketch).model_dump())
-        return {"pairs": answer["pairs"]}
+        """Pairs of points, found."""
+        studio, style = studio_of(request), alike.style
+        studio.check(Sketch(content=alike.content, styles=[style]))
+        on = {"swatch": style.swatch} if style.picture is None else {"picture": style.picture}
+        return {"pairs": (await studio.desk.ask("points", content=alike.content, on=on))["pairs"]}
 
     @app.post("/api/preview")
     async def preview(request: Request, sketch: Sketch, session: Name = "", passing: bool = False) -> Response:

@@ -32,7 +32,7 @@ from intarsia.studio.rooms import ROOMS
 from intarsia.studio.rooms.names import Names
 from intarsia.studio.sketch import Sketch
 
-TASKS = ("about", "open", "swatch", "example", "draw", "partition", "cutout", "preview")  # of `Looks`
+TASKS = ("about", "open", "swatch", "example", "draw", "partition", "cutout", "points", "preview")  # of `Looks`
 EVERY = 0.7  # seconds between two pictures of a painting on its way
 
 

@@ -34,6 +34,8 @@ def test_the_recipe_is_that_of_the_command_with_the_pairs():
 
 def test_pairs_that_are_not_told_are_found_when_it_is_painted():
     assert recipe(pairs=None).build_method() == Deform()
+    with pytest.raises(GuideError, match="to look at"):
+        ROOMS["deform"].quick(recipe(pairs=None))
 
 
 @pytest.mark.parametrize(("said", "told"), [({"style": "s9"}, "no painting"), ({"pairs": PAIRS[:2]}, "2 pairs")])

@@ -44,6 +44,9 @@ def style_of(sketch: Sketch) -> Style:
 
 
 def quick(recipe: Recipe) -> Recipe:
+    """Raises GuideError without pairs: a look does not search for them."""
+    if not recipe.settings.get("points"):
+        raise GuideError("there are no pairs of points to look at. Find some, or add them.")
     return recipe
 
 
