@@ -968,6 +968,18 @@ def test_points_are_moved_made_and_removed_with_the_keyboard(page, rabbits):
     assert not page.faults
 
 
+def test_the_next_pair_is_at_once_the_one_that_tab_reaches_on_either_picture(page, rabbits):
+    with_points(page, rabbits)
+    page.focus("#points-photograph .chosen")
+    reached = page.evaluate("""() => {
+        const key = new KeyboardEvent("keydown", { key: "PageDown", bubbles: true, cancelable: true });
+        document.activeElement.dispatchEvent(key);
+        return ["photograph", "painting"].map((name) =>
+            [...document.querySelectorAll(`#points-${name} .point`)].findIndex((point) => point.tabIndex === 0));
+    }""")  # before anything is drawn again
+    assert reached == [1, 1]
+
+
 def test_on_a_narrow_page_the_pictures_are_one_above_the_other(browser, server, rabbits):
     context = browser.new_context(viewport={"width": 390, "height": 844})
     page = opened(context, server)

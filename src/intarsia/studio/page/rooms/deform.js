@@ -198,9 +198,10 @@ export class DeformRoom {
     if (side !== undefined) this.#focus(side);
   }
 
-  /** @param {Side} side */
+  /** Both sides at once, not when they are next drawn: a quick Tab goes to the same pair. @param {Side} side */
   #focus(side) {
-    this.#sync(side);
+    this.#sync(0);
+    this.#sync(1);
     /** @type {HTMLElement | undefined} */ (this.layers[side].children[this.chosen])?.focus({ preventScroll: true });
   }
 
