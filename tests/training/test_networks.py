@@ -189,7 +189,14 @@ def test_two_processes_train_as_one_with_the_same_batch(trainer, tmp_path):
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"style_size": (64, 64)}, {"crop": 100}, {"network": "multimodal", "level_weight": (1.0,)}, {"rate": 0}],
+    [
+        {"style_size": (64, 64)},
+        {"crop": 100},
+        {"network": "multimodal", "level_weight": (1.0,)},
+        {"rate": 0},
+        {"style_taps": ()},
+        {"style_taps": ("relu1_1",) * 2},
+    ],
 )
 def test_settings_that_cannot_be_are_refused(wrong):
     with pytest.raises(pydantic.ValidationError):

@@ -5,6 +5,7 @@ import torch
 
 from intarsia import swatches
 from intarsia.encoders import load
+from intarsia.errors import UsageError
 from intarsia.losses import total_variation
 from intarsia.training.stylization import Objective, Weighed, lattice
 
@@ -47,6 +48,27 @@ def test_each_level_has_its_style_its_size_and_its_weight(style, random_image):
     first = Objective.of(Weighed(), TOY, [coarse], [32])([paintings[0]], small)
     second = Objective.of(Weighed(), TOY, [fine], [64])([paintings[1]], contents)
     torch.testing.assert_close(both["style"], 0.5 * first["style"] + 2 * second["style"])
+
+
+def test_other_layers_may_be_looked_at(style, random_image):
+    contents, paintings = random_image(64, 64, 2)[None], [random_image(64, 64, 4)[None]]
+    encoder = load("compact", device="cpu", precision="fp32")
+
+    def terms(taps, content_tap="relu3_1"):
+        weighed = Weighed(style_taps=taps, content_tap=content_tap)
+        return Objective.of(weighed, encoder, [style], [64])(paintings, contents)
+
+    first, second, both = terms(("relu1_1",)), terms(("relu2_1",)), terms(("relu1_1", "relu2_1"))
+    torch.testing.assert_close(both["style"], first["style"] + second["style"])
+    assert float(first["style"]) != pytest.approx(float(second["style"]))
+    torch.testing.assert_close(first["content"], both["content"])
+    shallow = terms(("relu1_1", "relu2_1"), "relu2_1")  # a layer that is both
+    assert float(shallow["content"]) != pytest.approx(float(both["content"]))
+    torch.testing.assert_close(shallow["style"], both["style"])
+    with pytest.raises(UsageError, match="relu9_1"):
+        terms(("relu1_1", "relu9_1"))
+    with pytest.raises(UsageError, match="relu9_2"):
+        terms(("relu1_1",), "relu9_2")
 
 
 @pytest.mark.parametrize("loss", ["gram", "moments", "wasserstein"])

@@ -74,6 +74,10 @@ class Training:
     """What a texture is, as in gatys."""
     content_weight: Annotated[float, Field(ge=0)] = 0.13
     """How much the content's shapes count against the style."""
+    style_taps: Annotated[tuple[str, ...], Field(min_length=1)] = Weighed.style_taps
+    """Layers whose statistics are the style."""
+    content_tap: str = Weighed.content_tap
+    """Layer whose features are the content."""
     tv: Annotated[float, Field(ge=0)] = 0.3
     """Weight of total variation, which calms noise."""
     seed: Annotated[int, Field(ge=0)] = 0
@@ -85,6 +89,8 @@ class Training:
         for name, given in (("style_size", self.style_size), ("level_weight", self.level_weight)):
             if given and len(given) != levels:
                 raise ValueError(f"{name} has {len(given)} values, and {self.network} paints at {levels} sizes")
+        if len(set(self.style_taps)) < len(self.style_taps):
+            raise ValueError(f"style_taps names a tap twice: {', '.join(self.style_taps)}")
         if self.side % 16:
             raise ValueError(f"crop is {self.side}, and has to be a multiple of 16")
         return self
@@ -194,7 +200,8 @@ class Trainer:
         if self.start is not None:
             self._take_over(network)
         network.to(self.encoder.device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
-        weighed = Weighed(settings.loss, settings.content_weight, settings.tv, settings.level_weight)
+        taps = settings.style_taps, settings.content_tap
+        weighed = Weighed(settings.loss, settings.content_weight, settings.tv, settings.level_weight, *taps)
         styles = self.styles if len(self.styles) > 1 else [self.styles[0]] * network.levels
         objective = Objective.of(weighed, self.encoder, styles, settings.sizes)
         passed = network if self.crew.size == 1 else nn.parallel.DistributedDataParallel(network)

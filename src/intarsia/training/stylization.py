@@ -27,25 +27,21 @@ from intarsia.types import Image
 Images = Float[Tensor, "b 3 h w"]
 OUTSIDE = 10.0  # weight of what is painted beyond black and white
 LATTICE = 50.0  # of the network's own grid
-PERIOD, PATCH = (
-    8,
-    64,
-)  # pixels: of the coarsest grid that is looked for, and the side of the patches it is looked for in
-
-
-STYLE_TAPS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")
-CONTENT_TAP = "relu3_1"
+PERIOD, PATCH = 8, 64  # pixels: of the coarsest grid that is looked for, and the side of the patches looked in
 
 
 @dataclass(frozen=True)
 class Weighed:
     """Which losses there are, and what they count. loss: `gram`, `moments` or `wasserstein`; content, tv: beside the
-    style's 1; levels: the weight of each, 1 for all when there are none."""
+    style's 1; levels: the weight of each, 1 for all when there are none; style_taps, content_tap: the layers they look
+    at."""
 
     loss: str = "wasserstein"
     content: float = 0.13
     tv: float = 0.3
     levels: tuple[float, ...] = ()
+    style_taps: tuple[str, ...] = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")
+    content_tap: str = "relu3_1"
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,10 +54,12 @@ class Objective:
 
     @classmethod
     def of(cls, weighed: Weighed, encoder: Encoder, styles: Sequence[Image], sizes: Sequence[int]) -> "Objective":
-        """styles, sizes: of each level its style, and the long side at which that is looked at."""
+        """styles, sizes: of each level its style, and the long side at which that is looked at. Raises UsageError for
+        taps that the encoder does not have."""
+        encoder.check_taps((*weighed.style_taps, weighed.content_tap))
         found = []
         for style, size in zip(styles, sizes, strict=True):
-            found.append(styles_in_basis(encoder, Guide.everywhere(style), size, STYLE_TAPS))
+            found.append(styles_in_basis(encoder, Guide.everywhere(style), size, weighed.style_taps))
         return cls(weighed, encoder, tuple(found))
 
     def __call__(
@@ -76,10 +74,10 @@ class Objective:
         return sums
 
     def _terms(self, paintings: Images, contents: Images, style: dict[str, Moments]) -> dict[str, Tensor]:
-        weighed, tap = self.weighed, CONTENT_TAP
+        weighed, tap = self.weighed, self.weighed.content_tap
         with torch.no_grad():
             wanted = self._features(contents, (tap,))[tap]
-        found = self._features(paintings, tuple(dict.fromkeys((*STYLE_TAPS, tap))))
+        found = self._features(paintings, tuple(dict.fromkeys((*weighed.style_taps, tap))))
         content = [content_loss(ours, theirs) for ours, theirs in zip(found[tap], wanted, strict=True)]
         variation = [total_variation(painting) for painting in paintings]
         return {
@@ -92,14 +90,14 @@ class Objective:
 
     def _features(self, images: Images, taps: Sequence[str]) -> dict[str, Float[Tensor, "b c h2 w2"]]:
         """Those that are compared place by place in the encoder's basis, the others plain."""
-        plain = [tap for tap in taps if tap != CONTENT_TAP]
+        plain = [tap for tap in taps if tap != self.weighed.content_tap]
         precision = self.encoder.precision
         with torch.autocast(images.device.type, precision, enabled=precision != torch.float32):
             return self.encoder.network(images, taps, plain)
 
     def _distance(self, features: Float[Tensor, "b c h2 w2"], style: Moments, tap: str) -> Float[Tensor, ""]:
         """The mean over the batch of the distances from the style, in the encoder's basis."""
-        basis = None if tap == CONTENT_TAP else self.encoder.basis(tap)
+        basis = None if tap == self.weighed.content_tap else self.encoder.basis(tap)
         distance = LOSSES[self.weighed.loss]
         found = [distance(moments(one).through(basis), style) for one in features]
         return DEEP_WEIGHTS.get(tap, 1.0) * torch.cat(found).mean()
