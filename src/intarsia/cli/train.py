@@ -90,8 +90,9 @@ def _check(styles: Sequence[str], output: Path, settings: Training, crew: Crew) 
         raise UsageError(f"{settings.network} learns from {wanted}, and {len(styles)} came.")
     if output.suffix.lower() != SUFFIX:
         raise UsageError(f"`output` {output} has to end in {SUFFIX}, which networks are told by.")
-    if settings.batch % crew.size:
-        raise UsageError(f"`batch` {settings.batch} cannot be shared out among {crew.size} processes. Take a multiple.")
+    batch = settings.crops.batch
+    if batch % crew.size:
+        raise UsageError(f"`batch` {batch} cannot be shared out among {crew.size} processes. Take a multiple.")
     picture.check_target(str(output.with_suffix(SEEN[0])), [name for name in styles if os.path.exists(name)])
 
 

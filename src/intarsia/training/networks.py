@@ -38,10 +38,27 @@ SKIPPED, TIMED = 3, 20  # first steps that are not timed, and those by which the
 SPARE = 0.95  # of the minutes given that go into steps; the rest into samples and checkpoints
 AVERAGE = 0.99  # how much of their average the weights keep per step
 SAMPLES = 4  # pictures on a sheet
-SIZES = {"singular": (512,), "multimodal": (256, 512, 1024)}
-BLOCKS = {"singular": 5, "multimodal": 3}
-CROPS = {"singular": 256, "multimodal": 512}
 Kind = Singular | Multimodal
+
+
+@dataclass(frozen=True)
+class Usual:
+    """What a network is trained with where nothing else is asked for."""
+
+    blocks: int
+    crop: int
+    sizes: tuple[int, ...]
+    batch: int
+    rate: float
+    content: float
+
+
+# Multimodal learns more from many steps of one crop than from half as many of two (benchmarks/RESULTS.md), and a rate
+# as high as singular's shakes its three subnets, each of which begins where the one before ends.
+USUAL = {
+    "singular": Usual(5, 256, (512,), 2, 2e-3, Weighed.content),
+    "multimodal": Usual(3, 512, (256, 512, 1024), 1, 1e-3, 0.2),
+}
 
 
 @settings_dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid", allow_inf_nan=False))
@@ -59,12 +76,12 @@ class Training:
     """Time that the training may take; its first steps are timed, and all others planned by them."""
     steps: Annotated[int, Field(ge=1)] | None = None
     """Steps to take, whatever the time."""
-    batch: Annotated[int, Field(ge=1)] = 2
-    """Crops a step, in all processes together."""
+    batch: Annotated[int, Field(ge=1)] | None = None
+    """Crops a step, in all processes together; 2 for singular, 1 for multimodal."""
     crop: Annotated[int, Field(ge=64)] | None = None
     """Side of the crops in pixels, a multiple of 16; 256 for singular, 512 for multimodal."""
-    rate: Annotated[float, Field(gt=0)] = 2e-3
-    """Of Adam; it rises in the first steps, and falls to zero at the end."""
+    rate: Annotated[float, Field(gt=0)] | None = None
+    """Of Adam; it rises in the first steps, and falls to zero at the end. 0.002 for singular, 0.001 for multimodal."""
     style_size: tuple[Annotated[int, Field(ge=16)], ...] = ()
     """Long side at which the style is looked at, one for each size that is painted: 512 for singular; 256, 512 and 1024
     for multimodal."""
@@ -72,8 +89,8 @@ class Training:
     """What each size that is painted counts; 1 when not given."""
     loss: Literal["gram", "moments", "wasserstein"] = "wasserstein"
     """What a texture is, as in gatys."""
-    content_weight: Annotated[float, Field(ge=0)] = 0.13
-    """How much the content's shapes count against the style."""
+    content_weight: Annotated[float, Field(ge=0)] | None = None
+    """How much the content's shapes count against the style; 0.13 for singular, 0.2 for multimodal."""
     style_taps: Annotated[tuple[str, ...], Field(min_length=1)] = Weighed.style_taps
     """Layers whose statistics are the style."""
     content_tap: str = Weighed.content_tap
@@ -96,18 +113,38 @@ class Training:
         return self
 
     @property
+    def usual(self) -> Usual:
+        """Where nothing else is asked for."""
+        return USUAL[self.network]
+
+    @property
     def side(self) -> int:
         """Of the crops."""
-        return self.crop or CROPS[self.network]
+        return self.crop or self.usual.crop
 
     @property
     def sizes(self) -> tuple[int, ...]:
         """At which the styles are looked at."""
-        return self.style_size or SIZES[self.network]
+        return self.style_size or self.usual.sizes
+
+    @property
+    def crops(self) -> Crops:
+        """What a step looks at."""
+        return Crops(self.batch or self.usual.batch, self.side, noisy=0.0, paintings=0.0)
+
+    @property
+    def weighed(self) -> Weighed:
+        """What a painting is to be."""
+        content = self.usual.content if self.content_weight is None else self.content_weight
+        return Weighed(self.loss, content, self.tv, self.level_weight, self.style_taps, self.content_tap)
+
+    def schedule(self, steps: int) -> Cosine:
+        """Of the rate, over so many steps."""
+        return Cosine(steps, self.rate or self.usual.rate, WARMUP)
 
     def architecture(self) -> dict[str, Any]:
         """The network's own settings."""
-        blocks = self.blocks or BLOCKS[self.network]
+        blocks = self.blocks or self.usual.blocks
         if self.network == "singular":
             return {"width": self.width, "blocks": blocks}
         return {"widths": [self.width // 2, self.width // 2, self.width], "blocks": blocks}
@@ -157,7 +194,7 @@ class Trainer:
         if "steps" not in stage.extra:
             self._plan(run, stage)
         steps = stage.extra["steps"] if self.settings.steps is None else self.settings.steps
-        stage.schedule = self._schedule(steps)
+        stage.schedule = self.settings.schedule(steps)
         for saved in replace(run, steps=steps).go(stage):
             if saved:
                 self._show(stage)
@@ -200,19 +237,17 @@ class Trainer:
         if self.start is not None:
             self._take_over(network)
         network.to(self.encoder.device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
-        taps = settings.style_taps, settings.content_tap
-        weighed = Weighed(settings.loss, settings.content_weight, settings.tv, settings.level_weight, *taps)
         styles = self.styles if len(self.styles) > 1 else [self.styles[0]] * network.levels
-        objective = Objective.of(weighed, self.encoder, styles, settings.sizes)
+        objective = Objective.of(settings.weighed, self.encoder, styles, settings.sizes)
         passed = network if self.crew.size == 1 else nn.parallel.DistributedDataParallel(network)
         return Stage(
             name=settings.network,
             network=network,
             descent=torch.optim.Adam(network.parameters(), betas=(0.9, 0.99)),
             loss=partial(_loss, passed, objective),
-            schedule=self._schedule(settings.steps or 1 << 30),
+            schedule=settings.schedule(settings.steps or 1 << 30),
             keep=AVERAGE,
-            crops=Crops(settings.batch, settings.side, noisy=0.0, paintings=0.0),
+            crops=settings.crops,
             seed=(settings.seed,),
         )
 
@@ -228,9 +263,6 @@ class Trainer:
                 f"{self.settings.architecture()} is to be trained. Ask for the same `network`, `width` and `blocks`."
             )
         network.load_state_dict(given)
-
-    def _schedule(self, steps: int) -> Cosine:
-        return Cosine(steps, self.settings.rate, WARMUP)
 
     def _show(self, stage: Stage[Kind]) -> None:
         """Samples and curves, beside the network; what cannot be written does not stop the training."""
