@@ -26,6 +26,7 @@ from intarsia.weights import check_tensors, read_tensors, verify
 FORMAT = "2"  # of the file; other ones are refused
 SUFFIX = ".safetensors"
 PREFIX = "trained:"  # of the names of those that come with the package
+MOST = 256  # channels at the full size, or blocks, that a file may ask for
 SHOWN = 384  # long side of the style's picture in a file, in pixels
 SHIPPED: dict[str, str] = {  # name: sha256
     "glass": "a3e64c3c054c0138b5f42012935f588c38519245033df109fdde542d706a036f",
@@ -76,17 +77,27 @@ def _read(path: Path, name: str) -> Model:
         )
     try:
         settings = json.loads(told.get("settings", ""))
-        network = NETS[told["network"]](**settings)
-    except (ValueError, TypeError, RuntimeError) as error:
+        network = _empty(told["network"], settings)
+    except (ValueError, TypeError, AttributeError, RuntimeError) as error:
         raise WeightsError(f"{name}: its settings make no network ({error}). Fetch the file anew.") from None
     tensors = read_tensors(path)
     shapes = {key: tuple(value.shape) for key, value in network.state_dict().items()}
-    network.load_state_dict(check_tensors(tensors, shapes, f"network {told['network']} in {name}"))
+    network.load_state_dict(check_tensors(tensors, shapes, f"network {told['network']} in {name}"), assign=True)
     style = tensors.get("style")
     if style is None or style.dtype != torch.uint8 or style.ndim != 3 or len(style) != 3 or not style.numel():
         raise WeightsError(f"{name}: the picture of its style is missing or broken. Fetch the file anew.")
     frozen = network.requires_grad_(False).eval().to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     return Model(frozen, style.float() / 255, settings, told)
+
+
+def _empty(kind: str, settings: Mapping[str, Any]) -> Singular | Multimodal:
+    """Without memory for its weights: the settings in a file may ask for any amount, before its tensors are seen."""
+    for value in settings.values():
+        for number in value if isinstance(value, list) else [value]:
+            if type(number) is not int or not 0 < number <= MOST:
+                raise ValueError(f"{number!r} is no whole number from 1 to {MOST}")
+    with torch.device("meta"):  # draws no random numbers either
+        return NETS[kind](**settings)
 
 
 def _metadata(path: Path, name: str) -> dict[str, str]:

@@ -73,9 +73,8 @@ class Photographs:
         return cls([*photographs * 3, *painted], rank, ranks)
 
     def batch(self, crops: Crops, seed: tuple[int, ...]) -> Float[Tensor, "b 3 s s"]:
-        """Crops, 0 to 1: squares of half to all of a picture's short side, half of them flipped, some in
-        other colors. The next batch is read
-        in the background meanwhile."""
+        """Crops, 0 to 1: squares of half to all of a picture's short side, half of them flipped, some in other colors.
+        The next batch is read in the background meanwhile."""
         now = self._ahead.pop((crops, seed), None) or self._reader.submit(self.drawn, crops, seed)
         after = (*seed[:-1], seed[-1] + 1)
         self._ahead = {(crops, after): self._reader.submit(self.drawn, crops, after)}
