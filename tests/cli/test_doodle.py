@@ -149,6 +149,11 @@ def test_colors_that_do_not_pair_are_listed_on_both_sides(doodle, capsys):
         (["map.png", "--style", "painting.png", "--style-map", "map_s.png", "-o", "map.png"], 2, "map.png"),
         (["map.png", "--style", "painting.png", "--style-map", "map.png", "-o", "out.png"], 3, "same aspect"),
         (["map.png", "--style", "painting.png", "--style-map", "map_s.png", "-o", "o.png", "--lost", "1"], 2, "--lost"),
+        (
+            ["map.png", "one", "two", "--style", "a", "--style-map", "b", "-o", "o.png"],
+            2,
+            "does not know what 'one two' is",
+        ),
     ],
     ids=lambda value: value if isinstance(value, str) else None,
 )

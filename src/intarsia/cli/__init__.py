@@ -133,10 +133,16 @@ def app_of(arguments: list[str], whole: bool = False) -> "App":
 
 
 def _explained(error: Exception, arguments: list[str]) -> "IntarsiaError":
-    from cyclopts import CycloptsError, MissingArgumentError
+    from cyclopts import CycloptsError, MissingArgumentError, UnusedCliTokensError
 
     from intarsia.errors import UsageError, explained
 
+    if isinstance(error, UnusedCliTokensError) and error.unused_tokens and error.command_chain:
+        command, left = " ".join(error.command_chain), " ".join(error.unused_tokens)
+        return UsageError(
+            f"{command} does not know what {left!r} is for. A flag that takes several values is named before each of "
+            f"them (--flag A --flag B). See intarsia {command} --help."
+        )
     if isinstance(error, MissingArgumentError) and error.argument is not None and error.command_chain:
         command = " ".join(error.command_chain)
         return UsageError(f"{command}: {error.argument.name} is missing. See intarsia {command} --help.")
