@@ -211,6 +211,14 @@ def test_each_network_has_what_is_usual_for_it_unless_something_else_is_asked_fo
     asked = Training(network="multimodal", batch=4, rate=0.01, content_weight=0, blocks=1)
     assert (asked.crops.batch, asked.weighed.content, asked.architecture()["blocks"]) == (4, 0, 1)
     assert asked.schedule(9).rate == 0.01
+    for one in (Training(), three, asked):
+        kept = one.explicit()
+        assert not [
+            name for name, value in kept.items() if value in (None, ()) and name not in ("steps", "level_weight")
+        ]
+        again = Training(**kept)
+        assert (again.crops, again.weighed, again.schedule(9)) == (one.crops, one.weighed, one.schedule(9))
+        assert again.architecture() == one.architecture()
 
 
 def test_a_training_may_begin_with_a_trained_network(trainer, tmp_path):

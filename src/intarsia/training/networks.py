@@ -138,6 +138,19 @@ class Training:
         content = self.usual.content if self.content_weight is None else self.content_weight
         return Weighed(self.loss, content, self.tv, self.level_weight, self.style_taps, self.content_tap)
 
+    def explicit(self) -> dict[str, Any]:
+        """All settings, with what is usual where nothing was asked for: what is kept of a training."""
+        usual = self.usual
+        filled = {
+            "blocks": self.blocks or usual.blocks,
+            "batch": self.crops.batch,
+            "crop": self.side,
+            "rate": self.rate or usual.rate,
+            "style_size": self.sizes,
+            "content_weight": self.weighed.content,
+        }
+        return asdict(self) | filled
+
     def schedule(self, steps: int) -> Cosine:
         """Of the rate, over so many steps."""
         return Cosine(steps, self.rate or self.usual.rate, WARMUP)
@@ -226,7 +239,7 @@ class Trainer:
     def _run(self) -> Run:
         sums = tuple(hashlib.sha256(style.numpy().tobytes()).hexdigest()[:16] for style in self.styles)
         facts = {"styles": sums, "pictures": self.photographs.digest(), "encoder": self.encoder.name}
-        whole = Whole(**asdict(self.settings), **facts)
+        whole = Whole(**self.settings.explicit(), **facts)
         checkpoint = self.out.with_suffix(".checkpoint")
         return Run("intarsia train", whole, self.photographs, checkpoint, 0, None, self.every, self.crew.rank > 0)
 
