@@ -29,8 +29,8 @@ PREFIX = "trained:"  # of the names of those that come with the package
 MOST = 256  # channels at the full size, or blocks, that a file may ask for
 SHOWN = 384  # long side of the style's picture in a file, in pixels
 SHIPPED: dict[str, str] = {  # name: sha256
-    "glass": "a3e64c3c054c0138b5f42012935f588c38519245033df109fdde542d706a036f",
-    "starry": "02af491de2159159bb3e54a0af4ef8dd9491a3239d069d7b87949473cb5ca17e",
+    "glass": "8168da13c56caa758d5a22813b278e5c22593dee8f57a2d1b331dfa8b6d7650e",
+    "starry": "be62ff03ab43eb88bfbeeeacab6e2fbde6c8f26abede115409265f71f2018ed3",
 }
 
 
