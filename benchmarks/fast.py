@@ -1,14 +1,16 @@
 """Trained networks: seconds of processor time, tiles against the whole, memory, what shows of their grid, and style and
 content beside `gatys` and a published picture.
 
-    python benchmarks/fast.py NETWORK STYLE CONTENT... [--vgg19 FILE --size 512] [--peer PAINTING] [--large 4096]
+    python benchmarks/fast.py NETWORK STYLE CONTENT... [--vgg19 FILE --size 512 --painted-at 1024]
+        [--peer PAINTING] [--large 4096]
 
 Seconds are medians of processor time, of the network alone, after one pass to warm up. Tiles: mean and largest
 difference from the whole at 2,048 pixels, in levels of 255. Corners: energy of the luminance at the Nyquist frequencies
 over all its energy, in the painting and in the style. Grid: its energy at periods of 2 and of 4 pixels over that of the
 frequencies beside them, along the side where it is larger; 1 is none. --vgg19: the network that judges, up to
-relu3_4; style distances are means over the contents, gatys has its defaults. --peer: a published painting of the first
-content. --large: the whole command on the first content enlarged to that long side, in a process of its own."""
+relu3_4; style distances are means over the contents, gatys has its defaults. --painted-at: the long side at which the
+network paints, if not `size`, at which all are compared. --peer: a published painting of the first content. --large:
+the whole command on the first content enlarged to that long side, in a process of its own."""
 
 import resource
 import statistics
@@ -86,6 +88,7 @@ def main(
     *contents: Path,
     vgg19: Path | None = None,
     size: int = 512,
+    painted_at: int | None = None,
     peer: Path | None = None,
     large_side: int = 0,
     tiles: bool = True,
@@ -103,7 +106,7 @@ def main(
         wrong = (whole - parts).abs() * 255
         print(f"tiles: mean {float(wrong.mean()):.3f}, largest {float(wrong.max()):.1f} of 255")
     small = [at(one, size) for one in pictures]
-    ours = [painted(model.network, one, encoder.precision) for one in small]
+    ours = [painted(model.network, at(one, painted_at or size), encoder.precision) for one in pictures]
     told = " ".join(f"{1e4 * corners(one):.2f}" for one in ours)
     print(f"corners, of 10,000: {told}; style {1e4 * corners(at(shown, size)):.2f}", flush=True)
     known = {"ours": ours, "contents": small, "style": [at(shown, size)]}

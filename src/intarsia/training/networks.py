@@ -140,12 +140,11 @@ class Training:
 
     def explicit(self) -> dict[str, Any]:
         """All settings, with what is usual where nothing was asked for: what is kept of a training."""
-        usual = self.usual
         filled = {
-            "blocks": self.blocks or usual.blocks,
+            "blocks": self.architecture()["blocks"],
             "batch": self.crops.batch,
             "crop": self.side,
-            "rate": self.rate or usual.rate,
+            "rate": self.schedule(1).rate,
             "style_size": self.sizes,
             "content_weight": self.weighed.content,
         }
@@ -290,7 +289,7 @@ class Trainer:
 
     def _sheet(self, network: Kind) -> Image:
         """The styles, then the same pictures each time, larger than they are trained on, and what they become."""
-        crops = Crops(SAMPLES, 2 * self.settings.side, noisy=0.0, paintings=0.0)
+        crops = replace(self.settings.crops, batch=SAMPLES, crop=2 * self.settings.side)
         contents = (
             Photographs(self.photographs.pictures).drawn(crops, (self.settings.seed, 1 << 40)).to(self.encoder.device)
         )
