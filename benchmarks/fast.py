@@ -2,15 +2,15 @@
 content beside `gatys` and a published picture.
 
     python benchmarks/fast.py NETWORK STYLE CONTENT... [--vgg19 FILE --size 512 --painted-at 1024]
-        [--peer PAINTING] [--large 4096]
+        [--peer PAINTING] [--large-side 4096]
 
 Seconds are medians of processor time, of the network alone, after one pass to warm up. Tiles: mean and largest
 difference from the whole at 2,048 pixels, in levels of 255. Corners: energy of the luminance at the Nyquist frequencies
 over all its energy, in the painting and in the style. Grid: its energy at periods of 2 and of 4 pixels over that of the
 frequencies beside them, along the side where it is larger; 1 is none. --vgg19: the network that judges, up to
 relu3_4; style distances are means over the contents, gatys has its defaults. --painted-at: the long side at which the
-network paints, if not `size`, at which all are compared. --peer: a published painting of the first content. --large:
-the whole command on the first content enlarged to that long side, in a process of its own."""
+network paints, if not `size`, at which all are compared. --peer: a published painting of the first content.
+--large-side: the whole command on the first content enlarged to that long side, in a process of its own."""
 
 import resource
 import statistics
